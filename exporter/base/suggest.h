@@ -1,0 +1,17 @@
+// "Did you mean ...?" for error messages.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace qte {
+
+// The candidate nearest to `word` by edit distance, if it is near enough to be a typing error (at most a third of the
+// word's length, two letters for short words); empty otherwise.
+std::string_view Nearest(std::string_view word, std::span<const std::string_view> candidates);
+
+// `; did you mean "x"?`, or nothing where no candidate is near.
+std::string DidYouMean(std::string_view word, std::span<const std::string_view> candidates);
+
+}  // namespace qte

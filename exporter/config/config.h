@@ -1,0 +1,136 @@
+// The configuration as plain structs, with the place of everything that can be wrong.
+//
+// config/ knows YAML and the schema: unknown keys, wrong types, duplicate names, regexes that do not compile, bounds that
+// do not rise. What needs the trace events at hand (unknown events and arguments) is checked by rules/, which uses the
+// places kept here.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace qte::config {
+
+// A place in a file, counted from 1; line 0 where there is none.
+struct Place {
+  std::string file;
+  int line = 0;
+  int column = 0;
+};
+
+struct Diagnostic {
+  Place place;
+  std::string message;
+  // "file:line:col: message", without what the place lacks.
+  std::string Format() const;
+};
+
+template <class T>
+struct Located {
+  T value{};
+  Place place;
+};
+using Text = Located<std::string>;
+
+enum class Start { kBeginning, kEnd };
+
+struct Source {
+  Text path;                             // file, glob, FIFO, or "-"
+  std::optional<Text> path_pattern;      // RE2; named groups become labels
+  std::vector<std::pair<Text, std::string>> labels;
+  Start start = Start::kBeginning;
+  bool reclaim = false;
+};
+
+struct Lookup {
+  Text name;
+  Text event;
+  std::vector<Text> key;
+  Text value;
+};
+
+struct Span {
+  Text name;
+  std::vector<Text> start;  // events
+  std::vector<Text> end;
+  std::vector<Text> key;    // arguments that start and end share
+  std::optional<std::chrono::microseconds> timeout;  // an open span older than this is dropped
+};
+
+// `where`: one argument's condition. A scalar is kept as it was written; rules/ compares it as a number when both sides
+// are numbers.
+struct Condition {
+  enum class Kind { kAnyOf, kNoneOf, kRange };
+  Text argument;
+  Kind kind = Kind::kAnyOf;
+  std::vector<Text> values;   // kAnyOf, kNoneOf
+  std::optional<Text> min;    // kRange, inclusive
+  std::optional<Text> max;    // kRange, inclusive
+};
+
+// Where a label's value comes from.
+struct LabelValue {
+  // Alternatives, the first whose arguments the event has wins: an argument's name, or a template "{bus}:{slot}".
+  std::vector<Text> texts;
+  // {lookup: NAME, key: ARG or [ARGS]} instead.
+  std::optional<Text> lookup;
+  std::vector<Text> key;
+};
+
+struct Label {
+  Text name;
+  LabelValue value;
+};
+
+enum class MetricType { kCounter, kGauge, kHistogram };
+
+struct Metric {
+  Text name;
+  MetricType type = MetricType::kCounter;
+  std::string help;
+  std::vector<Text> events;       // names or globs; empty when `match` is there
+  std::optional<Text> match;      // RE2 over a line's text
+  std::vector<Condition> where;
+  std::vector<Label> labels;
+  std::optional<Text> value;      // numeric argument
+  double scale = 1;
+  std::vector<double> bounds;     // histogram
+  Place place;                    // of the metric's map
+};
+
+struct Limits {
+  uint64_t max_series_per_metric = 1000;
+  uint64_t max_line_bytes = 65536;
+  uint64_t max_open_spans = 65536;
+  uint64_t max_lookup_entries = 65536;
+};
+
+struct Config {
+  std::string file;   // as given; "<default>" for the built-in one
+  std::string hash;   // 16 hex digits over the config's bytes
+  std::vector<Source> sources;
+  std::vector<Text> trace_events;
+  std::vector<Lookup> lookups;
+  std::vector<Span> spans;
+  std::vector<Metric> metrics;
+  Limits limits;
+};
+
+// A config, or everything that is wrong with it (at least one diagnostic, in the order of the file).
+struct Loaded {
+  std::optional<Config> config;
+  std::vector<Diagnostic> diagnostics;
+};
+
+// Reads a config from text; `name` is what its places call the file. Never throws.
+Loaded Parse(std::string_view yaml, const std::string& name);
+
+// Reads a config file; one that cannot be read is a diagnostic as well.
+Loaded Load(const std::string& path);
+
+}  // namespace qte::config

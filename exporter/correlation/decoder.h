@@ -1,0 +1,82 @@
+// Decoders: events in, derived events out. What a `lookups:` or `spans:` declaration cannot say is a decoder written in
+// C++ (scan codes, the join of a DMA request with the block layer); what it emits is used by rules like any event.
+//
+// A decoder belongs to one source, whose events it sees in order, on the one thread that owns the source. It holds the
+// state of one QEMU process; Reset() forgets it when the source is truncated or replaced. It must stay bounded under any
+// input and allocate nothing per event once warm.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "trace/value.h"
+
+namespace qte::correlation {
+
+inline constexpr int64_t kNoTime = INT64_MIN;
+inline constexpr uint64_t kNoThread = 0;
+
+// One event as decoders see it.
+struct Input {
+  size_t which;                        // index into DecoderKind::inputs
+  std::span<const trace::Value> args;  // in the order of DecoderInput::arguments; kMissing where the variant has none
+  int64_t time_us = kNoTime;           // microseconds since the epoch, kNoTime where the line carries no time
+  uint64_t thread = kNoThread;         // QEMU's thread id, kNoThread where the line carries none
+};
+
+// Takes what a decoder derives. `which` is an index into DecoderKind::outputs; `args` are in the order of
+// DecoderOutput::arguments and are read before Emit returns.
+class Sink {
+ public:
+  virtual void Emit(size_t which, std::span<const trace::Value> args) = 0;
+
+ protected:
+  ~Sink() = default;
+};
+
+class Decoder {
+ public:
+  virtual ~Decoder() = default;
+  virtual void OnEvent(const Input& input, Sink& sink) = 0;
+  // Forgets all that belonged to the QEMU process: the source was truncated or replaced. Requests that are open then
+  // count as abandoned.
+  virtual void Reset() = 0;
+  // Requests that started and have not ended.
+  virtual size_t open() const { return 0; }
+  // Requests that were dropped without an end, over the decoder's life.
+  virtual uint64_t abandoned() const { return 0; }
+};
+
+struct DecoderInput {
+  std::string_view event;
+  std::vector<std::string_view> arguments;
+};
+
+struct DecoderOutput {
+  std::string_view event;
+  std::vector<std::string_view> arguments;
+};
+
+struct DecoderLimits {
+  size_t max_open = 65536;                   // open requests; the oldest is dropped and counted above it
+  size_t max_names = 65536;                  // learned names
+  int64_t max_open_age_us = 600'000'000;     // of trace time; an older open request is dropped and counted
+};
+
+// A kind of decoder: what it reads, what it emits, how to make one. `span` names it in open_spans and
+// spans_abandoned_total; empty where it opens nothing.
+struct DecoderKind {
+  std::string_view name;
+  std::string_view span;
+  std::vector<DecoderInput> inputs;
+  std::vector<DecoderOutput> outputs;
+  std::unique_ptr<Decoder> (*make)(const DecoderLimits& limits);
+};
+
+// All decoders there are, in a fixed order.
+std::span<const DecoderKind> BuiltinDecoders();
+
+}  // namespace qte::correlation

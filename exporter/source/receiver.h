@@ -1,0 +1,41 @@
+// What the followers of source/ hand up: streams open, bring bytes, start over, and close.
+//
+// All calls come on the one thread that steps the SourceSet.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace qte::source {
+
+// Bytes after the end of a chunk that may be read (not used), so that scanners can load whole words.
+inline constexpr size_t kReadPadding = 64;
+
+using StreamId = uint32_t;
+
+// Why the next bytes of a stream do not continue the last ones. In every case a partial line is dropped (and counted)
+// and what was learned about the QEMU process is forgotten; counters go on.
+enum class Restart {
+  kTruncated,    // the file became shorter
+  kReplaced,     // another file stands at the path; the old one has been read to its end
+  kWriterEnded,  // the last writer of a FIFO closed it
+};
+
+class Receiver {
+ public:
+  // A file, FIFO or stdin is followed from now on. `source` is the index of its SourceSpec, `path` is absolute ("-" for
+  // standard input).
+  virtual void OnOpen(StreamId id, size_t source, const std::string& path) = 0;
+  // The next bytes, cut anywhere; kReadPadding bytes after them are readable.
+  virtual void OnBytes(StreamId id, std::string_view bytes) = 0;
+  virtual void OnRestart(StreamId id, Restart why) = 0;
+  // Nothing more will come: standard input ended, or the source left the config.
+  virtual void OnClose(StreamId id) = 0;
+
+ protected:
+  ~Receiver() = default;
+};
+
+}  // namespace qte::source

@@ -1,0 +1,64 @@
+// All followed sources, stepped by one thread.
+//
+// In: the paths and globs of the config. Out: bytes and changes of state to a Receiver, in the order they were written.
+// A busy file is polled by fstat and pread, since a standing inotify watch on the log itself would slow down QEMU's own
+// writes; only directories are watched, and an idle file may carry a one-shot watch.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "source/receiver.h"
+
+namespace qte::source {
+
+struct SourceSpec {
+  std::string path;  // file, glob, FIFO, or "-" for standard input; may be relative
+  bool start_at_end = false;  // for files that are there when the SourceSet is made: skip what they hold
+};
+
+struct StreamStatus {
+  StreamId id = 0;
+  std::string path;
+  bool up = false;           // open and readable
+  std::string error;         // why not, when not up
+  uint64_t offset = 0;       // bytes handed to the receiver from the current file
+  uint64_t size = 0;         // of the current file; equals offset for FIFO and stdin
+};
+
+struct SourceTotals {
+  uint64_t rotations = 0;    // a path came to name another file
+  uint64_t truncations = 0;
+  uint64_t lost_bytes = 0;   // known to have been written and gone before they could be read
+};
+
+class SourceSet {
+ public:
+  SourceSet(std::vector<SourceSpec> specs, Receiver& receiver);
+  ~SourceSet();
+
+  // One round: look for new files, read at most one chunk (256 KiB) from every stream that has something, hand it up. If
+  // nothing was there, waits for something to do, at most `max_wait`, or until Wake().
+  void Step(std::chrono::milliseconds max_wait);
+  // Ends a waiting Step early. The only call that other threads may make.
+  void Wake();
+  // True once every file that was there at the start has been read to the end it had then.
+  bool caught_up() const;
+  // Reads every file (not FIFOs and stdin beyond what is there now) to its current end: the last act before exit.
+  void Drain();
+  // Takes other sources: streams that still match one go on where they are, others are closed.
+  void Reconfigure(std::vector<SourceSpec> specs);
+
+  std::vector<StreamStatus> Streams() const;
+  SourceTotals Totals() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace qte::source
