@@ -1,0 +1,73 @@
+// One metric family: its series, owned by one pipeline and written by its thread alone, without a lock.
+//
+// In: label texts once for each new label set, then numbers by series id. Out: a FamilySnapshot. Numbers lie in plain
+// arrays indexed by series id; labels lie in append-only chunks that snapshots share. A family never holds more than
+// `max_series` label sets; what comes after folds into one more series whose labels are all "_other_", so that sums
+// stay right, and is counted.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "base/flat_index.h"
+#include "metrics/snapshot.h"
+
+namespace qte::metrics {
+
+inline constexpr std::string_view kOther = "_other_";
+
+using SeriesId = uint32_t;
+
+class Family {
+ public:
+  Family(FamilySpec spec, size_t max_series);
+
+  // The series with the source's labels `base` and the rule's label `values` (one for each label name), made if it is
+  // new. `base` is compared by what it holds.
+  SeriesId FindOrAdd(const std::shared_ptr<const Labels>& base, std::span<const std::string_view> values);
+
+  void Add(SeriesId series, double amount) { values_[series] += amount; }
+  void Set(SeriesId series, double value) { values_[series] = value; }
+  void Observe(SeriesId series, double value) {
+    // Bounds are few: a branch-free count of those below the value beats a search.
+    size_t bucket = 0;
+    for (double bound : spec_->bounds) bucket += value > bound ? 1 : 0;
+    ++bucket_counts_[series * (spec_->bounds.size() + 1) + bucket];
+    values_[series] += value;
+  }
+
+  FamilySnapshot TakeSnapshot() const;
+  // Adds the series of a snapshot of the same spec, e.g. from before a reload.
+  void Restore(const FamilySnapshot& snapshot);
+
+  const FamilySpec& spec() const { return *spec_; }
+  size_t series_count() const { return count_; }
+  // Label sets that were folded into "_other_", counted once each time one is asked for.
+  uint64_t overflowed() const { return overflowed_; }
+  void set_overflowed(uint64_t count) { overflowed_ = count; }
+  // True if the series is the one that label sets over the limit fold into.
+  bool IsOther(SeriesId series) const { return series == other_; }
+
+ private:
+  SeriesId Append(std::shared_ptr<const Labels> base, std::span<const std::string_view> values, uint64_t hash);
+  SeriesId Other(const Labels& base);
+  const LabelChunk::Entry& Entry(SeriesId series) const;
+
+  std::shared_ptr<const FamilySpec> spec_;
+  size_t max_series_;
+  FlatIndex index_;
+  std::vector<std::shared_ptr<LabelChunk>> labels_;
+  std::vector<double> values_;
+  std::vector<uint64_t> bucket_counts_;
+  size_t count_ = 0;
+  SeriesId other_ = FlatIndex::kNone;
+  uint64_t overflowed_ = 0;
+};
+
+// True if series of `a` may go on in a family of `b`: same name, type, label names and bounds.
+bool Compatible(const FamilySpec& a, const FamilySpec& b);
+
+}  // namespace qte::metrics

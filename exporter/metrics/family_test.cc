@@ -1,0 +1,107 @@
+#include "metrics/family.h"
+
+#include "catch.h"
+
+using namespace qte::metrics;
+
+namespace {
+
+std::shared_ptr<const Labels> Vm(const std::string& name) {
+  return std::make_shared<const Labels>(Labels{{"vm", name}});
+}
+
+FamilySpec Spec(Type type, std::vector<std::string> label_names = {"device"}) {
+  FamilySpec spec;
+  spec.name = "qemu_x";
+  spec.type = type;
+  spec.label_names = std::move(label_names);
+  if (type == Type::kHistogram) spec.bounds = {1, 2, 4};
+  return spec;
+}
+
+SeriesId Find(Family& family, const std::shared_ptr<const Labels>& base, std::string_view value) {
+  return family.FindOrAdd(base, std::vector<std::string_view>{value});
+}
+
+}  // namespace
+
+TEST_CASE("A label set has one series, whoever asks") {
+  Family family(Spec(Type::kCounter), 10);
+  SeriesId a = Find(family, Vm("vm1"), "sda");
+  CHECK(Find(family, Vm("vm1"), "sda") == a);
+  CHECK(Find(family, Vm("vm2"), "sda") != a);
+  CHECK(Find(family, Vm("vm1"), "sdb") != a);
+  CHECK(family.series_count() == 3);
+}
+
+TEST_CASE("Values and texts may move between labels without being mistaken") {
+  Family family(Spec(Type::kCounter, {"a", "b"}), 10);
+  auto base = Vm("v");
+  SeriesId x = family.FindOrAdd(base, std::vector<std::string_view>{"ab", "c"});
+  CHECK(x != family.FindOrAdd(base, std::vector<std::string_view>{"a", "bc"}));
+  CHECK(x != family.FindOrAdd(base, std::vector<std::string_view>{"", "abc"}));
+}
+
+TEST_CASE("Over the limit, label sets fold into one _other_ series and sums stay right") {
+  Family family(Spec(Type::kCounter), 3);
+  double sum = 0;
+  for (int i = 0; i < 100; ++i) {
+    family.Add(Find(family, Vm("vm" + std::to_string(i % 2)), std::to_string(i)), i);
+    sum += i;
+  }
+  CHECK(family.series_count() == 4);
+  CHECK(family.overflowed() == 97);
+  FamilySnapshot snapshot = family.TakeSnapshot();
+  double total = 0;
+  for (double value : snapshot.values) total += value;
+  CHECK(total == sum);
+  CHECK(snapshot.LabelsOf(3).values == std::vector<std::string>{"_other_"});
+  CHECK(*snapshot.LabelsOf(3).base == Labels{{"vm", "_other_"}});
+  CHECK(family.IsOther(3));
+  // Known series still count on their own.
+  CHECK(Find(family, Vm("vm0"), "0") == 0);
+}
+
+TEST_CASE("Histograms put a value on its bound into that bucket") {
+  Family family(Spec(Type::kHistogram), 10);
+  SeriesId s = Find(family, Vm("v"), "d");
+  for (double value : {0.5, 1.0, 1.5, 2.0, 4.0, 4.1, 1e9}) family.Observe(s, value);
+  FamilySnapshot snapshot = family.TakeSnapshot();
+  CHECK(snapshot.bucket_counts == std::vector<uint64_t>{2, 2, 1, 2});
+  CHECK(snapshot.values[0] == 0.5 + 1 + 1.5 + 2 + 4 + 4.1 + 1e9);
+}
+
+TEST_CASE("A snapshot stays as it was while the family goes on") {
+  Family family(Spec(Type::kCounter), 5000);
+  auto base = Vm("v");
+  for (int i = 0; i < 300; ++i) family.Add(Find(family, base, std::to_string(i)), 1);
+  FamilySnapshot snapshot = family.TakeSnapshot();
+  for (int i = 0; i < 1000; ++i) family.Add(Find(family, base, std::to_string(i)), 1);
+  CHECK(snapshot.series_count == 300);
+  CHECK(snapshot.values.size() == 300);
+  CHECK(snapshot.LabelsOf(299).values[0] == "299");
+  CHECK(snapshot.values[299] == 1);
+}
+
+TEST_CASE("Restore brings back what a snapshot held, histograms included") {
+  for (Type type : {Type::kCounter, Type::kHistogram}) {
+    Family family(Spec(type), 10);
+    SeriesId s = Find(family, Vm("v"), "d");
+    if (type == Type::kHistogram) {
+      family.Observe(s, 3);
+    } else {
+      family.Add(s, 3);
+    }
+    Family next(Spec(type), 10);
+    next.Restore(family.TakeSnapshot());
+    CHECK(next.TakeSnapshot().values == family.TakeSnapshot().values);
+    CHECK(next.TakeSnapshot().bucket_counts == family.TakeSnapshot().bucket_counts);
+    CHECK(Find(next, Vm("v"), "d") == s);
+  }
+}
+
+TEST_CASE("Only families of one kind are compatible") {
+  CHECK(Compatible(Spec(Type::kCounter), Spec(Type::kCounter)));
+  CHECK_FALSE(Compatible(Spec(Type::kCounter), Spec(Type::kGauge)));
+  CHECK_FALSE(Compatible(Spec(Type::kCounter), Spec(Type::kCounter, {"other"})));
+}

@@ -1,0 +1,33 @@
+// The prefix QEMU's log backend puts before an event, told apart without being announced:
+//
+//   (none)                            up to 10.0 without -msg timestamp=on
+//   26638@1795408732.182800:          thread id and time; always up to 5.2, with -msg timestamp=on up to 10.0
+//   2026-11-23T04:41:06.310976Z       10.1 on; the fraction is left out when the microseconds are 0
+//
+// Finding the prefix and reading it are two steps, since most lines need neither thread nor time. A new prefix of a
+// later QEMU is one more value of PrefixKind and one more case in each function.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace qte::trace {
+
+enum class PrefixKind : uint8_t { kNone, kThreadAndTime, kIsoTime };
+
+struct Prefix {
+  PrefixKind kind = PrefixKind::kNone;
+  uint8_t size = 0;       // bytes up to the event's name
+  uint8_t separator = 0;  // kThreadAndTime: where '@' stands
+};
+
+// The prefix of a line; kNone where nothing at its start is one.
+Prefix FindPrefix(std::string_view line);
+
+// Microseconds since the epoch, or correlation's kNoTime (INT64_MIN) where the prefix has no time.
+int64_t ReadTime(std::string_view line, const Prefix& prefix);
+
+// QEMU's thread id, or 0 where the prefix has none.
+uint64_t ReadThread(std::string_view line, const Prefix& prefix);
+
+}  // namespace qte::trace
