@@ -1,0 +1,71 @@
+// Open spans: start events that wait for their end, by key.
+//
+// A start keeps the arguments that rules will need at the end. Bounded in number and in age (of trace time): the oldest
+// open span makes room, one that is too old is dropped when the next event comes, and a start whose key is open already
+// replaces it, since QEMU reuses pointers and tags at once; each of these counts as abandoned. Entries are recycled
+// with their strings, so that nothing is allocated once warm.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/flat_index.h"
+#include "trace/value.h"
+
+namespace qte::correlation {
+
+struct SpanLimits {
+  size_t max_open = 65536;
+  int64_t max_age_us = 600'000'000;
+};
+
+class SpanTable {
+ public:
+  explicit SpanTable(SpanLimits limits) : limits_(limits) {}
+
+  // `saved` is copied. `time_us` is INT64_MIN where the line has no time.
+  void Start(std::string_view key, int64_t time_us, std::span<const trace::Value> saved);
+
+  // Closes the span with this key. Fills `saved` (as many as were given to Start) and returns the duration in seconds,
+  // which is missing where either line has no time or time went backwards. False if no such span is open. The texts
+  // in `saved` are valid until the next call.
+  bool End(std::string_view key, int64_t time_us, std::span<trace::Value> saved, trace::Value& duration);
+
+  // Forgets all open spans; they count as abandoned.
+  void Clear();
+
+  size_t open() const { return index_.size(); }
+  uint64_t abandoned() const { return abandoned_; }
+
+ private:
+  static constexpr uint32_t kNone = FlatIndex::kNone;
+
+  struct Entry {
+    std::string key;
+    std::string texts;                // of all saved arguments, end to end
+    std::vector<trace::Value> saved;  // with `data` null; the texts follow each other in `texts`
+    uint64_t hash = 0;
+    int64_t start_us = 0;
+    uint32_t older = kNone;  // neighbours in order of start
+    uint32_t newer = kNone;
+  };
+
+  uint32_t Find(std::string_view key, uint64_t hash) const;
+  uint32_t TakeFreeEntry();
+  void DropOld(int64_t now_us);
+  void Release(uint32_t id);
+  void Link(uint32_t id);
+
+  SpanLimits limits_;
+  FlatIndex index_;
+  std::vector<Entry> entries_;
+  std::vector<uint32_t> free_;
+  uint32_t oldest_ = kNone;
+  uint32_t newest_ = kNone;
+  uint64_t abandoned_ = 0;
+};
+
+}  // namespace qte::correlation
