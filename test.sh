@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# All tests in one command; see usage() below. The last line says how many passed and failed.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+# shellcheck source=tests/lib/packages.sh
+. tests/lib/packages.sh
+# shellcheck source=tests/lib/build.sh
+. tests/lib/build.sh
+
+logs=build/test-logs
+
+usage() {
+  cat <<'USAGE'
+usage: ./test.sh [--quick] [--asan] [--tsan] [--all]
+
+Installs what is missing (Debian 12), builds, and runs the tests. Without options: all tests on the release build (unit,
+golden, end to end with a real QEMU and Prometheus), in less than ten minutes on two cores.
+
+  --quick   the release build without QEMU and Prometheus
+  --asan    unit and golden tests under AddressSanitizer and UndefinedBehaviorSanitizer
+  --tsan    tests of threads under ThreadSanitizer
+  --all     the release, --asan and --tsan runs, one after the other
+  -h        this text
+Options add up. Logs are kept in build/test-logs. The exit code is 0 only when all passed.
+USAGE
+}
+
+# run_tests PRESET CTEST_OPTION...: builds a preset and runs its tests. Failures are told by the summary at the end.
+run_tests() {
+  local preset=$1 started=$SECONDS
+  shift
+  reports+=("$logs/$preset.xml")
+  rm -f "$logs/$preset.xml"
+  echo "== $preset: building"
+  if ! build_preset "$preset" >"$logs/$preset-build.log" 2>&1; then
+    grep -nE -A 8 'error|FAILED' "$logs/$preset-build.log" | head -n 80 || tail -n 40 "$logs/$preset-build.log"
+    echo "FAILED $preset: the build; $logs/$preset-build.log has all of it"
+    return
+  fi
+  echo "== $preset: testing (built in $((SECONDS - started)) s)"
+  started=$SECONDS
+  ctest --test-dir "build/$preset" --parallel 2 --no-tests=error --output-on-failure --test-output-size-failed 200000 \
+    --output-junit "$PWD/$logs/$preset.xml" "$@" >"$logs/$preset.log" 2>&1 || true
+  echo "== $preset: done in $((SECONDS - started)) s; $logs/$preset.log"
+}
+
+runs=()
+quick=
+while [[ $# -gt 0 ]]; do
+  case $1 in
+    -h | --help) usage && exit ;;
+    --quick) quick=1 && runs+=(release) ;;
+    --asan | --tsan) runs+=("${1#--}") ;;
+    --all) runs=(release asan tsan) ;;
+    *) echo "error: unknown option $1" >&2 && usage >&2 && exit 2 ;;
+  esac
+  shift
+done
+[[ ${#runs[@]} -gt 0 ]] || runs=(release)
+
+packages=("${build_packages[@]}" "${test_packages[@]}")
+[[ -n $quick ]] || packages+=("${guest_packages[@]}" "${real_packages[@]}")
+ensure_packages "${packages[@]}"
+[[ -n $quick ]] || ensure_package_lists
+mkdir -p "$logs"
+# The parts are installed, so that a test which misses one is broken rather than skipped.
+export QTE_REQUIRE_ALL=1
+# Where two sanitizers disagree with the machine, they should say so at once.
+export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1
+export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
+
+reports=()
+for run in "${runs[@]}"; do
+  case $run in
+    release) run_tests release ${quick:+--label-exclude qemu} ;;
+    asan) run_tests asan --label-exclude e2e ;;
+    # Where threads meet: the daemon as a process, and the unit tests of the folders that start or share threads.
+    tsan) run_tests tsan --tests-regex '^(source|metrics|exposition|pipeline|daemon): |^e2e: (cli|same numbers from (a_fi|stan))' ;;
+  esac
+done
+python3 tests/lib/summary.py "${reports[@]}"

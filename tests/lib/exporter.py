@@ -1,0 +1,114 @@
+"""The program under test: one-shot calls of its subcommands, and the daemon on a free port."""
+
+import os
+import pathlib
+import subprocess
+import tempfile
+import urllib.error
+import urllib.request
+
+import exposition
+import process
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BINARY = os.environ.get("QTE_BINARY", str(ROOT / "build/release/exporter/daemon/qemu-trace-exporter"))
+
+
+def run(*arguments, stdin=b"", timeout=60):
+    """One call to its end: a CompletedProcess whose output is text."""
+    done = subprocess.run([BINARY, *map(str, arguments)], input=stdin, capture_output=True, timeout=timeout)
+    done.stdout = done.stdout.decode()
+    done.stderr = done.stderr.decode()
+    return done
+
+
+def replay(*arguments, stdin=b""):
+    """The exposition of `replay`, parsed."""
+    done = run("replay", *arguments, stdin=stdin)
+    if done.returncode != 0:
+        raise AssertionError(f"replay {arguments} ended with {done.returncode}: {done.stderr}")
+    return exposition.parse(done.stdout)
+
+
+class Daemon:
+    """`qemu-trace-exporter serve` on a loopback port (a free one unless told), as a context manager. Leaving it ends
+    the daemon."""
+
+    def __init__(self, *arguments, port=None, stdin=subprocess.DEVNULL):
+        self.port = port or process.free_port()
+        self._log = tempfile.TemporaryFile()
+        self.process = process.spawn(
+            [BINARY, "serve", f"--web.listen-address=127.0.0.1:{self.port}", *arguments],
+            stdin=stdin, stdout=self._log, stderr=self._log)
+
+    def __enter__(self):
+        try:
+            self.wait_for_status("/-/healthy", 200)
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+        self._log.close()
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def log(self):
+        """All that the daemon has written to stdout and stderr."""
+        self._log.seek(0)
+        return self._log.read().decode(errors="replace")
+
+    def request(self, path, method="GET", headers=()):
+        """(status, headers, body as bytes). A daemon that is gone raises, with its log."""
+        request = urllib.request.Request(self.url + path, method=method, headers=dict(headers))
+        try:
+            with urllib.request.urlopen(request, timeout=10) as response:
+                return response.status, response.headers, response.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.headers, error.read()
+
+    def status(self, path, method="GET"):
+        """The status code, or None while nobody answers."""
+        if self.process.poll() is not None:
+            raise AssertionError(f"the daemon ended with {self.process.returncode}:\n{self.log()}")
+        try:
+            return self.request(path, method)[0]
+        except OSError:
+            return None
+
+    def wait_for_status(self, path, status, timeout=30):
+        process.wait_until(lambda: self.status(path) == status, f"{status} from {path}", timeout)
+
+    def wait_ready(self, timeout=30):
+        self.wait_for_status("/-/ready", 200, timeout)
+
+    def text(self):
+        """The body of /metrics."""
+        status, _, body = self.request("/metrics")
+        if status != 200:
+            raise AssertionError(f"/metrics answered {status}")
+        return body.decode()
+
+    def metrics(self):
+        return exposition.parse(self.text())
+
+    def wait_for_metrics(self, condition, what, timeout=30):
+        """Polls /metrics until condition(exposition) holds, and returns that exposition."""
+        def look():
+            metrics = self.metrics()
+            return metrics if condition(metrics) else None
+        return process.wait_until(look, what, timeout)
+
+    def wait_for_bytes(self, count, timeout=30):
+        """Waits until `count` bytes have been read in all, and returns the exposition."""
+        return self.wait_for_metrics(lambda m: m.total("qemu_trace_exporter_read_bytes_total") >= count,
+                                     f"{count} bytes to be read", timeout)
+
+    def stop(self):
+        """SIGTERM; the exit code."""
+        return process.end(self.process)

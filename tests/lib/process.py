@@ -1,0 +1,50 @@
+"""Child processes that do not outlive their parent, free ports, and waiting with a deadline."""
+
+import ctypes
+import signal
+import socket
+import subprocess
+import time
+
+_PR_SET_PDEATHSIG = 1
+
+
+def _die_with_parent():
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def spawn(command, **options):
+    """Popen in a session of its own, so that Ctrl-C in the terminal reaches the parent alone, which then ends its
+    children in order. A parent that is killed (ctest does so at a timeout) takes them along."""
+    return subprocess.Popen([str(part) for part in command], start_new_session=True, preexec_fn=_die_with_parent,
+                            **options)
+
+
+def end(process, timeout=10):
+    """SIGTERM, then SIGKILL for one that does not listen. Returns the exit code."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+    return process.wait()
+
+
+def free_port():
+    """A loopback port that nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_until(condition, what, timeout=30.0, interval=0.05):
+    """Polls until condition() is true, and returns what it returned. `what` names it in the error."""
+    deadline = time.monotonic() + timeout
+    while True:
+        result = condition()
+        if result:
+            return result
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {timeout:g} s in vain for {what}")
+        time.sleep(interval)

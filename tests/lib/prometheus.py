@@ -1,0 +1,71 @@
+"""A real Prometheus that scrapes one exporter every second."""
+
+import json
+import shutil
+import subprocess
+import urllib.error
+import urllib.parse
+import urllib.request
+
+import process
+
+_CONFIG = """\
+global: {{scrape_interval: 1s, scrape_timeout: 1s}}
+scrape_configs:
+  - job_name: qemu
+    static_configs: [{{targets: ['127.0.0.1:{port}']}}]
+"""
+
+
+def check_metrics(text):
+    """promtool's complaints about an exposition; empty when it has none, or when there is no promtool."""
+    if not shutil.which("promtool"):
+        return ""
+    done = subprocess.run(["promtool", "check", "metrics"], input=text.encode(), capture_output=True)
+    if done.returncode == 0:
+        return ""
+    return (done.stdout + done.stderr).decode()
+
+
+class Prometheus:
+    """A server on a free port with its storage in `directory`, as a context manager."""
+
+    def __init__(self, directory, target_port):
+        self._directory = directory
+        self._target = target_port
+        self._url = f"http://127.0.0.1:{process.free_port()}"
+        self._process = None
+
+    def __enter__(self):
+        config = self._directory / "prometheus.yml"
+        config.write_text(_CONFIG.format(port=self._target))
+        with open(self._directory / "prometheus.err", "wb") as log:
+            self._process = process.spawn(
+                ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={self._directory / 'tsdb'}",
+                 f"--web.listen-address={self._url.removeprefix('http://')}", "--log.level=warn"],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        try:
+            process.wait_until(self._is_ready, "Prometheus to be ready", 60)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        process.end(self._process)
+
+    def _is_ready(self):
+        if self._process.poll() is not None:
+            raise AssertionError("Prometheus ended: " + (self._directory / "prometheus.err").read_text())
+        try:
+            with urllib.request.urlopen(self._url + "/-/ready", timeout=5) as response:
+                return response.status == 200
+        except OSError:
+            return False
+
+    def query(self, expression):
+        """An instant query: {labels as a sorted tuple of pairs: value}."""
+        url = self._url + "/api/v1/query?" + urllib.parse.urlencode({"query": expression})
+        with urllib.request.urlopen(url, timeout=10) as response:
+            result = json.load(response)["data"]["result"]
+        return {tuple(sorted(sample["metric"].items())): float(sample["value"][1]) for sample in result}

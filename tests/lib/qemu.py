@@ -1,0 +1,166 @@
+"""A real QEMU with the small guest of tests/guest, steered by QMP."""
+
+import dataclasses
+import json
+import os
+import pathlib
+import shlex
+import socket
+import subprocess
+
+import exporter
+import process
+
+GUEST = pathlib.Path(os.environ.get("QTE_GUEST_DIR", exporter.ROOT / "build/guest"))
+
+
+def make_guest():
+    """Makes kernel and initramfs, or finds them made."""
+    subprocess.run([exporter.ROOT / "tests/guest/make-guest.sh", GUEST], check=True)
+
+
+def trace_options(*exporter_arguments):
+    """What `qemu-args` says, as a list of QEMU's arguments, without a -D of its own."""
+    done = exporter.run("qemu-args", *exporter_arguments)
+    if done.returncode != 0:
+        raise AssertionError(f"qemu-args ended with {done.returncode}: {done.stderr}")
+    options = shlex.split(done.stdout.replace("\\\n", " "), comments=True)
+    if "-D" in options:
+        at = options.index("-D")
+        del options[at:at + 2]
+    return options
+
+
+@dataclasses.dataclass
+class Disk:
+    """A raw image of zeros."""
+    name: str
+    interface: str  # ide, nvme or scsi
+    size: int = 32 << 20
+    channel: int = 0  # ide: 0 or 1
+
+
+class Machine:
+    """A PC under software emulation (the same everywhere), as a context manager. All its files are in `directory`, the
+    trace as NAME.log."""
+
+    def __init__(self, directory, disks, options, guest_parameters="", name="trace"):
+        self.directory = pathlib.Path(directory)
+        self.disks = disks
+        self.log = self.directory / f"{name}.log"
+        self.serial = self.directory / "serial.log"
+        self._options = options
+        self._parameters = guest_parameters
+        self._qmp = None
+        self.process = None
+
+    def image(self, disk):
+        return self.directory / f"{disk.name}.img"
+
+    def __enter__(self):
+        for disk in self.disks:
+            with open(self.image(disk), "wb") as file:
+                file.truncate(disk.size)
+        with open(self.directory / "qemu.err", "wb") as errors:
+            self.process = process.spawn(self._command(), stdin=subprocess.DEVNULL, stdout=errors, stderr=errors)
+        try:
+            self._qmp = Qmp(self.directory / "qmp.sock", self._check_alive)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        if self._qmp:
+            self._qmp.close()
+        process.end(self.process)
+
+    def _command(self):
+        yield from ("qemu-system-x86_64", "-M", "pc", "-accel", "tcg", "-m", "256", "-display", "none", "-nodefaults",
+                    "-vga", "none", "-nic", "none", "-no-reboot", "-serial", f"file:{self.serial}",
+                    "-qmp", f"unix:{self.directory}/qmp.sock,server=on,wait=off",
+                    "-kernel", GUEST / "vmlinuz", "-initrd", GUEST / "initrd.gz", "-append",
+                    f"console=ttyS0 quiet panic=-1 disk_count={len(self.disks)} {self._parameters}")
+        if any(disk.interface == "scsi" for disk in self.disks):
+            yield from ("-device", "virtio-scsi-pci")
+        for disk in self.disks:
+            yield from self._drive(disk)
+        if "-msg" not in self._options:
+            yield from ("-msg", "timestamp=on")
+        yield from (*self._options, "-D", self.log)
+
+    def _drive(self, disk):
+        yield from ("-drive", f"file={self.image(disk)},format=raw,if=none,id={disk.name}")
+        yield from ("-device", {"ide": f"ide-hd,drive={disk.name},bus=ide.{disk.channel}",
+                                "nvme": f"nvme,drive={disk.name},serial={disk.name}",
+                                "scsi": f"scsi-hd,drive={disk.name}"}[disk.interface])
+
+    def _check_alive(self):
+        if self.process.poll() is not None:
+            errors = (self.directory / "qemu.err").read_text(errors="replace")
+            raise AssertionError(f"QEMU ended with {self.process.returncode}: {errors}")
+
+    def qmp(self, command, **arguments):
+        return self._qmp.execute(command, **arguments)
+
+    def wait_for_guest(self, timeout=120):
+        """Until the guest has done its reading and writing."""
+        def done():
+            self._check_alive()
+            return self.serial.exists() and "DONE" in self.serial.read_text(errors="replace")
+        process.wait_until(done, "DONE on the guest's console", timeout, interval=0.2)
+
+    def press(self, *keys):
+        """Presses keys together and releases them in the opposite order, by qcode."""
+        for down, order in ((True, keys), (False, reversed(keys))):
+            self.qmp("input-send-event", events=[
+                {"type": "key", "data": {"down": down, "key": {"type": "qcode", "data": key}}} for key in order])
+
+    def block_statistics(self):
+        """QEMU's own account by image path: the truth to compare with."""
+        return {device["inserted"]["file"]: device["stats"] for device in self._block_devices()}
+
+    def _block_devices(self):
+        statistics = {device["device"]: device["stats"] for device in self.qmp("query-blockstats")}
+        for device in self.qmp("query-block"):
+            if "inserted" in device:
+                yield {**device, "stats": statistics[device["device"]]}
+
+
+class Qmp:
+    """The monitor: one command at a time, events dropped."""
+
+    def __init__(self, path, check_alive, timeout=30):
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.settimeout(timeout)
+
+        def connect():
+            check_alive()
+            try:
+                self._socket.connect(str(path))
+                return True
+            except (FileNotFoundError, ConnectionRefusedError):
+                return False
+        process.wait_until(connect, "QEMU's monitor", timeout)
+        self._lines = self._socket.makefile("r")
+        self._receive()  # the greeting
+        self.execute("qmp_capabilities")
+
+    def execute(self, command, **arguments):
+        message = {"execute": command, "arguments": arguments}
+        self._socket.sendall(json.dumps(message).encode() + b"\n")
+        while True:
+            answer = self._receive()
+            if "error" in answer:
+                raise RuntimeError(f"{command}: {answer['error']['desc']}")
+            if "return" in answer:
+                return answer["return"]
+
+    def _receive(self):
+        line = self._lines.readline()
+        if not line:
+            raise ConnectionError("QEMU closed its monitor")
+        return json.loads(line)
+
+    def close(self):
+        self._socket.close()
