@@ -1,0 +1,40 @@
+// What QEMU's block layer told about its objects: which backend stands on which node, and which file a node has open.
+//
+// Pointers are QEMU's own and are reused at once, so the latest word counts. Nodes are not forgotten when a backend
+// leaves them, since QEMU logs no close: at start a node is opened, attached to a temporary backend, and attached
+// again. Each of the two tables is bounded; the least recently used entry gives way.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "correlation/pointer_table.h"
+
+namespace qte::correlation {
+
+class BlockNames {
+ public:
+  explicit BlockNames(size_t max_names) : files_(max_names), nodes_(max_names) {}
+
+  // A node was opened. One without a file (null-co, for one) has an empty filename.
+  void Open(uint64_t node, std::string_view filename);
+  void Attach(uint64_t backend, uint64_t node);
+  void Detach(uint64_t backend);
+  void Clear();
+
+  bool IsAttached(uint64_t backend) const { return nodes_.Find(backend) != kNone; }
+  // The node that the backend stands on, 0 if that is not known.
+  uint64_t NodeOf(uint64_t backend);
+  // The file that the node has open, empty if that is not known. Valid until the next Open or Clear.
+  std::string_view FileOf(uint64_t node);
+
+ private:
+  static constexpr uint32_t kNone = FlatIndex::kNone;
+
+  PointerTable<std::string> files_;  // by node
+  PointerTable<uint64_t> nodes_;     // by backend
+};
+
+}  // namespace qte::correlation

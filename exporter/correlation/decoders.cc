@@ -1,0 +1,14 @@
+#include <array>
+
+#include "correlation/decoder.h"
+#include "correlation/dma_decoder.h"
+#include "correlation/keystroke_decoder.h"
+
+namespace qte::correlation {
+
+std::span<const DecoderKind> BuiltinDecoders() {
+  static const std::array kKinds = {KeystrokeDecoderKind(), DmaDecoderKind()};
+  return kKinds;
+}
+
+}  // namespace qte::correlation

@@ -1,0 +1,139 @@
+// Plays lines of a QEMU log to one decoder and writes down what it emits, for tests of decoders alone.
+//
+// It picks arguments out of a line by their label (`bs `, `bs=`, `filename "`), which is enough for the few events that
+// decoders read, and quite another way than the reader of trace/.
+#pragma once
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "catch.h"
+#include "correlation/decoder.h"
+
+namespace qte::correlation {
+
+struct LogLine {
+  uint64_t thread = kNoThread;
+  int64_t time_us = kNoTime;
+  std::string event;
+  std::string arguments;
+};
+
+inline LogLine ParseLogLine(const std::string& text) {
+  LogLine line;
+  unsigned long thread = 0;
+  long seconds = 0;
+  long hours = 0;
+  long minutes = 0;
+  long micros = 0;
+  int size = 0;
+  if (std::sscanf(text.c_str(), "%lu@%ld.%6ld:%n", &thread, &seconds, &micros, &size) == 3 && size > 0) {
+    line.thread = thread;
+    line.time_us = seconds * 1'000'000 + micros;
+  } else if (std::sscanf(text.c_str(), "%*4d-%*2d-%*2dT%2ld:%2ld:%2ld.%6ldZ %n", &hours, &minutes, &seconds, &micros,
+                         &size) == 4 &&
+             size > 0) {
+    line.time_us = ((hours * 60 + minutes) * 60 + seconds) * 1'000'000 + micros;  // of its day
+  } else {
+    size = 0;
+  }
+  std::string rest = text.substr(static_cast<size_t>(size));
+  size_t blank = rest.find(' ');
+  line.event = rest.substr(0, blank);
+  if (blank != std::string::npos) line.arguments = rest.substr(blank + 1);
+  return line;
+}
+
+// The text of argument `name`: after its label, or the first word if it has none.
+inline std::string_view ArgumentText(std::string_view arguments, std::string_view name) {
+  size_t begin = 0;
+  for (char end : {' ', '='}) {
+    std::string label = std::string(name) + end;
+    size_t at = arguments.starts_with(label) ? 0 : arguments.find(" " + label);
+    if (at == arguments.npos) continue;
+    begin = at + label.size() + (arguments.starts_with(label) ? 0 : 1);
+    break;
+  }
+  std::string_view rest = arguments.substr(begin);
+  if (rest.starts_with('"')) return rest.substr(1, rest.find("\" flags") - 1);
+  return rest.substr(0, rest.find(' '));
+}
+
+inline trace::Value ValueOf(std::string_view text) {
+  std::string copy(text);
+  if (text.starts_with("0x")) return trace::Value::Unsigned(std::strtoull(copy.c_str(), nullptr, 16), text);
+  if (text == "(nil)") return trace::Value::Unsigned(0, text);
+  char* end = nullptr;
+  long long number = std::strtoll(copy.c_str(), &end, 10);
+  return *end == 0 && !copy.empty() ? trace::Value::Signed(number, text) : trace::Value::Text(text);
+}
+
+inline std::string Printed(const trace::Value& value) {
+  if (!value.has_value()) return "-";
+  if (value.size > 0) return std::string(value.text());
+  if (value.kind == trace::ValueKind::kInteger) return std::to_string(value.bits);
+  std::array<char, 32> text;
+  std::snprintf(text.data(), text.size(), "%g", value.AsDouble());
+  return text.data();
+}
+
+inline std::vector<std::string> ReadTrace(const std::string& name) {
+  std::ifstream file(QTE_TEST_DATA "/traces/" + name);
+  REQUIRE(file.is_open());
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(file, line);) lines.push_back(line);
+  return lines;
+}
+
+inline const DecoderKind& KindNamed(std::string_view name) {
+  for (const DecoderKind& kind : BuiltinDecoders()) {
+    if (kind.name == name) return kind;
+  }
+  FAIL("no decoder " << name);
+  std::abort();
+}
+
+class Replay final : public Sink {
+ public:
+  explicit Replay(std::string_view name, const DecoderLimits& limits = {})
+      : kind_(KindNamed(name)), decoder_(kind_.make(limits)) {}
+
+  void Play(const std::string& text) {
+    LogLine line = ParseLogLine(text);
+    for (size_t which = 0; which < kind_.inputs.size(); ++which) {
+      if (kind_.inputs[which].event != line.event) continue;
+      std::vector<trace::Value> args;
+      for (std::string_view name : kind_.inputs[which].arguments) {
+        args.push_back(ValueOf(ArgumentText(line.arguments, name)));
+      }
+      decoder_->OnEvent({which, args, line.time_us, line.thread}, *this);
+    }
+  }
+  void Play(const std::vector<std::string>& lines) {
+    for (const std::string& line : lines) Play(line);
+  }
+
+  void Emit(size_t which, std::span<const trace::Value> args) override {
+    CHECK(args.size() == kind_.outputs[which].arguments.size());
+    std::string text(kind_.outputs[which].event);
+    for (const trace::Value& arg : args) text += " " + Printed(arg);
+    emitted.push_back(text);
+  }
+
+  Decoder& decoder() { return *decoder_; }
+
+  std::vector<std::string> emitted;  // "dma_request a.img read 4096 0.5", "-" for what is missing
+
+ private:
+  const DecoderKind& kind_;
+  std::unique_ptr<Decoder> decoder_;
+};
+
+}  // namespace qte::correlation
