@@ -1,0 +1,97 @@
+// How often each trace event was seen, for each set of source labels: qemu_trace_events_total and /api/v1/events.
+//
+// Every line pays for this, so a count is one increment in a page of an array. Events that no catalog declares get ids
+// of their own when they are first seen, up to a cap; beyond it they count together as "_other_".
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "metrics/snapshot.h"
+#include "trace/name_table.h"
+
+namespace qte::pipeline {
+
+// True for what can be the name of a trace event: letters, digits and underscores, with an underscore among them.
+bool LooksLikeEventName(std::string_view word);
+
+// Counts by event id, in pages that exist once an event of theirs was seen: a VM sees few of the thousands there are.
+class CountPages {
+ public:
+  // Returns the count after the increment.
+  uint64_t Increment(uint32_t id) {
+    size_t page = id / kPageSize;
+    if (page >= pages_.size() || pages_[page] == nullptr) AddPage(page);
+    return ++(*pages_[page])[id % kPageSize];
+  }
+  void Add(uint32_t id, uint64_t count);
+  // Calls visit(id, count) for every count above 0.
+  template <class Visit>
+  void ForEach(Visit&& visit) const {
+    for (size_t page = 0; page < pages_.size(); ++page) {
+      if (pages_[page] == nullptr) continue;
+      for (size_t i = 0; i < kPageSize; ++i) {
+        uint64_t count = (*pages_[page])[i];
+        if (count != 0) visit(static_cast<uint32_t>(page * kPageSize + i), count);
+      }
+    }
+  }
+
+ private:
+  static constexpr size_t kPageSize = 128;
+  using Page = std::array<uint64_t, kPageSize>;
+  void AddPage(size_t page);
+  std::vector<std::unique_ptr<Page>> pages_;
+};
+
+// One event over all sources, for people.
+struct SeenEvent {
+  std::string name;
+  uint64_t count = 0;
+  std::string sample;     // the first line of it that was seen
+  bool declared = false;  // its declaration is known
+  bool used = false;      // a rule, lookup, span or decoder reads it
+};
+
+class EventCounts {
+ public:
+  // `declared` are the catalog's names; their ids are the events' ids.
+  EventCounts(const trace::NameTable& declared, size_t max_undeclared)
+      : declared_(declared), max_undeclared_(max_undeclared) {}
+
+  // Counts by one set of source labels. Stable in memory.
+  CountPages& For(const std::shared_ptr<const metrics::Labels>& labels);
+
+  // The id of an event that is not declared.
+  uint32_t UndeclaredId(std::string_view name);
+  const std::string& NameOf(uint32_t id) const;
+  bool IsDeclared(uint32_t id) const { return id < declared_.size(); }
+
+  bool HasSample(uint32_t id) const { return id < samples_.size() && !samples_[id].empty(); }
+  void SetSample(uint32_t id, std::string_view line);
+
+  metrics::PlainFamily ToFamily() const;
+  // Without `used`, which is the program's to say.
+  std::vector<std::pair<uint32_t, SeenEvent>> Seen() const;
+  // Adds what another catalog's counts have counted.
+  void Adopt(const EventCounts& old);
+
+ private:
+  struct Group {
+    std::shared_ptr<const metrics::Labels> labels;
+    CountPages counts;
+  };
+
+  const trace::NameTable& declared_;
+  size_t max_undeclared_;
+  trace::NameTable undeclared_;
+  std::map<metrics::Labels, std::unique_ptr<Group>> groups_;
+  std::vector<std::string> samples_;
+};
+
+}  // namespace qte::pipeline

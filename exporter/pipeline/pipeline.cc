@@ -1,0 +1,199 @@
+#include "pipeline/pipeline.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "trace/prefix.h"
+
+namespace qte::pipeline {
+namespace {
+
+// Names of undeclared events that are counted one by one, as the metrics' reference says.
+constexpr size_t kMaxUndeclaredEvents = 10'000;
+
+}  // namespace
+
+std::string_view NameOf(Unparsed reason) {
+  switch (reason) {
+    case Unparsed::kNotAnEvent:
+      return "not_an_event";
+    case Unparsed::kUndeclaredEvent:
+      return "undeclared_event";
+    case Unparsed::kFormatMismatch:
+      return "format_mismatch";
+    case Unparsed::kLineTooLong:
+      return "line_too_long";
+    case Unparsed::kPartialLine:
+      return "partial_line";
+    case Unparsed::kNegativeValue:
+      return "negative_value";
+  }
+  return "";
+}
+
+Pipeline::Pipeline(std::shared_ptr<const rules::Program> program, SourceLabels labels)
+    : program_(std::move(program)), labels_(std::move(labels)), event_counts_(program_->names, kMaxUndeclaredEvents) {
+  families_.reserve(program_->families.size());
+  for (const metrics::FamilySpec& spec : program_->families) {
+    families_.emplace_back(spec, program_->limits.max_series_per_metric);
+  }
+}
+
+void Pipeline::MakeStream(Feed& feed, metrics::Labels labels) {
+  auto shared = std::make_shared<const metrics::Labels>(std::move(labels));
+  feed.counts = &event_counts_.For(shared);
+  feed.stream = std::make_unique<rules::Stream>(program_, std::move(shared), families_);
+}
+
+// A stream that is known already has come under another source of a new config: its labels may change, what it learned
+// stays.
+void Pipeline::OnOpen(source::StreamId id, size_t source, const std::string& path) {
+  metrics::Labels labels = labels_.For(source, path);
+  auto known = feeds_.find(id);
+  if (known == feeds_.end()) {
+    Feed feed{path, source::LineSplitter(program_->limits.max_line_bytes), nullptr};
+    MakeStream(feed, std::move(labels));
+    feeds_.emplace(id, std::move(feed));
+  } else if (*known->second.stream->labels() != labels) {
+    std::unique_ptr<rules::Stream> old = std::move(known->second.stream);
+    MakeStream(known->second, std::move(labels));
+    known->second.stream->Adopt(std::move(*old));
+  }
+}
+
+void Pipeline::OnBytes(source::StreamId id, std::string_view bytes) {
+  auto feed = feeds_.find(id);
+  if (feed != feeds_.end()) Step(feed->second, bytes);
+}
+
+// Bytes to lines.
+void Pipeline::Step(Feed& feed, std::string_view batch) {
+  bytes_ += batch.size();
+  feed.splitter.Feed(
+      batch, [&](std::string_view line) { OnLine(feed, line); },
+      [&] {
+        ++lines_;
+        Reject(Unparsed::kLineTooLong);
+      });
+}
+
+// A line to its event, and on to the rules that want it.
+void Pipeline::OnLine(Feed& feed, std::string_view line) {
+  ++lines_;
+  trace::Prefix prefix = trace::FindPrefix(line);
+  std::string_view text = line.substr(prefix.size);
+  size_t name_size = std::min(text.find(' '), text.size());
+  std::string_view name = text.substr(0, name_size);
+  uint32_t event = program_->names.Find(name);
+  if (event == trace::NameTable::kNone) return OnUnknownName(feed, line, text, name);
+  ++events_;
+  Remember(line, prefix);
+  if (feed.counts->Increment(event) == 1 && !event_counts_.HasSample(event)) event_counts_.SetSample(event, line);
+  uint32_t plan = program_->plan_of[event];
+  if (plan == rules::kNone) return;
+  std::string_view arguments = text.substr(std::min(name_size + 1, text.size()));
+  switch (feed.stream->OnEvent(plan, line, prefix, arguments)) {
+    case rules::Outcome::kDone:
+      break;
+    case rules::Outcome::kFormatMismatch:
+      Reject(Unparsed::kFormatMismatch);
+      break;
+    case rules::Outcome::kNegativeValue:
+      Reject(Unparsed::kNegativeValue);
+      break;
+  }
+}
+
+void Pipeline::OnUnknownName(Feed& feed, std::string_view line, std::string_view text, std::string_view name) {
+  bool is_event = LooksLikeEventName(name);
+  if (is_event) {
+    ++events_;
+    uint32_t event = event_counts_.UndeclaredId(name);
+    if (feed.counts->Increment(event) == 1 && !event_counts_.HasSample(event)) event_counts_.SetSample(event, line);
+  }
+  bool taken = feed.stream->OnText(text);
+  if (is_event) {
+    Reject(Unparsed::kUndeclaredEvent);
+  } else if (!taken) {
+    Reject(Unparsed::kNotAnEvent);
+  }
+}
+
+void Pipeline::Remember(std::string_view line, const trace::Prefix& prefix) {
+  if (prefix.kind == trace::PrefixKind::kNone) return;
+  last_stamp_.prefix = prefix;
+  std::memcpy(last_stamp_.text.data(), line.data(), std::min<size_t>(prefix.size, last_stamp_.text.size()));
+}
+
+void Pipeline::OnRestart(source::StreamId id, source::Restart /*why*/) {
+  auto found = feeds_.find(id);
+  if (found == feeds_.end()) return;
+  if (found->second.splitter.Drop()) Reject(Unparsed::kPartialLine);
+  found->second.stream->Restart();
+}
+
+void Pipeline::OnClose(source::StreamId id) {
+  auto found = feeds_.find(id);
+  if (found == feeds_.end()) return;
+  OnRestart(id, source::Restart::kWriterEnded);
+  const rules::Stream& stream = *found->second.stream;
+  for (size_t i = 0; i < program_->spans.size(); ++i) {
+    abandoned_before_[program_->spans[i].name] += stream.abandoned_spans(i);
+  }
+  for (size_t i = 0; i < program_->decoders.size(); ++i) {
+    std::string span(program_->decoders[i].kind->span);
+    if (!span.empty()) abandoned_before_[span] += stream.decoder(i).abandoned();
+  }
+  feeds_.erase(found);
+}
+
+std::string Pipeline::TakePathWithoutTime() {
+  for (auto& [id, feed] : feeds_) {
+    if (!feed.told_about_time && feed.stream->lacks_time()) {
+      feed.told_about_time = true;
+      return feed.path;
+    }
+  }
+  return {};
+}
+
+size_t Pipeline::series_count() const {
+  size_t count = 0;
+  for (const metrics::Family& family : families_) count += family.series_count();
+  return count;
+}
+
+std::vector<SeenEvent> Pipeline::SeenEvents() const {
+  std::vector<SeenEvent> events;
+  for (auto& [id, event] : event_counts_.Seen()) {
+    events.push_back(std::move(event));
+    events.back().used = event_counts_.IsDeclared(id) && program_->plan_of[id] != rules::kNone;
+  }
+  return events;
+}
+
+void Pipeline::Adopt(Pipeline&& old) {
+  for (metrics::Family& family : families_) {
+    for (const metrics::Family& before : old.families_) {
+      if (!metrics::Compatible(before.spec(), family.spec())) continue;
+      family.Restore(before.TakeSnapshot());
+      family.set_overflowed(before.overflowed());
+    }
+  }
+  event_counts_.Adopt(old.event_counts_);
+  lines_ = old.lines_;
+  events_ = old.events_;
+  bytes_ = old.bytes_;
+  unparsed_ = old.unparsed_;
+  last_stamp_ = old.last_stamp_;
+  abandoned_before_ = std::move(old.abandoned_before_);
+  for (auto& [id, feed] : old.feeds_) {
+    std::unique_ptr<rules::Stream> stream = std::move(feed.stream);
+    MakeStream(feed, *stream->labels());
+    feed.stream->Adopt(std::move(*stream));
+    feeds_.emplace(id, std::move(feed));
+  }
+  old.feeds_.clear();
+}
+
+}  // namespace qte::pipeline

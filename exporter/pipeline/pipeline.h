@@ -1,0 +1,100 @@
+// The whole way of a batch of bytes: bytes -> lines -> event -> rules -> series.
+//
+// A Pipeline belongs to one thread. In: what a SourceSet (or a replay) hands up as its Receiver. Out: snapshots, taken
+// between two batches. It owns the series and everything learned from the logs; it refuses nothing: a line that cannot
+// be used is counted by reason.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "metrics/family.h"
+#include "metrics/snapshot.h"
+#include "pipeline/event_counts.h"
+#include "pipeline/source_labels.h"
+#include "rules/program.h"
+#include "rules/stream.h"
+#include "source/line_splitter.h"
+#include "source/receiver.h"
+
+namespace qte::pipeline {
+
+// Why a line was not used.
+enum class Unparsed {
+  kNotAnEvent,       // warnings, -d output, the later lines of an event that holds newlines
+  kUndeclaredEvent,  // looks like an event that no catalog declares
+  kFormatMismatch,   // a known event whose arguments fit none of its formats
+  kLineTooLong,
+  kPartialLine,    // cut off by a truncation, a replaced file, or a writer that went away
+  kNegativeValue,  // a counter's value was below zero
+};
+inline constexpr size_t kUnparsedReasons = 6;
+std::string_view NameOf(Unparsed reason);
+
+class Pipeline final : public source::Receiver {
+ public:
+  Pipeline(std::shared_ptr<const rules::Program> program, SourceLabels labels);
+
+  void OnOpen(source::StreamId id, size_t source, const std::string& path) override;
+  void OnBytes(source::StreamId id, std::string_view bytes) override;
+  void OnRestart(source::StreamId id, source::Restart why) override;
+  void OnClose(source::StreamId id) override;
+
+  // All series, and the exporter's own metrics that are counted here.
+  metrics::Snapshot TakeSnapshot() const;
+  std::vector<SeenEvent> SeenEvents() const;
+  size_t series_count() const;
+  uint64_t lines() const { return lines_; }
+  uint64_t events() const { return events_; }
+  uint64_t unparsed(Unparsed reason) const { return unparsed_[static_cast<size_t>(reason)]; }
+  // The path of a stream that lacks the timestamps some duration needs, told once for each stream; empty if none.
+  std::string TakePathWithoutTime();
+
+  // Goes on where `old`, under another program, was: series of metrics that are unchanged, counts, open streams and
+  // what they learned.
+  void Adopt(Pipeline&& old);
+
+ private:
+  // One followed source.
+  struct Feed {
+    std::string path;
+    source::LineSplitter splitter;
+    std::unique_ptr<rules::Stream> stream;
+    CountPages* counts = nullptr;
+    bool told_about_time = false;
+  };
+
+  // Keeps the last prefix that held a time; read when somebody asks.
+  struct LastStamp {
+    std::array<char, 64> text{};
+    trace::Prefix prefix;
+  };
+
+  void Step(Feed& feed, std::string_view batch);
+  void OnLine(Feed& feed, std::string_view line);
+  void OnUnknownName(Feed& feed, std::string_view line, std::string_view text, std::string_view name);
+  void Remember(std::string_view line, const trace::Prefix& prefix);
+  void Reject(Unparsed reason) { ++unparsed_[static_cast<size_t>(reason)]; }
+  void MakeStream(Feed& feed, metrics::Labels labels);
+  void AppendOwnMetrics(std::vector<metrics::PlainFamily>& out) const;
+  void AppendSpanMetrics(std::vector<metrics::PlainFamily>& out) const;
+
+  std::shared_ptr<const rules::Program> program_;
+  SourceLabels labels_;
+  std::vector<metrics::Family> families_;
+  EventCounts event_counts_;
+  std::map<source::StreamId, Feed> feeds_;
+  std::map<std::string, uint64_t> abandoned_before_;  // by span: of streams that are closed
+  uint64_t lines_ = 0;
+  uint64_t events_ = 0;
+  uint64_t bytes_ = 0;
+  std::array<uint64_t, kUnparsedReasons> unparsed_{};
+  LastStamp last_stamp_;
+};
+
+}  // namespace qte::pipeline

@@ -1,0 +1,31 @@
+// The small parts of a rule, compiled one by one: templates, constants, conditions.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "rules/program.h"
+
+namespace qte::rules {
+
+// Gives the slot of an argument by name; kNoSlot where the event does not have it.
+using SlotFinder = std::function<Slot(std::string_view)>;
+
+// The arguments of "dev" or "{bus}:{slot}", in order. Fails on a brace without its partner or an empty name. "{{" and
+// "}}" are literal braces.
+Result<std::vector<std::string>> TemplateArguments(std::string_view text);
+
+// Compiles a template whose arguments the event has.
+Template CompileTemplate(std::string_view text, const SlotFinder& slot_of);
+
+// A scalar of the config as text and, where it reads as one, as a number: decimal, 0x hexadecimal, or real.
+Constant ParseConstant(std::string_view text);
+
+// -1, 0 or 1 as `value` is below, equal to or above the constant, compared as numbers; integers exactly.
+int Compare(const trace::Value& value, const trace::Value& constant);
+
+bool Holds(const ConditionPlan& condition, const trace::Value& value);
+
+}  // namespace qte::rules

@@ -1,0 +1,160 @@
+// The config, compiled: for each event, what to read from its line and what to do with it.
+//
+// Made once when the config is read and constant from then on, so every source and thread shares one Program. All names
+// are gone by here: an event is an id, an argument a slot, a metric a family's index. What changes while lines are read
+// (series, learned names, open spans) is elsewhere; see stream.h.
+#pragma once
+
+#include <re2/re2.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/config.h"
+#include "correlation/decoder.h"
+#include "metrics/snapshot.h"
+#include "trace/catalog.h"
+#include "trace/format.h"
+#include "trace/name_table.h"
+
+namespace qte::rules {
+
+inline constexpr uint32_t kNone = UINT32_MAX;
+
+// Where an argument's value stands among the values of its event.
+using Slot = uint8_t;
+inline constexpr Slot kNoSlot = 0xff;
+inline constexpr size_t kMaxSlots = 40;  // a span has its start's and its end's arguments and a duration
+
+// "{bus}:{slot}" is {"", bus} {":", slot}; a plain argument is one piece without a literal.
+struct Template {
+  struct Piece {
+    std::string literal;  // before the argument
+    Slot slot = kNoSlot;  // kNoSlot: a literal at the end
+  };
+  std::vector<Piece> pieces;
+};
+
+struct LabelPlan {
+  std::vector<Template> alternatives;  // the first whose arguments are all there
+  uint32_t lookup = kNone;             // or: the name a lookup has learned for these arguments
+  std::vector<Slot> key;
+};
+
+struct Constant {
+  std::string text;
+  bool is_number = false;
+  trace::Value number;  // kInteger or kReal; its text is not used
+};
+
+struct ConditionPlan {
+  config::Condition::Kind kind = config::Condition::Kind::kAnyOf;
+  Slot slot = kNoSlot;
+  std::vector<Constant> values;
+  std::optional<Constant> min;
+  std::optional<Constant> max;
+  std::string argument;  // for explanations
+};
+
+// One metric on one event.
+struct RulePlan {
+  uint32_t family = kNone;
+  uint32_t cache = kNone;  // which of a stream's series caches is this rule's
+  metrics::Type type = metrics::Type::kCounter;
+  Slot value = kNoSlot;  // kNoSlot: a counter that counts events
+  double scale = 1;
+  std::vector<ConditionPlan> where;
+  std::vector<LabelPlan> labels;
+};
+
+struct LookupFeed {
+  uint32_t lookup = kNone;
+  std::vector<Slot> key;
+  Slot value = kNoSlot;
+};
+
+struct SpanFeed {
+  uint32_t span = kNone;
+  bool is_start = false;
+  std::vector<Slot> key;
+  std::vector<Slot> saved;  // start: what to keep for the end
+};
+
+struct DecoderFeed {
+  uint32_t decoder = kNone;
+  size_t which = 0;             // index into DecoderKind::inputs
+  std::vector<Slot> arguments;  // in the decoder's order
+};
+
+struct EventPlan {
+  // One known format of the event, reading only what is needed.
+  struct Reader {
+    trace::FormatReader format;
+    std::vector<Slot> absent;  // slots that this variant does not fill
+  };
+
+  std::string name;
+  std::vector<std::string> slot_names;
+  std::vector<Reader> readers;  // empty for a derived event
+  std::vector<LookupFeed> lookups;
+  std::vector<SpanFeed> spans;
+  std::vector<DecoderFeed> decoders;
+  std::vector<RulePlan> rules;
+  bool needs_time = false;  // some rule uses a duration that this event bounds
+  bool needs_thread = false;
+};
+
+struct LookupPlan {
+  std::string name;
+  std::string definition;  // what it was declared as: across a reload, state goes on where this is the same
+};
+
+struct SpanPlan {
+  // What fills a slot of the derived event: an argument of the start, one of the end, or the duration.
+  struct Source {
+    enum class From { kStart, kEnd, kDuration } from = From::kDuration;
+    size_t index = 0;  // kStart: into SpanFeed::saved
+  };
+  std::string name;
+  int64_t timeout_us = 0;
+  size_t saved = 0;
+  uint32_t plan = kNone;  // of the derived event
+  std::vector<Source> slots;
+  std::string definition;  // as in LookupPlan
+};
+
+struct DecoderPlan {
+  struct Output {
+    uint32_t plan = kNone;          // of the derived event; kNone where no rule uses it
+    std::vector<size_t> arguments;  // by slot: index into DecoderOutput::arguments
+  };
+  const correlation::DecoderKind* kind = nullptr;
+  std::vector<Output> outputs;
+};
+
+// A metric on lines that are no trace event. Its values are the regex's groups, by slot.
+struct MatchPlan {
+  std::unique_ptr<const re2::RE2> regex;
+  RulePlan rule;
+};
+
+struct Program {
+  trace::NameTable names;         // of the catalog's events, by event id
+  std::vector<uint32_t> plan_of;  // by event id: index into plans, or kNone where nothing uses the event
+  std::vector<EventPlan> plans;   // QEMU's events and derived ones
+  std::vector<metrics::FamilySpec> families;
+  std::vector<LookupPlan> lookups;
+  std::vector<SpanPlan> spans;
+  std::vector<DecoderPlan> decoders;
+  std::vector<MatchPlan> matches;
+  size_t caches = 0;  // series caches a stream needs
+  config::Limits limits;
+
+  // The names of QEMU's events that this program reads, sorted: what has to be traced.
+  std::vector<std::string> NeededEvents() const;
+  bool NeedsTime() const;
+};
+
+}  // namespace qte::rules

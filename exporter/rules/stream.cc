@@ -1,0 +1,324 @@
+#include "rules/stream.h"
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "base/utf8.h"
+#include "rules/parts.h"
+
+namespace qte::rules {
+namespace {
+
+using trace::Value;
+using trace::ValueKind;
+
+// Longer label values are cut: a label is a name, and series keep theirs for good.
+constexpr size_t kMaxLabelBytes = 1024;
+
+// A cache may hold more raw argument texts than a metric has series, since several can make one label.
+constexpr size_t kCacheEntriesPerSeries = 4;
+
+// A value's bytes for finding its series: its text, or the bits of a derived number that has none. Null where missing.
+std::string_view InputOf(const Value& value) {
+  if (!value.has_value()) return {};
+  if (value.data != nullptr) return value.text();
+  return {reinterpret_cast<const char*>(&value.bits), sizeof value.bits};
+}
+
+void AppendText(const Value& value, std::string& out) {
+  if (value.data != nullptr) {
+    out.append(value.text());
+    return;
+  }
+  char digits[32];
+  std::to_chars_result end{digits, std::errc()};
+  if (value.kind == ValueKind::kReal) {
+    end = std::to_chars(digits, std::end(digits), value.real);
+  } else if (value.negative) {
+    end = std::to_chars(digits, std::end(digits), static_cast<int64_t>(value.bits));
+  } else if (value.kind == ValueKind::kInteger) {
+    end = std::to_chars(digits, std::end(digits), value.bits);
+  }
+  out.append(digits, end.ptr);
+}
+
+bool HasAll(const Template& candidate, const auto& values) {
+  return std::all_of(candidate.pieces.begin(), candidate.pieces.end(), [&](const Template::Piece& piece) {
+    return piece.slot == kNoSlot || values[piece.slot].has_value();
+  });
+}
+
+// Moves the state of every old plan that stands unchanged among the new ones.
+template <class Plan, class State, class Same>
+void AdoptSame(const std::vector<Plan>& old_plans, std::vector<State>& old_states, const std::vector<Plan>& plans,
+               std::vector<State>& states, Same&& same) {
+  for (size_t to = 0; to < plans.size(); ++to) {
+    for (size_t from = 0; from < old_plans.size(); ++from) {
+      if (same(old_plans[from], plans[to])) states[to] = std::move(old_states[from]);
+    }
+  }
+}
+
+}  // namespace
+
+Stream::Stream(std::shared_ptr<const Program> program, std::shared_ptr<const metrics::Labels> labels,
+               std::vector<metrics::Family>& families)
+    : program_(std::move(program)),
+      labels_(std::move(labels)),
+      families_(families),
+      caches_(program_->caches),
+      lookups_(program_->lookups.size(), correlation::LookupTable(program_->limits.max_lookup_entries)) {
+  for (const SpanPlan& span : program_->spans) {
+    spans_.emplace_back(correlation::SpanLimits{program_->limits.max_open_spans, span.timeout_us});
+  }
+  correlation::DecoderLimits limits;
+  limits.max_open = program_->limits.max_open_spans;
+  limits.max_names = program_->limits.max_lookup_entries;
+  for (const DecoderPlan& decoder : program_->decoders) decoders_.push_back(decoder.kind->make(limits));
+  MakeForeseeableSeries();
+}
+
+// A series whose labels do not depend on any event exists at 0 from the start.
+void Stream::MakeForeseeableSeries() {
+  auto make = [this](const RulePlan& rule) {
+    if (rule.labels.empty()) caches_[rule.cache].fixed = families_[rule.family].FindOrAdd(labels_, {});
+  };
+  for (const EventPlan& plan : program_->plans) std::for_each(plan.rules.begin(), plan.rules.end(), make);
+  for (const MatchPlan& match : program_->matches) make(match.rule);
+}
+
+bool Stream::Read(const EventPlan& plan, std::string_view arguments, Values& values) {
+  for (const EventPlan::Reader& reader : plan.readers) {
+    if (!reader.format.Read(arguments, values.data())) continue;
+    for (Slot slot : reader.absent) values[slot].kind = ValueKind::kMissing;
+    return true;
+  }
+  return false;
+}
+
+Stream::Moment Stream::MomentOf(const EventPlan& plan, std::string_view line, const trace::Prefix& prefix) {
+  Moment moment;
+  if (plan.needs_time) {
+    moment.time_us = trace::ReadTime(line, prefix);
+    lacks_time_ = lacks_time_ || moment.time_us == correlation::kNoTime;
+  }
+  if (plan.needs_thread) moment.thread = trace::ReadThread(line, prefix);
+  return moment;
+}
+
+Outcome Stream::OnEvent(uint32_t index, std::string_view line, const trace::Prefix& prefix,
+                        std::string_view arguments) {
+  const EventPlan& plan = program_->plans[index];
+  if (!Read(plan, arguments, values_)) return Outcome::kFormatMismatch;
+  Moment moment = MomentOf(plan, line, prefix);
+  negative_value_ = false;
+  for (const LookupFeed& feed : plan.lookups) Learn(feed, values_);
+  for (const SpanFeed& feed : plan.spans) FeedSpan(feed, values_, moment.time_us);
+  for (const DecoderFeed& feed : plan.decoders) FeedDecoder(feed, values_, moment);
+  RunRules(plan.rules, values_);
+  return negative_value_ ? Outcome::kNegativeValue : Outcome::kDone;
+}
+
+std::string_view Stream::KeyOf(const std::vector<Slot>& slots, const Values& values) {
+  key_.Clear();
+  for (Slot slot : slots) key_.Add(slot == kNoSlot ? Value() : values[slot]);
+  return key_.key();
+}
+
+void Stream::Learn(const LookupFeed& feed, const Values& values) {
+  const Value& value = values[feed.value];
+  if (value.has_value()) lookups_[feed.lookup].Learn(KeyOf(feed.key, values), value.text());
+}
+
+void Stream::FeedSpan(const SpanFeed& feed, const Values& values, int64_t time_us) {
+  std::string_view key = KeyOf(feed.key, values);
+  auto value_at = [&](Slot slot) { return slot == kNoSlot ? Value() : values[slot]; };
+  if (feed.is_start) {
+    for (size_t i = 0; i < feed.saved.size(); ++i) span_values_[i] = value_at(feed.saved[i]);
+    spans_[feed.span].Start(key, time_us, std::span(span_values_).first(feed.saved.size()));
+    return;
+  }
+  const SpanPlan& plan = program_->spans[feed.span];
+  Value duration;
+  if (!spans_[feed.span].End(key, time_us, std::span(span_values_).first(plan.saved), duration)) return;
+  if (plan.plan == kNone) return;
+  size_t from_end = 0;
+  for (size_t slot = 0; slot < plan.slots.size(); ++slot) {
+    switch (plan.slots[slot].from) {
+      case SpanPlan::Source::From::kDuration:
+        derived_values_[slot] = duration;
+        break;
+      case SpanPlan::Source::From::kStart:
+        derived_values_[slot] = span_values_[plan.slots[slot].index];
+        break;
+      case SpanPlan::Source::From::kEnd:
+        derived_values_[slot] = value_at(feed.saved[from_end++]);
+        break;
+    }
+  }
+  RunRules(program_->plans[plan.plan].rules, derived_values_);
+}
+
+void Stream::FeedDecoder(const DecoderFeed& feed, const Values& values, const Moment& moment) {
+  std::array<Value, kMaxSlots>& arguments = span_values_;
+  for (size_t i = 0; i < feed.arguments.size(); ++i) {
+    arguments[i] = feed.arguments[i] == kNoSlot ? Value() : values[feed.arguments[i]];
+  }
+  emitting_ = feed.decoder;
+  decoders_[feed.decoder]->OnEvent(
+      {feed.which, std::span(arguments).first(feed.arguments.size()), moment.time_us, moment.thread}, *this);
+}
+
+void Stream::Emit(size_t which, std::span<const Value> args) {
+  const DecoderPlan::Output& output = program_->decoders[emitting_].outputs[which];
+  if (output.plan == kNone) return;
+  for (size_t slot = 0; slot < output.arguments.size(); ++slot) derived_values_[slot] = args[output.arguments[slot]];
+  RunRules(program_->plans[output.plan].rules, derived_values_);
+}
+
+bool Stream::OnText(std::string_view text) {
+  bool taken = false;
+  re2::StringPiece groups[kMaxSlots + 1];
+  for (const MatchPlan& match : program_->matches) {
+    int count = match.regex->NumberOfCapturingGroups() + 1;
+    re2::StringPiece piece(text.data(), text.size());
+    if (!match.regex->Match(piece, 0, text.size(), re2::RE2::UNANCHORED, groups, count)) continue;
+    taken = true;
+    for (int i = 1; i < count; ++i) {
+      Value value;
+      if (groups[i].data() != nullptr) value = Value::Text({groups[i].data(), groups[i].size()});
+      values_[static_cast<size_t>(i) - 1] = value;
+    }
+    if (match.rule.value != kNoSlot) {
+      Value& value = values_[match.rule.value];
+      double number = 0;
+      auto parsed = std::from_chars(value.data, value.data + value.size, number);
+      if (parsed.ec != std::errc() || parsed.ptr != value.data + value.size) continue;
+      value = Value::Real(number, value.text());
+    }
+    RunRule(match.rule, values_);
+  }
+  return taken;
+}
+
+void Stream::RunRules(const std::vector<RulePlan>& rules, const Values& values) {
+  for (const RulePlan& rule : rules) RunRule(rule, values);
+}
+
+void Stream::RunRule(const RulePlan& rule, const Values& values) {
+  for (const ConditionPlan& condition : rule.where) {
+    if (!Holds(condition, values[condition.slot])) return;
+  }
+  double amount = 1;
+  if (rule.value != kNoSlot) {
+    if (!values[rule.value].is_number()) return;
+    amount = values[rule.value].AsDouble() * rule.scale;
+  } else {
+    amount = rule.scale;
+  }
+  if (rule.type == metrics::Type::kCounter && amount < 0) {
+    negative_value_ = true;
+    return;
+  }
+  metrics::SeriesId series = SeriesOf(rule, values);
+  metrics::Family& family = families_[rule.family];
+  switch (rule.type) {
+    case metrics::Type::kCounter:
+      family.Add(series, amount);
+      break;
+    case metrics::Type::kGauge:
+      family.Set(series, amount);
+      break;
+    case metrics::Type::kHistogram:
+      family.Observe(series, amount);
+      break;
+  }
+}
+
+metrics::SeriesId Stream::SeriesOf(const RulePlan& rule, const Values& values) {
+  SeriesCache& cache = caches_[rule.cache];
+  if (rule.labels.empty()) return cache.fixed;
+  inputs_.clear();
+  for (const LabelPlan& label : rule.labels) {
+    if (label.lookup != kNone) {
+      const std::string* name = LookUp(label, values);
+      inputs_.push_back(name == nullptr ? std::string_view() : *name);
+      if (name != nullptr) continue;
+      for (Slot slot : label.key) inputs_.push_back(InputOf(values[slot]));
+      continue;
+    }
+    for (const Template& alternative : label.alternatives) {
+      for (const Template::Piece& piece : alternative.pieces) {
+        if (piece.slot != kNoSlot) inputs_.push_back(InputOf(values[piece.slot]));
+      }
+    }
+  }
+  uint64_t hash = SeriesCache::Hash(inputs_);
+  metrics::SeriesId series = cache.Find(hash, inputs_);
+  if (series != SeriesCache::kUnknown) return series;
+  series = MakeSeries(rule, values);
+  metrics::Family& family = families_[rule.family];
+  // What folds into "_other_" is asked for each time, so that it is counted each time.
+  if (!family.IsOther(series)) {
+    size_t max_entries = program_->limits.max_series_per_metric * kCacheEntriesPerSeries;
+    cache.Insert(hash, inputs_, series, max_entries);
+  }
+  return series;
+}
+
+metrics::SeriesId Stream::MakeSeries(const RulePlan& rule, const Values& values) {
+  rendered_.resize(std::max(rendered_.size(), rule.labels.size()));
+  rendered_views_.clear();
+  for (size_t i = 0; i < rule.labels.size(); ++i) {
+    rendered_[i].clear();
+    RenderLabel(rule.labels[i], values, rendered_[i]);
+    MakeValidUtf8(rendered_[i], kMaxLabelBytes);
+    rendered_views_.push_back(rendered_[i]);
+  }
+  return families_[rule.family].FindOrAdd(labels_, rendered_views_);
+}
+
+const std::string* Stream::LookUp(const LabelPlan& label, const Values& values) {
+  return lookups_[label.lookup].Find(KeyOf(label.key, values));
+}
+
+// A lookup that has not learned the key shows the key itself.
+void Stream::RenderLabel(const LabelPlan& label, const Values& values, std::string& out) {
+  if (label.lookup != kNone) {
+    if (const std::string* name = LookUp(label, values)) {
+      out = *name;
+      return;
+    }
+    for (Slot slot : label.key) {
+      if (!out.empty()) out += ',';
+      AppendText(values[slot], out);
+    }
+    return;
+  }
+  for (const Template& alternative : label.alternatives) {
+    if (!HasAll(alternative, values)) continue;
+    for (const Template::Piece& piece : alternative.pieces) {
+      out += piece.literal;
+      if (piece.slot != kNoSlot) AppendText(values[piece.slot], out);
+    }
+    return;
+  }
+}
+
+void Stream::Restart() {
+  for (correlation::LookupTable& lookup : lookups_) lookup.Clear();
+  for (correlation::SpanTable& span : spans_) span.Clear();
+  for (auto& decoder : decoders_) decoder->Reset();
+}
+
+void Stream::Adopt(Stream&& old) {
+  const Program& before = *old.program_;
+  auto same_definition = [](const auto& a, const auto& b) { return a.definition == b.definition; };
+  auto same_kind = [](const DecoderPlan& a, const DecoderPlan& b) { return a.kind == b.kind; };
+  AdoptSame(before.lookups, old.lookups_, program_->lookups, lookups_, same_definition);
+  AdoptSame(before.spans, old.spans_, program_->spans, spans_, same_definition);
+  AdoptSame(before.decoders, old.decoders_, program_->decoders, decoders_, same_kind);
+}
+
+}  // namespace qte::rules

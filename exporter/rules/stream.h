@@ -1,0 +1,105 @@
+// What one source has made of a Program so far: learned names, open spans, decoders, and the way from arguments to
+// series. Takes events in the order of the log and moves the families' series.
+//
+// One thread owns a Stream and the families it writes to. On lines of known events nothing is allocated once warm.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "correlation/decoder.h"
+#include "correlation/key.h"
+#include "correlation/lookup_table.h"
+#include "correlation/span_table.h"
+#include "metrics/family.h"
+#include "rules/program.h"
+#include "rules/series_cache.h"
+#include "trace/prefix.h"
+#include "trace/value.h"
+
+namespace qte::rules {
+
+enum class Outcome {
+  kDone,
+  kFormatMismatch,  // no known format of the event fits the line
+  kNegativeValue,   // a counter's value was below zero; the rest of the event was used
+};
+
+class Stream final : private correlation::Sink {
+ public:
+  Stream(std::shared_ptr<const Program> program, std::shared_ptr<const metrics::Labels> labels,
+         std::vector<metrics::Family>& families);
+
+  // One line of an event that some rule uses: `line` whole, `prefix` of it, `arguments` after the name and its blank.
+  Outcome OnEvent(uint32_t plan, std::string_view line, const trace::Prefix& prefix, std::string_view arguments);
+
+  // A line that is no trace event; true if a `match` rule took it.
+  bool OnText(std::string_view text);
+
+  // The source was truncated or replaced: forgets what belonged to its QEMU process.
+  void Restart();
+
+  // Takes over what `old`, the same source under another Program, has learned, as far as its definition is unchanged.
+  void Adopt(Stream&& old);
+
+  size_t open_spans(size_t span) const { return spans_[span].open(); }
+  uint64_t abandoned_spans(size_t span) const { return spans_[span].abandoned(); }
+  const correlation::Decoder& decoder(size_t index) const { return *decoders_[index]; }
+  const correlation::LookupTable& lookup(size_t index) const { return lookups_[index]; }
+  const std::shared_ptr<const metrics::Labels>& labels() const { return labels_; }
+  const Program& program() const { return *program_; }
+  // True once a line lacked the timestamp that a duration needs.
+  bool lacks_time() const { return lacks_time_; }
+
+ private:
+  using Values = std::array<trace::Value, kMaxSlots>;
+
+  // The event being handled; what spans and decoders need beside its values.
+  struct Moment {
+    int64_t time_us = correlation::kNoTime;
+    uint64_t thread = correlation::kNoThread;
+  };
+
+  void MakeForeseeableSeries();
+  bool Read(const EventPlan& plan, std::string_view arguments, Values& values);
+  Moment MomentOf(const EventPlan& plan, std::string_view line, const trace::Prefix& prefix);
+  void Learn(const LookupFeed& feed, const Values& values);
+  void FeedSpan(const SpanFeed& feed, const Values& values, int64_t time_us);
+  void FeedDecoder(const DecoderFeed& feed, const Values& values, const Moment& moment);
+  void Emit(size_t which, std::span<const trace::Value> args) override;
+
+  void RunRules(const std::vector<RulePlan>& rules, const Values& values);
+  void RunRule(const RulePlan& rule, const Values& values);
+  metrics::SeriesId SeriesOf(const RulePlan& rule, const Values& values);
+  metrics::SeriesId MakeSeries(const RulePlan& rule, const Values& values);
+  std::string_view KeyOf(const std::vector<Slot>& slots, const Values& values);
+  const std::string* LookUp(const LabelPlan& label, const Values& values);
+  void RenderLabel(const LabelPlan& label, const Values& values, std::string& out);
+
+  std::shared_ptr<const Program> program_;
+  std::shared_ptr<const metrics::Labels> labels_;
+  std::vector<metrics::Family>& families_;
+  std::vector<SeriesCache> caches_;
+  std::vector<correlation::LookupTable> lookups_;
+  std::vector<correlation::SpanTable> spans_;
+  std::vector<std::unique_ptr<correlation::Decoder>> decoders_;
+
+  // Scratch, kept so that no line allocates.
+  Values values_;          // of the line
+  Values derived_values_;  // of the derived event it led to
+  Values span_values_;
+  correlation::KeyBuilder key_;
+  std::vector<std::string_view> inputs_;
+  std::vector<std::string> rendered_;
+  std::vector<std::string_view> rendered_views_;
+  uint32_t emitting_ = kNone;  // the decoder that is at work
+  bool negative_value_ = false;
+  bool lacks_time_ = false;
+};
+
+}  // namespace qte::rules
