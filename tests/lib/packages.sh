@@ -1,17 +1,17 @@
 # shellcheck shell=bash disable=SC2034  # the lists are used by those who source this
 # The Debian packages of this project, in one place, and how they get onto a machine. Sourced by run.sh and test.sh.
 
-# To build the exporter and its unit tests.
+# To build the exporter and its tests (CMake looks for python3, which runs them).
 build_packages=(
   catch2 ccache cmake g++ libcivetweb-dev libcli11-dev libre2-dev libspdlog-dev libyaml-cpp-dev libzstd-dev
-  ninja-build nlohmann-json3-dev pkg-config prometheus-cpp-dev zlib1g-dev
+  ninja-build nlohmann-json3-dev pkg-config prometheus-cpp-dev python3 zlib1g-dev
 )
 
 # To make and boot the small guest: seabios is only recommended by qemu-system-x86, and needed.
-guest_packages=(cpio python3 qemu-system-x86 seabios)
+guest_packages=(cpio qemu-system-x86 seabios)
 
 # To test, beyond the unit tests.
-test_packages=(python3 shellcheck zstd)
+test_packages=(shellcheck zstd)
 
 # To test with everything real, beyond the guest; brings promtool as well.
 real_packages=(prometheus)
