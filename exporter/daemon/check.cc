@@ -1,0 +1,51 @@
+// The commands that only look at the config: check and qemu-args.
+#include <unistd.h>
+
+#include <iostream>
+
+#include "daemon/commands.h"
+#include "daemon/load.h"
+
+namespace qte::daemon {
+namespace {
+
+std::string Count(size_t count, const std::string& what) {
+  return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
+}
+
+}  // namespace
+
+int Check(const Options& options) {
+  LoadOutcome outcome = LoadConfig(options);
+  PrintProblems(outcome);
+  if (!outcome.loaded) return kExitBadInput;
+  const LoadedConfig& loaded = *outcome.loaded;
+  std::cout << loaded.config.file << ": fine: " << Count(loaded.config.metrics.size(), "metric") << ", "
+            << Count(loaded.config.sources.size(), "source") << ", "
+            << Count(loaded.program->NeededEvents().size(), "trace event") << " needed of "
+            << loaded.catalog.events().size() << " known\n";
+  return kExitFine;
+}
+
+int PrintQemuArgs(const Options& options) {
+  LoadOutcome outcome = LoadConfig(options);
+  PrintProblems(outcome);
+  if (!outcome.loaded) return kExitBadInput;
+  const rules::Program& program = *outcome.loaded->program;
+  if (program.NeededEvents().empty()) {
+    std::cerr << "qemu-trace-exporter: the config needs no trace events\n";
+    return kExitFine;
+  }
+  std::string arguments = program.NeedsTime() ? "-msg timestamp=on" : "";
+  for (const std::string& event : program.NeededEvents()) {
+    if (!arguments.empty()) arguments += ' ';
+    arguments += "-trace " + event;
+  }
+  std::cout << arguments << '\n';
+  if (isatty(STDERR_FILENO) != 0 && isatty(STDOUT_FILENO) != 0) {
+    std::cerr << "\nAdd -D FILE to say where the log goes, and follow it with --trace.path=FILE.\n";
+  }
+  return kExitFine;
+}
+
+}  // namespace qte::daemon

@@ -1,0 +1,23 @@
+#include "daemon/event_rates.h"
+
+namespace qte::daemon {
+
+void EventRates::Sample(Clock::time_point now, const std::vector<pipeline::SeenEvent>& events) {
+  Point point{now, {}};
+  for (const pipeline::SeenEvent& event : events) point.counts[event.name] = event.count;
+  points_.push_back(std::move(point));
+  // One point older than the window stays: rates span it whole.
+  while (points_.size() > 2 && now - points_[1].time >= kWindow) points_.pop_front();
+}
+
+double EventRates::RateOf(const pipeline::SeenEvent& event, Clock::time_point now) const {
+  if (points_.empty()) return 0;
+  const Point& oldest = points_.front();
+  double seconds = std::chrono::duration<double>(now - oldest.time).count();
+  if (seconds <= 0) return 0;
+  auto before = oldest.counts.find(event.name);
+  uint64_t start = before == oldest.counts.end() ? 0 : before->second;
+  return event.count < start ? 0 : static_cast<double>(event.count - start) / seconds;
+}
+
+}  // namespace qte::daemon

@@ -1,0 +1,106 @@
+#include "daemon/ingest.h"
+
+#include <chrono>
+#include <utility>
+
+namespace qte::daemon {
+namespace {
+
+// A safety net only: whatever happens wakes the thread by itself.
+constexpr std::chrono::milliseconds kLongestWait{5000};
+
+}  // namespace
+
+Ingest::Ingest(std::unique_ptr<pipeline::Pipeline> pipeline, std::vector<source::SourceSpec> sources)
+    : pipeline_(std::move(pipeline)), sources_(std::move(sources), *this), thread_([this] { Run(); }) {}
+
+Ingest::~Ingest() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  sources_.Wake();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Ingest::Stop() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+    drain_ = true;
+  }
+  sources_.Wake();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Ingest::Run() {
+  while (true) {
+    RunTasks();
+    {
+      std::lock_guard lock(mutex_);
+      if (stopping_) break;
+    }
+    sources_.Step(kLongestWait);
+    if (sources_.caught_up()) caught_up_.store(true, std::memory_order_release);
+  }
+  bool drain = false;
+  {
+    std::lock_guard lock(mutex_);
+    drain = drain_;
+  }
+  if (drain) sources_.Drain();
+  RunTasks();
+  std::lock_guard lock(mutex_);
+  stopped_ = true;
+  done_.notify_all();
+}
+
+void Ingest::RunTasks() {
+  std::vector<Task> tasks;
+  {
+    std::lock_guard lock(mutex_);
+    tasks.swap(tasks_);
+  }
+  if (tasks.empty()) return;
+  for (const Task& task : tasks) task();
+  std::lock_guard lock(mutex_);
+  finished_ += tasks.size();
+  done_.notify_all();
+}
+
+bool Ingest::Post(Task task) {
+  std::unique_lock lock(mutex_);
+  if (stopped_) return false;
+  tasks_.push_back(std::move(task));
+  uint64_t ticket = ++posted_;
+  sources_.Wake();
+  done_.wait(lock, [&] { return finished_ >= ticket || stopped_; });
+  return finished_ >= ticket;
+}
+
+bool Ingest::Call(const std::function<void(pipeline::Pipeline&, const source::SourceSet&)>& task) {
+  return Post([&] { task(*pipeline_, sources_); });
+}
+
+void Ingest::Replace(std::unique_ptr<pipeline::Pipeline> next, std::vector<source::SourceSpec> sources) {
+  Post([&] {
+    next->Adopt(std::move(*pipeline_));
+    pipeline_ = std::move(next);
+    sources_.Reconfigure(std::move(sources));
+  });
+}
+
+void Ingest::OnOpen(source::StreamId id, size_t source, const std::string& path) {
+  pipeline_->OnOpen(id, source, path);
+}
+void Ingest::OnBytes(source::StreamId id, std::string_view bytes) {
+  pipeline_->OnBytes(id, bytes);
+}
+void Ingest::OnRestart(source::StreamId id, source::Restart why) {
+  pipeline_->OnRestart(id, why);
+}
+void Ingest::OnClose(source::StreamId id) {
+  pipeline_->OnClose(id);
+}
+
+}  // namespace qte::daemon

@@ -1,0 +1,69 @@
+// The ingest thread: steps the sources, feeds the pipeline, and answers what other threads ask between two steps.
+//
+// Pipeline and sources belong to this thread alone, so no line pays for a lock. Others hand it a function to run (Call)
+// and wait for its result; that is how a scrape gets its snapshot.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "metrics/snapshot.h"
+#include "pipeline/pipeline.h"
+#include "source/source_set.h"
+
+namespace qte::daemon {
+
+class Ingest final : private source::Receiver {
+ public:
+  Ingest(std::unique_ptr<pipeline::Pipeline> pipeline, std::vector<source::SourceSpec> sources);
+  // Stops without draining if Stop was not called.
+  ~Ingest();
+  Ingest(const Ingest&) = delete;
+  Ingest& operator=(const Ingest&) = delete;
+
+  // Runs `task` on the ingest thread between two steps and waits for it. False if the thread has stopped; the task then
+  // has not run.
+  bool Call(const std::function<void(pipeline::Pipeline&, const source::SourceSet&)>& task);
+
+  // Puts another pipeline and other sources in place; the new pipeline goes on where the old one was.
+  void Replace(std::unique_ptr<pipeline::Pipeline> next, std::vector<source::SourceSpec> sources);
+
+  // Reads every file to its end and ends the thread.
+  void Stop();
+
+  // True once what was there at the start has been read.
+  bool caught_up() const { return caught_up_.load(std::memory_order_acquire); }
+
+ private:
+  using Task = std::function<void()>;
+
+  void Run();
+  void RunTasks();
+  bool Post(Task task);
+
+  void OnOpen(source::StreamId id, size_t source, const std::string& path) override;
+  void OnBytes(source::StreamId id, std::string_view bytes) override;
+  void OnRestart(source::StreamId id, source::Restart why) override;
+  void OnClose(source::StreamId id) override;
+
+  std::unique_ptr<pipeline::Pipeline> pipeline_;  // of the ingest thread
+  source::SourceSet sources_;                     // of the ingest thread, but for Wake
+  std::atomic<bool> caught_up_ = false;
+
+  std::mutex mutex_;
+  std::condition_variable done_;
+  std::vector<Task> tasks_;  // guarded by mutex_
+  uint64_t posted_ = 0;      // guarded by mutex_
+  uint64_t finished_ = 0;    // guarded by mutex_
+  bool stopping_ = false;    // guarded by mutex_
+  bool drain_ = false;       // guarded by mutex_
+  bool stopped_ = false;     // guarded by mutex_
+  std::thread thread_;       // last, so that all it uses is there
+};
+
+}  // namespace qte::daemon

@@ -1,0 +1,102 @@
+#include "daemon/load.h"
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+
+#include "base/result.h"
+#include "daemon/embedded.h"
+#include "rules/compiler.h"
+
+namespace qte::daemon {
+namespace {
+
+Result<std::string> ReadFile(const std::string& path) {
+  errno = 0;
+  std::ifstream file(path, std::ios::binary);
+  std::stringstream content;
+  if (file) content << file.rdbuf();
+  if (!file) return Error{"cannot read \"" + path + "\": " + std::strerror(errno == 0 ? EIO : errno)};
+  return content.str();
+}
+
+// A relative path in a config means one beside the config.
+std::string BesideConfig(const std::string& path, const std::string& config_file) {
+  if (config_file.empty() || std::filesystem::path(path).is_absolute()) return path;
+  return (std::filesystem::path(config_file).parent_path() / path).string();
+}
+
+void AddToCatalog(trace::Catalog& catalog, std::string_view text, const std::string& name,
+                  std::vector<std::string>& warnings) {
+  constexpr size_t kMostWarnings = 5;
+  std::vector<trace::Catalog::Problem> problems = catalog.Add(text);
+  for (size_t i = 0; i < problems.size() && i < kMostWarnings; ++i) {
+    warnings.push_back(name + ":" + std::to_string(problems[i].line) + ": " + problems[i].message +
+                       "; lines of this event count as undeclared");
+  }
+  if (problems.size() > kMostWarnings) {
+    warnings.push_back(name + ": " + std::to_string(problems.size() - kMostWarnings) +
+                       " more declarations cannot be read");
+  }
+}
+
+// QEMU's own files first: they know best what that QEMU prints.
+trace::Catalog LoadCatalog(const config::Config& config, const std::string& config_file, LoadOutcome& outcome) {
+  trace::Catalog catalog;
+  for (const config::Text& file : config.trace_events) {
+    Result<std::string> text = ReadFile(BesideConfig(file.value, config_file));
+    if (text) {
+      AddToCatalog(catalog, *text, file.value, outcome.warnings);
+    } else {
+      outcome.errors.push_back(config::Diagnostic{file.place, text.error()}.Format());
+    }
+  }
+  AddToCatalog(catalog, kBundledTraceEvents, "<bundled trace-events>", outcome.warnings);
+  return catalog;
+}
+
+void WarnOfDisabledEvents(const LoadedConfig& loaded, std::vector<std::string>& warnings) {
+  for (const std::string& name : loaded.program->NeededEvents()) {
+    const trace::EventDeclaration* event = loaded.catalog.Find(name);
+    if (event->variants.front().declaration.disabled) {
+      warnings.push_back("event " + name + " is declared as disabled: QEMU is built without it");
+    }
+  }
+}
+
+}  // namespace
+
+LoadOutcome LoadConfig(const Options& options) {
+  LoadOutcome outcome;
+  config::Loaded parsed =
+      options.config_file.empty() ? config::Parse(kDefaultConfig, "<default>") : config::Load(options.config_file);
+  for (const config::Diagnostic& diagnostic : parsed.diagnostics) outcome.errors.push_back(diagnostic.Format());
+  if (!parsed.config) return outcome;
+  LoadedConfig loaded{std::move(*parsed.config), {}, nullptr};
+  if (!options.trace_paths.empty()) {
+    loaded.config.sources.clear();
+    for (const std::string& path : options.trace_paths) {
+      config::Source source;
+      source.path.value = path;
+      loaded.config.sources.push_back(std::move(source));
+    }
+  }
+  loaded.catalog = LoadCatalog(loaded.config, options.config_file, outcome);
+  rules::Compiled compiled = rules::Compile(loaded.config, loaded.catalog);
+  for (const config::Diagnostic& diagnostic : compiled.diagnostics) outcome.errors.push_back(diagnostic.Format());
+  if (!outcome.errors.empty()) return outcome;
+  loaded.program = std::move(compiled.program);
+  WarnOfDisabledEvents(loaded, outcome.warnings);
+  outcome.loaded = std::move(loaded);
+  return outcome;
+}
+
+void PrintProblems(const LoadOutcome& outcome) {
+  for (const std::string& error : outcome.errors) std::cerr << error << '\n';
+  for (const std::string& warning : outcome.warnings) std::cerr << "warning: " << warning << '\n';
+}
+
+}  // namespace qte::daemon

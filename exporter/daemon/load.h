@@ -1,0 +1,34 @@
+// From flags to a compiled program: reads the config, the trace-events files it names, and the bundled ones.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/config.h"
+#include "daemon/options.h"
+#include "rules/program.h"
+#include "trace/catalog.h"
+
+namespace qte::daemon {
+
+struct LoadedConfig {
+  config::Config config;
+  trace::Catalog catalog;
+  std::shared_ptr<const rules::Program> program;
+};
+
+struct LoadOutcome {
+  std::optional<LoadedConfig> loaded;  // empty if there are errors
+  std::vector<std::string> errors;     // "file:line:col: message"
+  std::vector<std::string> warnings;
+};
+
+// --trace.path stands for the config's `sources`.
+LoadOutcome LoadConfig(const Options& options);
+
+// Prints what is wrong on stderr, a line each.
+void PrintProblems(const LoadOutcome& outcome);
+
+}  // namespace qte::daemon

@@ -1,0 +1,36 @@
+// The command line, parsed.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace qte::daemon {
+
+enum class Command { kServe, kCheck, kReplay, kExplain, kQemuArgs };
+
+struct Options {
+  Command command = Command::kServe;
+  std::string config_file;               // empty: the built-in default config
+  std::vector<std::string> trace_paths;  // instead of the config's sources
+  std::vector<std::string> listen_addresses;
+  bool enable_lifecycle = false;
+  std::string log_level = "info";
+  std::string log_format = "logfmt";
+  std::vector<std::string> files;   // replay
+  std::optional<std::string> line;  // explain
+};
+
+// Exit codes of the program.
+inline constexpr int kExitFine = 0;
+inline constexpr int kExitBadInput = 1;
+inline constexpr int kExitUsage = 2;
+
+struct ParsedOptions {
+  std::optional<Options> options;  // empty: help, version or an error has been printed
+  int exit_code = kExitFine;
+};
+
+ParsedOptions ParseOptions(int argc, char** argv);
+
+}  // namespace qte::daemon

@@ -1,0 +1,174 @@
+// What the daemon answers over HTTP.
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "daemon/embedded.h"
+#include "daemon/process_metrics.h"
+#include "daemon/server.h"
+#include "exposition/text.h"
+
+namespace qte::daemon {
+namespace {
+
+using exposition::Request;
+using exposition::Response;
+using exposition::Route;
+using metrics::PlainFamily;
+using metrics::Type;
+using nlohmann::json;
+
+constexpr int kUnavailable = 503;
+
+Response Unavailable(const std::string& why) {
+  return {kUnavailable, "text/plain; charset=utf-8", why + "\n"};
+}
+
+Response Json(const json& value) {
+  // Paths and sample lines may hold any bytes; JSON takes UTF-8 alone.
+  return {200, "application/json", value.dump(2, ' ', false, json::error_handler_t::replace) + "\n"};
+}
+
+uint64_t Lag(const source::StreamStatus& stream) {
+  return stream.size > stream.offset ? stream.size - stream.offset : 0;
+}
+
+}  // namespace
+
+std::map<std::string, Route> Server::Routes() {
+  auto get = [](auto handle) { return Route{"GET", std::move(handle)}; };
+  return {
+      {"/", get([this](const Request&) { return Landing(); })},
+      {"/metrics", get([this](const Request&) { return Metrics(); })},
+      {"/-/healthy", get([](const Request&) {
+         return Response{200, "text/plain; charset=utf-8", "healthy\n"};
+       })},
+      {"/-/ready", get([this](const Request&) { return Ready(); })},
+      {"/-/reload", Route{"POST", [this](const Request&) { return RequestReload(); }}},
+      {"/api/v1/status", get([this](const Request&) { return StatusJson(); })},
+      {"/api/v1/events", get([this](const Request&) { return EventsJson(); })},
+  };
+}
+
+Response Server::Metrics() {
+  metrics::Snapshot snapshot;
+  std::vector<source::StreamStatus> streams;
+  source::SourceTotals totals;
+  if (!Ask([&](pipeline::Pipeline& pipeline, const source::SourceSet& sources) {
+        snapshot = pipeline.TakeSnapshot();
+        streams = sources.Streams();
+        totals = sources.Totals();
+      })) {
+    return Unavailable("not running");
+  }
+  AppendOwnMetrics(snapshot, streams, totals);
+  return {200, std::string(exposition::kTextContentType), exposition::ToText(snapshot)};
+}
+
+void Server::AppendOwnMetrics(metrics::Snapshot& snapshot, const std::vector<source::StreamStatus>& streams,
+                              const source::SourceTotals& totals) const {
+  auto add = [&](const char* name, const char* help, Type type, std::vector<PlainFamily::Series> series) {
+    snapshot.plain.push_back({std::string("qemu_trace_exporter_") + name, help, type, std::move(series)});
+  };
+  auto single = [](auto value) { return std::vector<PlainFamily::Series>{{{}, static_cast<double>(value)}}; };
+  auto by_source = [&](auto value_of) {
+    std::vector<PlainFamily::Series> series;
+    for (const source::StreamStatus& stream : streams) {
+      series.push_back({{{"source", stream.path}}, static_cast<double>(value_of(stream))});
+    }
+    return series;
+  };
+  ReloadState reload = reload_state();
+  add("build_info", "The version at work; always 1.", Type::kGauge, {{{{"version", std::string(kVersion)}}, 1}});
+  add("config_last_reload_successful", "Whether the last reading of the config succeeded.", Type::kGauge,
+      single(reload.successful));
+  add("config_last_reload_success_timestamp_seconds", "When the config in use was read.", Type::kGauge,
+      single(reload.success_time));
+  add("source_up", "Whether the source is open and readable.", Type::kGauge,
+      by_source([](const source::StreamStatus& s) { return s.up; }));
+  add("source_offset_bytes", "Bytes read of the source's current file.", Type::kGauge,
+      by_source([](const source::StreamStatus& s) { return s.offset; }));
+  add("source_lag_bytes", "Bytes of the source's current file that are still to be read.", Type::kGauge,
+      by_source(Lag));
+  add("source_rotations_total", "Times a source's path came to name another file.", Type::kCounter,
+      single(totals.rotations));
+  add("source_truncations_total", "Times a source's file became shorter.", Type::kCounter, single(totals.truncations));
+  add("lost_bytes_total", "Bytes known to have been written that were gone before they could be read.", Type::kCounter,
+      single(totals.lost_bytes));
+  for (PlainFamily& family : ProcessMetrics()) snapshot.plain.push_back(std::move(family));
+}
+
+Response Server::Ready() const {
+  if (Ingest* ingest = ingest_ptr(); ingest != nullptr && ingest->caught_up()) {
+    return {200, "text/plain; charset=utf-8", "ready\n"};
+  }
+  return Unavailable("not ready: still reading what was there at the start");
+}
+
+Response Server::RequestReload() {
+  constexpr int kForbidden = 403;
+  if (!options_.enable_lifecycle) {
+    return {kForbidden, "text/plain; charset=utf-8", "reload by HTTP is off; switch it on by --web.enable-lifecycle\n"};
+  }
+  Status status = request_reload_();
+  if (!status) return {500, "text/plain; charset=utf-8", status.error() + "\n"};
+  return {200, "text/plain; charset=utf-8", "config reloaded\n"};
+}
+
+Response Server::StatusJson() {
+  std::vector<source::StreamStatus> streams;
+  uint64_t lines = 0;
+  size_t series = 0;
+  if (!Ask([&](pipeline::Pipeline& pipeline, const source::SourceSet& sources) {
+        streams = sources.Streams();
+        lines = pipeline.lines();
+        series = pipeline.series_count();
+      })) {
+    return Unavailable("not running");
+  }
+  ReloadState reload = reload_state();
+  json sources = json::array();
+  for (const source::StreamStatus& stream : streams) {
+    json entry = {{"path", stream.path},
+                  {"up", stream.up},
+                  {"offset_bytes", stream.offset},
+                  {"size_bytes", stream.size},
+                  {"lag_bytes", Lag(stream)}};
+    if (!stream.error.empty()) entry["error"] = stream.error;
+    sources.push_back(std::move(entry));
+  }
+  return Json({{"version", kVersion},
+               {"ready", ingest_ptr()->caught_up()},
+               {"config",
+                {{"file", reload.file},
+                 {"hash", reload.hash},
+                 {"last_reload_successful", reload.successful},
+                 {"last_reload_success_timestamp_seconds", reload.success_time}}},
+               {"lines", lines},
+               {"series", series},
+               {"sources", std::move(sources)}});
+}
+
+Response Server::EventsJson() {
+  std::vector<pipeline::SeenEvent> events;
+  if (!Ask([&](pipeline::Pipeline& pipeline, const source::SourceSet&) { events = pipeline.SeenEvents(); })) {
+    return Unavailable("not running");
+  }
+  std::sort(events.begin(), events.end(),
+            [](const auto& a, const auto& b) { return a.count != b.count ? a.count > b.count : a.name < b.name; });
+  json list = json::array();
+  EventRates::Clock::time_point now = EventRates::Clock::now();
+  std::lock_guard lock(mutex_);
+  for (const pipeline::SeenEvent& event : events) {
+    list.push_back({{"event", event.name},
+                    {"count", event.count},
+                    {"rate_per_second", rates_.RateOf(event, now)},
+                    {"used", event.used},
+                    {"declared", event.declared},
+                    {"sample", event.sample}});
+  }
+  return Json({{"events", std::move(list)}});
+}
+
+}  // namespace qte::daemon

@@ -1,0 +1,125 @@
+// serve: the daemon from start to SIGTERM.
+#include <poll.h>
+#include <spdlog/spdlog.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <future>
+#include <iostream>
+#include <mutex>
+#include <vector>
+
+#include "base/unique_fd.h"
+#include "daemon/commands.h"
+#include "daemon/embedded.h"
+#include "daemon/load.h"
+#include "daemon/logging.h"
+#include "daemon/server.h"
+
+namespace qte::daemon {
+namespace {
+
+constexpr int kTickMillis = 5000;
+constexpr std::chrono::seconds kReloadTimeout{60};
+
+// Hands reloads asked for by HTTP threads to the main thread.
+class ReloadQueue {
+ public:
+  ReloadQueue() : wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+
+  int fd() const { return wake_.get(); }
+
+  Status Request() {
+    std::future<Status> answer;
+    {
+      std::lock_guard lock(mutex_);
+      waiting_.emplace_back();
+      answer = waiting_.back().get_future();
+    }
+    uint64_t one = 1;
+    if (::write(wake_.get(), &one, sizeof one) < 0) return Error{"cannot wake the main thread"};
+    if (answer.wait_for(kReloadTimeout) != std::future_status::ready) return Error{"the reload takes too long"};
+    return answer.get();
+  }
+
+  // One reload answers all who asked before it began.
+  template <class Reload>
+  void Answer(Reload&& reload) {
+    uint64_t count = 0;
+    if (::read(wake_.get(), &count, sizeof count) < 0) return;
+    std::vector<std::promise<Status>> waiting;
+    {
+      std::lock_guard lock(mutex_);
+      waiting.swap(waiting_);
+    }
+    Status status = reload();
+    for (std::promise<Status>& promise : waiting) promise.set_value(status);
+  }
+
+ private:
+  UniqueFd wake_;
+  std::mutex mutex_;
+  std::vector<std::promise<Status>> waiting_;  // guarded by mutex_
+};
+
+// Blocks the signals that the daemon takes, for all threads to come, and gives a descriptor to read them from.
+UniqueFd BlockSignals() {
+  std::signal(SIGPIPE, SIG_IGN);
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  return UniqueFd(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
+}
+
+// Serves until SIGTERM or SIGINT.
+void WaitForTheEnd(Server& server, ReloadQueue& reloads, int signals) {
+  while (true) {
+    pollfd fds[] = {{signals, POLLIN, 0}, {reloads.fd(), POLLIN, 0}};
+    int ready = ::poll(fds, std::size(fds), kTickMillis);
+    if (ready == 0) server.Tick();
+    if ((fds[1].revents & POLLIN) != 0) {
+      reloads.Answer([&] { return server.Reload(); });
+    }
+    signalfd_siginfo info{};
+    if ((fds[0].revents & POLLIN) == 0 || ::read(signals, &info, sizeof info) != sizeof info) continue;
+    if (info.ssi_signo == SIGHUP) {
+      if (Status status = server.Reload(); !status) spdlog::error("the old config stays");
+      continue;
+    }
+    spdlog::info("{}: reading what is left, then ending", info.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
+    return;
+  }
+}
+
+}  // namespace
+
+int Serve(const Options& options) {
+  SetUpLogging(options.log_level, options.log_format);
+  LoadOutcome outcome = LoadConfig(options);
+  if (!outcome.loaded) {
+    PrintProblems(outcome);
+    return kExitBadInput;
+  }
+  for (const std::string& warning : outcome.warnings) spdlog::warn("{}", warning);
+  if (outcome.loaded->config.sources.empty()) {
+    std::cerr << "qemu-trace-exporter: nothing to follow: give --trace.path=FILE, or sources in the config\n";
+    return kExitBadInput;
+  }
+  UniqueFd signals = BlockSignals();
+  ReloadQueue reloads;
+  Server server(options, std::move(*outcome.loaded), [&reloads] { return reloads.Request(); });
+  spdlog::info("qemu-trace-exporter {}", kVersion);
+  if (Status status = server.Start(); !status) {
+    std::cerr << "qemu-trace-exporter: " << status.error() << '\n';
+    return kExitBadInput;
+  }
+  WaitForTheEnd(server, reloads, signals.get());
+  server.Stop();
+  spdlog::info("ended");
+  return kExitFine;
+}
+
+}  // namespace qte::daemon

@@ -1,0 +1,73 @@
+// The daemon at work: the ingest thread, the HTTP routes over it, and reloads.
+//
+// HTTP handlers run on the server's threads; what they need of the pipeline they ask the ingest thread for. A reload is
+// done by the main thread, which handlers ask for it, since it parses YAML and compiles regexes.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "daemon/event_rates.h"
+#include "daemon/ingest.h"
+#include "daemon/load.h"
+#include "daemon/options.h"
+#include "exposition/http_server.h"
+
+namespace qte::daemon {
+
+class Server {
+ public:
+  // `loaded` is what the config at start said. `request_reload` has the main thread call Reload and returns its answer.
+  Server(const Options& options, LoadedConfig loaded, std::function<Status()> request_reload);
+
+  // Starts to follow and to listen; the error names the address that cannot be had.
+  Status Start();
+  // Reads the config again. A bad one changes nothing, and is the error.
+  Status Reload();
+  // What is due every few seconds: rates of events, warnings about sources.
+  void Tick();
+  // Reads all files to their end and ends all threads.
+  void Stop();
+
+ private:
+  // What a scrape tells beside the series.
+  struct ReloadState {
+    bool successful = true;
+    double success_time = 0;  // seconds since the epoch
+    std::string file;
+    std::string hash;
+  };
+
+  std::map<std::string, exposition::Route> Routes();
+  exposition::Response Metrics();
+  exposition::Response Landing();
+  exposition::Response Ready() const;
+  exposition::Response RequestReload();
+  exposition::Response StatusJson();
+  exposition::Response EventsJson();
+
+  void AppendOwnMetrics(metrics::Snapshot& snapshot, const std::vector<source::StreamStatus>& streams,
+                        const source::SourceTotals& totals) const;
+  ReloadState reload_state() const;
+  // Null until Start has come so far: the port is open a moment before.
+  Ingest* ingest_ptr() const;
+  // Runs `task` on the ingest thread; false where it is not running.
+  bool Ask(const std::function<void(pipeline::Pipeline&, const source::SourceSet&)>& task) const;
+  void WarnAboutStreams(const std::vector<source::StreamStatus>& streams);
+
+  const Options options_;
+  LoadedConfig loaded_;  // of the main thread
+  const std::function<Status()> request_reload_;
+  mutable std::mutex mutex_;
+  std::unique_ptr<Ingest> ingest_;  // set once, guarded by mutex_
+  ReloadState reload_;              // guarded by mutex_
+  EventRates rates_;                // guarded by mutex_
+
+  std::map<std::string, std::string> stream_errors_;  // by path: what was warned of; of the main thread
+  std::unique_ptr<exposition::HttpServer> http_;      // last: its threads use all of the above
+};
+
+}  // namespace qte::daemon

@@ -1,0 +1,16 @@
+// Recorded traces, read from start to end: plain, gzip or zstd (told by their first bytes), or standard input.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace qte::daemon {
+
+// Calls on_bytes for each piece, with source::kReadPadding readable bytes behind it. The error names the path; what
+// came before it has been handed on.
+Status ReadTrace(const std::string& path, const std::function<void(std::string_view)>& on_bytes);
+
+}  // namespace qte::daemon
