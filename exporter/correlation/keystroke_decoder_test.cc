@@ -75,6 +75,8 @@ TEST_CASE("A press is one keystroke, whatever bytes it takes") {
       Case{"set 1 hiragana held at the first release", "70 1e 9e f0 1e 9e", "0x70 0x1e 0x1e"},
       Case{"set 1 from a release that is not of set 2", "b9 1e 9e", "0x1e"},
       Case{"set 2 to set 1", "1c f0 1c 1e 9e 1f 9f", "0x1c 0x1e 0x1f"},
+      Case{"set 2 to set 1 by a byte that set 3 has", "1c f0 1c 11 91 1e 9e", "0x1c 0x11 0x1e"},
+      Case{"set 2 to set 1 and back while keypad 0 is down", "34 f0 34 70 1e 9e 1c f0 1c", "0x34 0x70 0x1e 0x1c"},
       Case{"set 1 to set 2", "1e 9e 1c f0 1c 1b f0 1b", "0x1e 0x1c 0x1b"},
       Case{"set 3", "1c f0 1c 8b f0 8b 62 f0 62 11 91 f0 91 f0 11", "0x1c 0x8b 0x62 0x11 0x91"},
       Case{"set 3 to set 1", "1c f0 1c 8b f0 8b 1e 9e 30 b0", "0x1c 0x8b 0x1e 0x30"},

@@ -54,7 +54,6 @@ uint32_t ScanCodeReader::ReadPlain(uint8_t byte) {
     return 0;
   }
   if (IsPrefix(byte)) {
-    if (set_ == Set::kSet3) Become(Set::kUnknown);  // set 3 has no prefixes: the guest chose another one
     prefix_ = byte == kExtendedPrefix ? Prefix::kExtended : Prefix::kPause;
     pause_first_ = 0;
     return 0;
