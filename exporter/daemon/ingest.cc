@@ -87,6 +87,10 @@ void Ingest::Replace(std::unique_ptr<pipeline::Pipeline> next, std::vector<sourc
     next->Adopt(std::move(*pipeline_));
     pipeline_ = std::move(next);
     sources_.Reconfigure(std::move(sources));
+    // Streams that go on may have come under another source, with other labels.
+    for (const source::StreamStatus& stream : sources_.Streams()) {
+      if (stream.up) pipeline_->OnOpen(stream.id, stream.source, stream.path);
+    }
   });
 }
 

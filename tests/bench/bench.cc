@@ -1,0 +1,190 @@
+// Benchmarks of the hot path, stage by stage and whole. Each reports lines a second (items_per_second) and bytes a
+// second; compare stages of one run with each other, not runs on different days.
+#include <benchmark/benchmark.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "config/config.h"
+#include "pipeline/pipeline.h"
+#include "rules/compiler.h"
+#include "source/line_splitter.h"
+
+namespace {
+
+using namespace qte;
+
+std::string ReadFile(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::stringstream content;
+  content << file.rdbuf();
+  if (!file) {
+    std::cerr << "cannot read " << path << '\n';
+    std::exit(1);
+  }
+  return content.str();
+}
+
+const trace::Catalog& Catalog() {
+  static const trace::Catalog catalog = [] {
+    trace::Catalog made;
+    made.Add(ReadFile(QTE_SOURCE_DIR "/config/trace-events"));
+    return made;
+  }();
+  return catalog;
+}
+
+std::shared_ptr<const rules::Program> Compile(const std::string& yaml) {
+  config::Loaded loaded = config::Parse(yaml, "bench.yaml");
+  rules::Compiled compiled = rules::Compile(*loaded.config, Catalog());
+  for (const config::Diagnostic& diagnostic : compiled.diagnostics) std::cerr << diagnostic.Format() << '\n';
+  if (compiled.program == nullptr) std::exit(1);
+  return compiled.program;
+}
+
+// One rule of each kind, as many as a small program in another tool would have.
+constexpr const char* kFourRules = R"(
+metrics:
+  - {name: keycodes_total, type: counter, event: ps2_put_keycode}
+  - {name: reads_total, type: counter, event: pci_cfg_read, labels: {device: dev}}
+  - {name: writes_total, type: counter, event: pci_cfg_write, labels: {device: dev}}
+  - {name: bytes_total, type: counter, event: blk_co_preadv, value: bytes}
+)";
+
+// About 4 MB of the lines that the default config reads.
+std::string MixedLines(const std::string& prefix) {
+  const std::vector<std::string> lines = {
+      "pci_cfg_read i440FX 00:00.0 @0x0 -> 0x12378086",
+      "pci_cfg_write PIIX3 00:01.0 @0x60 <- 0x80",
+      "ps2_put_keycode 0x55e759f09cf0 keycode 0x34",
+      "dma_blk_io dbs=0x7f2364048730 bs=0x558d815bce00 offset=1048576 to_dev=0",
+      "dma_blk_cb dbs=0x7f2364048730 ret=0",
+      "blk_co_preadv blk 0x558d815bce00 bs 0x558d815b0000 offset 1048576 bytes 4096 flags 0x0",
+      "dma_blk_cb dbs=0x7f2364048730 ret=0",
+      "dma_complete dbs=0x7f2364048730 ret=0 cb=0x558d80001000",
+      "pci_cfg_read virtio-blk-pci 00:04.0 @0x10 -> 0xc001",
+      "ps2_put_keycode 0x55e759f09cf0 keycode 0xf0",
+  };
+  std::string text;
+  while (text.size() < size_t{4} << 20) {
+    for (const std::string& line : lines) text += prefix + line + '\n';
+  }
+  return text;
+}
+
+// A text with the padding that readers of chunks may count on.
+class Batch {
+ public:
+  explicit Batch(std::string text) : text_(std::move(text)), size_(text_.size()) {
+    lines_ = static_cast<size_t>(std::count(text_.begin(), text_.end(), '\n'));
+    text_.append(source::kReadPadding, '\0');
+  }
+  std::string_view bytes() const { return {text_.data(), size_}; }
+  void Report(benchmark::State& state) const {
+    state.SetItemsProcessed(static_cast<int64_t>(state.iterations() * lines_));
+    state.SetBytesProcessed(static_cast<int64_t>(state.iterations() * size_));
+  }
+
+ private:
+  std::string text_;
+  size_t size_;
+  size_t lines_ = 0;
+};
+
+constexpr const char* kThreadPrefix = "26638@1795408732.182800:";
+constexpr const char* kIsoPrefix = "2026-11-23T04:41:06.310976Z ";
+
+template <class OnLine>
+void ForEachLine(const Batch& batch, OnLine&& on_line) {
+  source::LineSplitter splitter(65536);
+  splitter.Feed(batch.bytes(), on_line, [] {});
+}
+
+void BM_Split(benchmark::State& state) {
+  Batch batch(MixedLines(""));
+  for (auto _ : state) ForEachLine(batch, [](std::string_view line) { benchmark::DoNotOptimize(line.data()); });
+  batch.Report(state);
+}
+BENCHMARK(BM_Split);
+
+void BM_SplitPrefix(benchmark::State& state) {
+  Batch batch(MixedLines(state.range(0) == 0 ? kThreadPrefix : kIsoPrefix));
+  for (auto _ : state) {
+    ForEachLine(batch, [](std::string_view line) { benchmark::DoNotOptimize(trace::FindPrefix(line)); });
+  }
+  batch.Report(state);
+}
+BENCHMARK(BM_SplitPrefix)->ArgName("iso")->Arg(0)->Arg(1);
+
+void BM_SplitName(benchmark::State& state) {
+  Batch batch(MixedLines(""));
+  trace::NameTable names;
+  for (std::string_view name : Catalog().Names()) names.Add(name);
+  for (auto _ : state) {
+    ForEachLine(batch, [&](std::string_view line) {
+      benchmark::DoNotOptimize(names.Find(line.substr(0, std::min(line.find(' '), line.size()))));
+    });
+  }
+  batch.Report(state);
+}
+BENCHMARK(BM_SplitName);
+
+void BM_ReadArguments(benchmark::State& state) {
+  trace::FormatReader reader = Catalog().Find("pci_cfg_read")->variants[0].reader;
+  const std::vector<uint8_t> slots = {0, 1, 2, 3, 4, 5};
+  reader.SelectArguments(slots);
+  std::string text = "i440FX 00:00.0 @0x0 -> 0x12378086";
+  trace::Value values[trace::kMaxArguments];
+  for (auto _ : state) benchmark::DoNotOptimize(reader.Read(text, values));
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(BM_ReadArguments);
+
+void BM_Observe(benchmark::State& state) {
+  metrics::FamilySpec spec;
+  spec.type = metrics::Type::kHistogram;
+  for (int i = 0; i < 16; ++i) spec.bounds.push_back(512 << i);
+  metrics::Family family(spec, 10);
+  metrics::SeriesId series = family.FindOrAdd(std::make_shared<const metrics::Labels>(), {});
+  double value = 0;
+  for (auto _ : state) family.Observe(series, value += 512);
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(BM_Observe);
+
+void RunPipeline(benchmark::State& state, const std::string& yaml, const std::string& prefix) {
+  pipeline::Pipeline pipeline(Compile(yaml), pipeline::SourceLabels({}));
+  pipeline.OnOpen(0, 0, "/log/vm.log");
+  Batch batch(MixedLines(prefix));
+  constexpr size_t kChunk = size_t{256} << 10;
+  for (auto _ : state) {
+    for (size_t at = 0; at < batch.bytes().size(); at += kChunk) pipeline.OnBytes(0, batch.bytes().substr(at, kChunk));
+  }
+  batch.Report(state);
+}
+
+void BM_FourRules(benchmark::State& state) {
+  RunPipeline(state, kFourRules, "");
+}
+BENCHMARK(BM_FourRules);
+
+void BM_DefaultConfig(benchmark::State& state) {
+  RunPipeline(state, ReadFile(QTE_SOURCE_DIR "/config/default.yaml"), "");
+}
+BENCHMARK(BM_DefaultConfig);
+
+void BM_DefaultConfigThreadPrefix(benchmark::State& state) {
+  RunPipeline(state, ReadFile(QTE_SOURCE_DIR "/config/default.yaml"), kThreadPrefix);
+}
+BENCHMARK(BM_DefaultConfigThreadPrefix);
+
+void BM_DefaultConfigIsoPrefix(benchmark::State& state) {
+  RunPipeline(state, ReadFile(QTE_SOURCE_DIR "/config/default.yaml"), kIsoPrefix);
+}
+BENCHMARK(BM_DefaultConfigIsoPrefix);
+
+}  // namespace
