@@ -2,7 +2,16 @@
 //
 // In: the paths and globs of the config. Out: bytes and changes of state to a Receiver, in the order they were written.
 // A busy file is polled by fstat and pread, since a standing inotify watch on the log itself would slow down QEMU's own
-// writes; only directories are watched, and an idle file may carry a one-shot watch.
+// writes; only directories are watched, and an idle file may carry a one-shot watch. Where inotify does not help (a
+// network file system, no watches left) idle files and directories are polled instead.
+//
+// A stream is one file, known by device and inode, not a path. When another file takes the path (rename and recreate,
+// delete and recreate, a switched link), it is a new stream: OnOpen with the same path and source, another id. The old
+// file is read to its end first; then both are, until no late line came for kLateWriteWindow (stream_table.h), and the
+// old stream gets OnClose. A file renamed to a name that matches, too (vm.log.1 for vm.log*), goes on as the stream
+// that it was. A file that matches several specs belongs to the first. kReplaced is not used.
+//
+// Everything but Wake() belongs to one thread, and a Receiver must not call back.
 #pragma once
 
 #include <chrono>
@@ -11,38 +20,41 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/result.h"
 #include "source/receiver.h"
 
 namespace qte::source {
 
 struct SourceSpec {
-  std::string path;  // file, glob, FIFO, or "-" for standard input; may be relative
+  std::string path;           // file, glob, FIFO, or "-" for standard input; may be relative
   bool start_at_end = false;  // for files that are there when the SourceSet is made: skip what they hold
 };
 
 struct StreamStatus {
-  StreamId id = 0;
+  StreamId id = 0;    // 0: nothing is open at this path
+  size_t source = 0;  // index among the specs in force now; OnOpen gave the one of its time
   std::string path;
-  bool up = false;           // open and readable
-  std::string error;         // why not, when not up
-  uint64_t offset = 0;       // bytes handed to the receiver from the current file
-  uint64_t size = 0;         // of the current file; equals offset for FIFO and stdin
+  bool up = false;      // open and readable
+  std::string error;    // why not, when not up
+  uint64_t offset = 0;  // bytes handed to the receiver from the current file
+  uint64_t size = 0;    // of the current file; equals offset for FIFO and stdin
 };
 
 struct SourceTotals {
-  uint64_t rotations = 0;    // a path came to name another file
+  uint64_t rotations = 0;  // a path came to name another file
   uint64_t truncations = 0;
-  uint64_t lost_bytes = 0;   // known to have been written and gone before they could be read
+  uint64_t lost_bytes = 0;  // known to have been written and gone before they could be read
 };
 
 class SourceSet {
  public:
-  SourceSet(std::vector<SourceSpec> specs, Receiver& receiver);
+  // Opens what is there; the receiver hears of it in the first Step.
+  SourceSet(std::vector<SourceSpec> specs, Receiver& receiver, const Clock& clock = Clock::Steady());
   ~SourceSet();
 
-  // One round: look for new files, read at most one chunk (256 KiB) from every stream that has something, hand it up. If
-  // nothing was there, waits for something to do, at most `max_wait`, or until Wake().
+  // One round: look for new files, read at most one chunk (256 KiB) from every stream that has something, hand it up.
+  // If nothing was there, waits for something to do, at most `max_wait`, or until Wake(), and makes one more round.
   void Step(std::chrono::milliseconds max_wait);
   // Ends a waiting Step early. The only call that other threads may make.
   void Wake();
@@ -50,9 +62,12 @@ class SourceSet {
   bool caught_up() const;
   // Reads every file (not FIFOs and stdin beyond what is there now) to its current end: the last act before exit.
   void Drain();
-  // Takes other sources: streams that still match one go on where they are, others are closed.
+  // Takes other sources: streams that still match one go on where they are, under their id; others are closed. What is
+  // there already counts as old for a spec that is new and has `start_at_end`.
   void Reconfigure(std::vector<SourceSpec> specs);
 
+  // Streams by id, then the plain paths that cannot be followed now and why. Files that have left their path are not
+  // listed, though late lines are still read from them.
   std::vector<StreamStatus> Streams() const;
   SourceTotals Totals() const;
 

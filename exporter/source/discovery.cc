@@ -1,0 +1,77 @@
+#include "source/discovery.h"
+
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <set>
+#include <system_error>
+#include <utility>
+
+namespace qte::source {
+namespace {
+
+// The directory that holds what a link points to: the file may be rotated there.
+void WatchBehindLink(const std::string& path, DirectoryInterests& directories) {
+  struct stat status;
+  if (::lstat(path.c_str(), &status) != 0 || !S_ISLNK(status.st_mode)) return;
+  std::error_code error;
+  std::filesystem::path target = std::filesystem::canonical(path, error);
+  if (error) return;
+  directories[target.parent_path().string()].names.push_back(target.filename().string());
+}
+
+}  // namespace
+
+Discovery::Discovery(const std::vector<SourceSpec>& specs) {
+  for (size_t i = 0; i < specs.size(); ++i) {
+    if (specs[i].path != "-") {
+      sources_.push_back({i, PathPattern(specs[i].path)});
+    } else if (!stdin_source_) {
+      stdin_source_ = i;
+    }
+  }
+}
+
+Scan Discovery::Look() const {
+  Scan scan;
+  std::set<std::string> seen;
+  for (const Source& source : sources_) {
+    Expansion expansion;
+    expansion.directories = std::move(scan.directories);
+    source.pattern.Expand(expansion);
+    scan.directories = std::move(expansion.directories);
+    for (const std::string& path : expansion.paths) {
+      if (seen.insert(path).second) LookAt(path, source, scan);
+    }
+  }
+  return scan;
+}
+
+std::optional<size_t> Discovery::SourceOf(const std::string& path) const {
+  for (const Source& source : sources_) {
+    if (source.pattern.Matches(path)) return source.index;
+  }
+  return std::nullopt;
+}
+
+void Discovery::LookAt(const std::string& path, const Source& source, Scan& scan) const {
+  WatchBehindLink(path, scan.directories);
+  struct stat status;
+  int error = ::stat(path.c_str(), &status) == 0 ? 0 : errno;
+  bool is_there = error == 0;
+  if (is_there && (S_ISREG(status.st_mode) || S_ISFIFO(status.st_mode))) {
+    auto size = S_ISREG(status.st_mode) ? static_cast<uint64_t>(status.st_size) : 0;
+    scan.files.push_back({path, source.index, FileIdentity::Of(status), size});
+    return;
+  }
+  if (!is_there && error == EACCES) scan.directories[ParentOf(path)].attributes = true;
+  if (!source.pattern.is_plain()) return;
+  std::string text = !is_there                 ? std::strerror(error)
+                     : S_ISDIR(status.st_mode) ? "is a directory; to follow the files in it, add /*"
+                                               : "is neither a file nor a FIFO";
+  scan.problems.push_back({path, source.index, std::move(text)});
+}
+
+}  // namespace qte::source

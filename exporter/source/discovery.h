@@ -1,0 +1,60 @@
+// What the configured paths and globs stand for right now.
+//
+// In: the specs. Out of each look: the files and FIFOs that match, what is wrong with plain paths that do not, and the
+// directories in which a change would alter the answer. It opens nothing and remembers nothing.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "source/file_identity.h"
+#include "source/path_pattern.h"
+#include "source/source_set.h"
+
+namespace qte::source {
+
+struct FoundFile {
+  std::string path;
+  size_t source = 0;  // index of the first spec that matches
+  FileIdentity identity;
+  uint64_t size = 0;
+};
+
+// A path that should be followed and is not.
+struct Problem {
+  std::string path;
+  size_t source = 0;
+  std::string error;
+};
+
+struct Scan {
+  std::vector<FoundFile> files;  // each path once; two paths may name one file
+  std::vector<Problem> problems;
+  DirectoryInterests directories;
+};
+
+class Discovery {
+ public:
+  explicit Discovery(const std::vector<SourceSpec>& specs);
+
+  Scan Look() const;
+  // The first spec that matches a path.
+  std::optional<size_t> SourceOf(const std::string& path) const;
+  // The spec of standard input.
+  std::optional<size_t> stdin_source() const { return stdin_source_; }
+
+ private:
+  struct Source {
+    size_t index;
+    PathPattern pattern;
+  };
+
+  void LookAt(const std::string& path, const Source& source, Scan& scan) const;
+
+  std::vector<Source> sources_;
+  std::optional<size_t> stdin_source_;
+};
+
+}  // namespace qte::source

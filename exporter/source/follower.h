@@ -1,0 +1,69 @@
+// One open file, FIFO or standard input, read chunk by chunk without ever blocking.
+//
+// A follower knows its descriptor and its offset, and nothing of paths, time or receivers: the SourceSet decides when
+// to look and what to do about what was seen. One thread.
+#pragma once
+
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace qte::source {
+
+// What one look at a follower gives.
+struct Reading {
+  enum class Kind {
+    kBytes,        // `bytes`; there may be more at once
+    kAtEnd,        // nothing now
+    kTruncated,    // the file became shorter; the next look reads from its start
+    kWriterEnded,  // the last writer of the FIFO is gone and all it wrote was handed up
+    kEnded,        // nothing will ever come again
+    kFailed,       // `error`; worth another try later
+  };
+  Kind kind = Kind::kAtEnd;
+  std::string_view bytes;   // into the buffer given to Next(); empty when all that was read is to be skipped
+  uint64_t lost_bytes = 0;  // kTruncated: known to have been there, never read
+  std::string error;
+
+  static Reading Of(Kind kind) {
+    Reading reading;
+    reading.kind = kind;
+    return reading;
+  }
+  static Reading Bytes(std::string_view bytes) {
+    Reading reading = Of(Kind::kBytes);
+    reading.bytes = bytes;
+    return reading;
+  }
+  // With the reason in errno. An interrupted look is none.
+  static Reading Failed(const char* what) {
+    if (errno == EAGAIN || errno == EINTR) return {};
+    Reading reading = Of(Kind::kFailed);
+    reading.error = std::string(what) + ": " + std::strerror(errno);
+    return reading;
+  }
+};
+
+class Follower {
+ public:
+  virtual ~Follower() = default;
+
+  // Reads at most buffer.size() bytes into the buffer.
+  virtual Reading Next(std::span<char> buffer) = 0;
+  virtual int fd() const = 0;
+  // Bytes read from the current file so far.
+  virtual uint64_t offset() const = 0;
+  // Bytes that could be read now.
+  virtual uint64_t Pending() const = 0;
+  // True if poll(2) tells when there is something to read; regular files are always "ready" and must be looked at.
+  virtual bool pollable() const = 0;
+  // Names on disk: 0 once the file was deleted.
+  virtual uint64_t links() const = 0;
+  // A FIFO that somebody has open for writing: closing it would fail the writes.
+  virtual bool has_writer() const { return false; }
+};
+
+}  // namespace qte::source

@@ -1,0 +1,130 @@
+#include "source/path_pattern.h"
+
+#include <dirent.h>
+#include <fnmatch.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <system_error>
+
+namespace qte::source {
+namespace {
+
+constexpr int kMatchFlags = FNM_PATHNAME | FNM_PERIOD | FNM_NOESCAPE;
+
+bool HasWildcard(std::string_view component) {
+  return component.find_first_of("*?[") != std::string_view::npos;
+}
+
+std::string Absolute(const std::string& path) {
+  std::error_code error;
+  std::filesystem::path absolute = std::filesystem::absolute(path, error);
+  return error ? "/" + path : absolute.string();
+}
+
+// Without empty components and ".". A ".." stays, since it may follow a symbolic link.
+std::vector<std::string> Split(const std::string& path) {
+  std::vector<std::string> components;
+  for (size_t begin = 0; begin < path.size();) {
+    size_t end = std::min(path.find('/', begin), path.size());
+    std::string component = path.substr(begin, end - begin);
+    if (!component.empty() && component != ".") components.push_back(std::move(component));
+    begin = end + 1;
+  }
+  return components;
+}
+
+std::string Join(const std::string& directory, const std::string& name) {
+  return directory == "/" ? "/" + name : directory + "/" + name;
+}
+
+bool IsDirectory(const std::string& path) {
+  struct stat status;
+  return ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+bool IsLink(const std::string& path) {
+  struct stat status;
+  return ::lstat(path.c_str(), &status) == 0 && S_ISLNK(status.st_mode);
+}
+
+std::vector<std::string> MatchingNames(const std::string& directory, const std::string& pattern) {
+  std::vector<std::string> names;
+  std::unique_ptr<DIR, int (*)(DIR*)> listing(::opendir(directory.c_str()), ::closedir);
+  if (listing == nullptr) return names;
+  while (const dirent* entry = ::readdir(listing.get())) {
+    std::string_view name = entry->d_name;
+    if (name == "." || name == "..") continue;
+    if (::fnmatch(pattern.c_str(), entry->d_name, kMatchFlags) == 0) names.emplace_back(name);
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+}  // namespace
+
+PathPattern::PathPattern(const std::string& path) : components_(Split(Absolute(path))) {
+  for (const std::string& component : components_) {
+    text_ += "/" + component;
+    is_plain_ = is_plain_ && !HasWildcard(component);
+  }
+  if (text_.empty()) text_ = "/";
+}
+
+bool PathPattern::Matches(const std::string& path) const {
+  return is_plain_ ? path == text_ : ::fnmatch(text_.c_str(), path.c_str(), kMatchFlags) == 0;
+}
+
+void PathPattern::Expand(Expansion& expansion) const {
+  if (components_.empty()) {
+    expansion.paths.push_back(text_);
+    return;
+  }
+  Walk("/", 0, expansion);
+}
+
+void PathPattern::Walk(const std::string& directory, size_t component, Expansion& expansion) const {
+  if (HasWildcard(components_[component])) {
+    WalkMatches(directory, component, expansion);
+  } else {
+    WalkPlain(directory, component, expansion);
+  }
+}
+
+// A directory on the way is asked for its own fate only, so that noise in /tmp or /var/log wakes nobody. Its entries
+// matter where the next component is yet to come, or is a link that may be switched.
+void PathPattern::WalkPlain(const std::string& directory, size_t component, Expansion& expansion) const {
+  const std::string& name = components_[component];
+  std::string path = Join(directory, name);
+  DirectoryInterest& interest = expansion.directories[directory];
+  bool is_last = component + 1 == components_.size();
+  bool is_directory = !is_last && IsDirectory(path);
+  if (is_last || !is_directory || IsLink(path)) interest.names.push_back(name);
+  if (is_last) {
+    expansion.paths.push_back(path);
+  } else if (is_directory) {
+    Walk(path, component + 1, expansion);
+  }
+}
+
+void PathPattern::WalkMatches(const std::string& directory, size_t component, Expansion& expansion) const {
+  expansion.directories[directory].names.push_back(components_[component]);
+  bool is_last = component + 1 == components_.size();
+  for (const std::string& name : MatchingNames(directory, components_[component])) {
+    std::string path = Join(directory, name);
+    if (is_last) {
+      expansion.paths.push_back(path);
+    } else if (IsDirectory(path)) {
+      Walk(path, component + 1, expansion);
+    }
+  }
+}
+
+std::string ParentOf(const std::string& path) {
+  size_t slash = path.rfind('/');
+  return slash == 0 || slash == std::string::npos ? "/" : path.substr(0, slash);
+}
+
+}  // namespace qte::source

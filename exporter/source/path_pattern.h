@@ -1,0 +1,52 @@
+// A path with `*`, `?` and `[...]` in any of its components, and which directories tell when what it matches changes.
+//
+// As in a shell: `*` does not cross a slash and does not match a leading dot; `**` is `*`. A backslash is a plain
+// character; `[*]` stands for a star. glob(3) would find the files but not say where to wait for more of them.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace qte::source {
+
+// What is to be known about a directory. Its own removal and renaming always are.
+struct DirectoryInterest {
+  std::vector<std::string> names;  // patterns of the entries whose coming and going matters
+  bool attributes = false;         // changes of permission matter, too
+};
+
+using DirectoryInterests = std::map<std::string, DirectoryInterest>;
+
+// What one walk through the file system found.
+struct Expansion {
+  std::vector<std::string> paths;  // that match, in order; a plain path even if it does not exist
+  DirectoryInterests directories;
+};
+
+class PathPattern {
+ public:
+  // A relative path starts at the current directory.
+  explicit PathPattern(const std::string& path);
+
+  const std::string& text() const { return text_; }
+  bool is_plain() const { return is_plain_; }
+  bool Matches(const std::string& path) const;
+  // Adds what is there now to `expansion`.
+  void Expand(Expansion& expansion) const;
+
+ private:
+  void Walk(const std::string& directory, size_t component, Expansion& expansion) const;
+  void WalkPlain(const std::string& directory, size_t component, Expansion& expansion) const;
+  void WalkMatches(const std::string& directory, size_t component, Expansion& expansion) const;
+
+  std::vector<std::string> components_;
+  std::string text_;  // absolute
+  bool is_plain_ = true;
+};
+
+// The directory part of an absolute path.
+std::string ParentOf(const std::string& path);
+
+}  // namespace qte::source

@@ -1,0 +1,139 @@
+#include "source/following.h"
+
+namespace qte::source {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+UniqueFd OpenWriter(const std::string& fifo) {
+  UniqueFd writer(::open(fifo.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
+  REQUIRE(writer);  // ENXIO if nobody reads
+  return writer;
+}
+
+// Takes the place of standard input while it lives.
+class AsStdin {
+ public:
+  explicit AsStdin(int fd) : saved_(::dup(0)) { ::dup2(fd, 0); }
+  ~AsStdin() { ::dup2(saved_.get(), 0); }
+
+ private:
+  UniqueFd saved_;
+};
+
+TEST_CASE("FIFO writers come and go") {
+  Following f;
+  REQUIRE(::mkfifo((f.dir / "fifo").c_str(), 0600) == 0);
+  f.Follow(f.dir / "fifo");
+  f.Settle();
+  CHECK(f.seen.log == std::vector<std::string>{"open #1"});
+  for (const char* text : {"one\n", "two\n", "three\n"}) {
+    UniqueFd writer = OpenWriter(f.dir / "fifo");
+    f.WriteTo(writer.get(), text);
+    f.Settle();
+    writer.Reset();
+    f.Settle();
+  }
+  CHECK(f.seen.All() == "one\ntwo\nthree\n");
+  CHECK(f.seen.log == std::vector<std::string>{"open #1", "writer ended #1", "writer ended #1", "writer ended #1"});
+}
+
+TEST_CASE("what a FIFO's writer left at its end is delivered before the restart") {
+  Following f;
+  REQUIRE(::mkfifo((f.dir / "fifo").c_str(), 0600) == 0);
+  f.Follow(f.dir / "fifo");
+  f.Settle();
+  UniqueFd writer = OpenWriter(f.dir / "fifo");
+  std::string text(600 * 1000, 'x');  // more than two chunks, less than the pipe
+  f.WriteTo(writer.get(), text);
+  writer.Reset();
+  f.set->Step(milliseconds(0));
+  CHECK_FALSE(f.seen.Has("writer ended #1"));
+  f.Settle();
+  CHECK(f.seen.All() == text);
+  CHECK(f.seen.Has("writer ended #1"));
+}
+
+TEST_CASE("a FIFO without a writer lets the thread sleep") {
+  Following f;
+  REQUIRE(::mkfifo((f.dir / "fifo").c_str(), 0600) == 0);
+  SourceSet set({{.path = f.dir / "fifo"}}, f.seen);
+  set.Step(milliseconds(0));
+  OpenWriter(f.dir / "fifo").Reset();
+  for (int i = 0; i < 4; ++i) set.Step(milliseconds(1));
+  auto begin = std::chrono::steady_clock::now();
+  set.Step(milliseconds(60));
+  CHECK(std::chrono::steady_clock::now() - begin >= milliseconds(55));
+}
+
+TEST_CASE("a FIFO is not closed under its writer, be its name gone") {
+  Following f;
+  REQUIRE(::mkfifo((f.dir / "fifo").c_str(), 0600) == 0);
+  f.Follow(f.dir / "fifo");
+  f.Settle();
+  UniqueFd writer = OpenWriter(f.dir / "fifo");
+  f.WriteTo(writer.get(), "one ");
+  f.Settle();
+  f.Remove(f.dir / "fifo");
+  for (int i = 0; i < 3; ++i) f.Pass(seconds(10));
+  f.WriteTo(writer.get(), "two ");
+  f.Settle();
+  CHECK(f.seen.All() == "one two ");
+  writer.Reset();
+  for (int i = 0; i < 3; ++i) f.Pass(seconds(10));
+  CHECK(f.seen.Has("close #1"));
+}
+
+TEST_CASE("standard input from a pipe ends and the rest goes on") {
+  Following f;
+  int ends[2];
+  REQUIRE(::pipe(ends) == 0);
+  UniqueFd out(ends[0]);
+  UniqueFd in(ends[1]);
+  AsStdin stdin_is(out.get());
+  f.Follow(std::vector<SourceSpec>{{.path = "-"}, {.path = f.dir / "vm.log"}});
+  f.Settle();
+  f.WriteTo(in.get(), "one ");
+  f.Settle();
+  CHECK(f.seen.paths[1] == "-");
+  CHECK((::fcntl(0, F_GETFL) & O_NONBLOCK) == 0);
+  CHECK(f.StatusOf("-").up);
+  f.WriteTo(in.get(), "two");
+  in.Reset();
+  f.Settle();
+  CHECK(f.seen.bytes_of[1] == "one two");
+  CHECK(f.seen.Has("close #1"));
+  CHECK_FALSE(f.StatusOf("-").up);
+  f.Append(f.dir / "vm.log", "three");
+  f.Settle();
+  CHECK(f.seen.bytes_of[2] == "three");
+  f.set->Reconfigure({{.path = "-"}});
+  f.Settle();
+  CHECK_FALSE(f.StatusOf("-").up);
+}
+
+TEST_CASE("standard input from a file ends at its end") {
+  Following f;
+  std::string text(600 * 1000, 'x');
+  f.Append(f.dir / "in", text);
+  UniqueFd file(::open((f.dir / "in").c_str(), O_RDONLY | O_CLOEXEC));
+  AsStdin stdin_is(file.get());
+  f.Follow("-");
+  f.Settle();
+  CHECK(f.seen.All() == text);
+  CHECK(f.seen.Has("close #1"));
+}
+
+TEST_CASE("drain takes what is in the FIFO now") {
+  Following f;
+  REQUIRE(::mkfifo((f.dir / "fifo").c_str(), 0600) == 0);
+  f.Follow(f.dir / "fifo");
+  UniqueFd writer = OpenWriter(f.dir / "fifo");
+  f.WriteTo(writer.get(), std::string(300 * 1000, 'x'));
+  f.set->Drain();
+  CHECK(f.seen.All().size() == 300 * 1000);
+}
+
+}  // namespace
+}  // namespace qte::source

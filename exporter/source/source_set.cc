@@ -1,0 +1,386 @@
+// The pace of a file, which is what keeps QEMU undisturbed and idle machines asleep:
+//
+//   busy    looked at in every round, rounds at most kBusyPoll apart          (data lately)
+//   idle    carries a one-shot inotify watch, else untouched for kSafetyPoll  (no data for kBusyTime)
+//   failed  looked at again after kRetry
+//
+// The watch is put up first and the file looked at once more after that, so a write in between is not slept through.
+// FIFOs and standard input have no pace: poll(2) wakes for them.
+
+#include "source/source_set.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <set>
+#include <utility>
+
+#include "base/unique_fd.h"
+#include "source/discovery.h"
+#include "source/follower.h"
+#include "source/rename_trail.h"
+#include "source/stream_table.h"
+#include "source/watcher.h"
+
+namespace qte::source {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using Kind = Reading::Kind;
+using Time = Clock::Time;
+
+constexpr size_t kChunkBytes = 256 * 1024;
+constexpr milliseconds kBusyPoll{5};
+constexpr seconds kBusyTime{1};
+constexpr seconds kSafetyPoll{5};           // of an idle file with a watch
+constexpr milliseconds kUnwatchedPoll{50};  // of an idle file that cannot be watched
+constexpr seconds kRetry{1};
+constexpr seconds kRescan{5};  // for what no watched directory tells, as a renamed mount point
+constexpr seconds kUnwatchedRescan{1};
+// Looking through a huge directory must not eat the time for reading: of five parts of time, one.
+constexpr int kRestPerScan = 4;
+
+}  // namespace
+
+class SourceSet::Impl {
+ public:
+  Impl(std::vector<SourceSpec> specs, Receiver& receiver, const Clock& clock);
+
+  void Step(milliseconds max_wait);
+  void Wake();
+  bool caught_up() const { return caught_up_; }
+  void Drain();
+  void Reconfigure(std::vector<SourceSpec> specs);
+  std::vector<StreamStatus> Streams() const;
+  SourceTotals Totals() const;
+
+ private:
+  bool Round();
+  void TakeNews();
+  void Discover(Time now);
+  bool IsDue(const Stream& stream, Time now) const;
+  bool LookAt(Stream& stream, Time now);
+  bool Take(const Reading& reading, Stream& stream, Time now);
+  bool GoIdle(Stream& stream, Time now);
+  void Rest(Stream& stream, Time until);
+  void ReleaseSuccessors(StreamId id);
+  void FinishDraining(Stream& stream, Time now);
+  void Close(Stream& stream);
+  void Sweep();
+  void UpdateCaughtUp();
+  void Wait(milliseconds max_wait);
+  Time NextDue(Time latest) const;
+
+  std::vector<SourceSpec> specs_;
+  Receiver& receiver_;
+  const Clock& clock_;
+  UniqueFd wake_;
+  std::vector<char> buffer_;
+  std::vector<pollfd> poll_fds_;
+
+  Discovery discovery_;
+  Watcher watcher_;
+  RenameTrail trail_;
+  std::vector<Problem> problems_;
+  bool is_scan_needed_ = true;
+  Time scan_not_before_;
+  Time next_rescan_;
+
+  StreamTable table_;
+  bool stdin_ended_ = false;
+  bool caught_up_ = false;
+  uint64_t truncations_ = 0;
+  uint64_t lost_bytes_ = 0;
+};
+
+SourceSet::Impl::Impl(std::vector<SourceSpec> specs, Receiver& receiver, const Clock& clock)
+    : specs_(std::move(specs)),
+      receiver_(receiver),
+      clock_(clock),
+      wake_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
+      buffer_(kChunkBytes + kReadPadding),
+      discovery_(specs_) {
+  Scan scan = discovery_.Look();
+  for (size_t i = 0; i < specs_.size(); ++i) {
+    if (specs_[i].start_at_end) table_.SkipContents(scan, i);
+  }
+  if (discovery_.stdin_source()) table_.OpenStdin(*discovery_.stdin_source());
+  Discover(clock_.Now());
+  for (const auto& stream : table_.streams()) {
+    bool is_file = !stream->follower->pollable();
+    if (is_file) stream->catch_up_to = stream->follower->offset() + stream->follower->Pending();
+  }
+  UpdateCaughtUp();
+}
+
+void SourceSet::Impl::Step(milliseconds max_wait) {
+  if (Round() || max_wait <= milliseconds::zero()) return;
+  Wait(max_wait);
+  Round();
+}
+
+void SourceSet::Impl::Wake() {
+  uint64_t one = 1;
+  // It can only fail when the counter is full, and then the waiter wakes as well.
+  [[maybe_unused]] ssize_t written = ::write(wake_.get(), &one, sizeof one);
+}
+
+bool SourceSet::Impl::Round() {
+  TakeNews();
+  Time now = clock_.Now();
+  if (now >= next_rescan_) is_scan_needed_ = true;
+  if (is_scan_needed_ && now >= scan_not_before_) Discover(now);
+  bool progress = false;
+  for (const auto& stream : table_.streams()) {
+    if (IsDue(*stream, now)) progress = LookAt(*stream, now) || progress;
+  }
+  Sweep();
+  UpdateCaughtUp();
+  return progress;
+}
+
+void SourceSet::Impl::TakeNews() {
+  Watcher::News news = watcher_.Take();
+  if (news.names_changed || news.overflowed) is_scan_needed_ = true;
+  for (const Watcher::Move& move : news.moves) {
+    trail_.Add(move, [this](const std::string& path) { return discovery_.SourceOf(path); });
+  }
+  for (StreamId id : news.files) {
+    if (Stream* stream = table_.Find(id)) stream->is_idle = false;
+  }
+  if (!news.overflowed) return;
+  for (const auto& stream : table_.streams()) stream->is_idle = false;
+}
+
+void SourceSet::Impl::Discover(Time now) {
+  Scan scan = discovery_.Look();
+  table_.Reconcile(scan, trail_, now);
+  trail_.Clear();
+  is_scan_needed_ = watcher_.SetDirectories(scan.directories);
+  problems_ = std::move(scan.problems);
+  Time end = clock_.Now();
+  scan_not_before_ = end + kRestPerScan * (end - now);
+  next_rescan_ = end + (watcher_.complete() ? kRescan : kUnwatchedRescan);
+}
+
+bool SourceSet::Impl::IsDue(const Stream& stream, Time now) const {
+  if (stream.follower == nullptr || stream.after != 0) return false;
+  return !stream.is_idle || now >= stream.next_look || (stream.is_draining && now >= stream.drain_deadline());
+}
+
+// One look, at most one chunk. True if something was there.
+bool SourceSet::Impl::LookAt(Stream& stream, Time now) {
+  if (!stream.is_announced) {
+    stream.is_announced = true;
+    receiver_.OnOpen(stream.id, stream.source, stream.opened_as);
+  }
+  std::span<char> chunk(buffer_.data(), kChunkBytes);
+  Reading reading = stream.follower->Next(chunk);
+  if (reading.kind == Kind::kAtEnd) {
+    stream.is_idle = false;
+    if (GoIdle(stream, now)) reading = stream.follower->Next(chunk);
+  }
+  return Take(reading, stream, now);
+}
+
+bool SourceSet::Impl::Take(const Reading& reading, Stream& stream, Time now) {
+  stream.is_at_end = reading.kind == Kind::kAtEnd;
+  stream.error = reading.error;
+  if (reading.kind != Kind::kBytes && reading.kind != Kind::kTruncated) ReleaseSuccessors(stream.id);
+  switch (reading.kind) {
+    case Kind::kAtEnd:
+      if (stream.is_draining) FinishDraining(stream, now);
+      return false;
+    case Kind::kFailed:
+      Rest(stream, now + kRetry);
+      if (stream.is_draining) FinishDraining(stream, now);
+      return false;
+    case Kind::kEnded:
+      stdin_ended_ = true;
+      Close(stream);
+      return true;
+    case Kind::kBytes:
+      if (!reading.bytes.empty()) receiver_.OnBytes(stream.id, reading.bytes);
+      break;
+    case Kind::kTruncated:
+      ++truncations_;
+      lost_bytes_ += reading.lost_bytes;
+      stream.catch_up_to = 0;
+      receiver_.OnRestart(stream.id, Restart::kTruncated);
+      break;
+    case Kind::kWriterEnded:
+      receiver_.OnRestart(stream.id, Restart::kWriterEnded);
+      break;
+  }
+  stream.last_data = now;
+  stream.is_idle = false;
+  return true;
+}
+
+// True if a watch was put up, and the file is to be looked at once more.
+bool SourceSet::Impl::GoIdle(Stream& stream, Time now) {
+  if (stream.follower->pollable() || now - stream.last_data < kBusyTime) return false;
+  bool is_watched = watcher_.WatchOnce(stream.follower->fd(), stream.id);
+  Rest(stream, now + (is_watched ? Clock::Duration(kSafetyPoll) : Clock::Duration(kUnwatchedPoll)));
+  return is_watched;
+}
+
+void SourceSet::Impl::Rest(Stream& stream, Time until) {
+  stream.is_idle = true;
+  stream.next_look = until;
+}
+
+void SourceSet::Impl::ReleaseSuccessors(StreamId id) {
+  for (const auto& stream : table_.streams()) {
+    if (stream->after == id) stream->after = 0;
+  }
+}
+
+void SourceSet::Impl::FinishDraining(Stream& stream, Time now) {
+  if (now < stream.drain_deadline()) return;
+  if (stream.follower->has_writer()) {
+    stream.drain_since = now;
+  } else {
+    Close(stream);
+  }
+}
+
+// The entry itself goes in Sweep(): streams may be closed while they are walked through.
+void SourceSet::Impl::Close(Stream& stream) {
+  watcher_.Unwatch(stream.id);
+  ReleaseSuccessors(stream.id);
+  stream.follower.reset();
+  if (stream.is_announced) receiver_.OnClose(stream.id);
+}
+
+void SourceSet::Impl::Sweep() {
+  std::erase_if(table_.streams(), [](const auto& stream) { return stream->follower == nullptr; });
+}
+
+void SourceSet::Impl::UpdateCaughtUp() {
+  caught_up_ = caught_up_ || std::all_of(table_.streams().begin(), table_.streams().end(), [](const auto& stream) {
+                 return !stream->error.empty() || stream->follower->offset() >= stream->catch_up_to;
+               });
+}
+
+void SourceSet::Impl::Wait(milliseconds max_wait) {
+  Time now = clock_.Now();
+  auto wait = std::max(NextDue(now + max_wait) - now, Clock::Duration::zero());
+  poll_fds_.assign(
+      {{.fd = wake_.get(), .events = POLLIN, .revents = 0}, {.fd = watcher_.fd(), .events = POLLIN, .revents = 0}});
+  for (const auto& stream : table_.streams()) {
+    bool is_awaited = stream->follower->pollable() && !stream->is_idle && stream->after == 0;
+    if (is_awaited) poll_fds_.push_back({.fd = stream->follower->fd(), .events = POLLIN, .revents = 0});
+  }
+  auto whole_seconds = std::chrono::duration_cast<seconds>(wait);
+  timespec timeout{.tv_sec = whole_seconds.count(), .tv_nsec = std::chrono::nanoseconds(wait - whole_seconds).count()};
+  ::ppoll(poll_fds_.data(), poll_fds_.size(), &timeout, nullptr);
+  uint64_t wakes;
+  [[maybe_unused]] ssize_t taken = ::read(wake_.get(), &wakes, sizeof wakes);
+}
+
+Time SourceSet::Impl::NextDue(Time latest) const {
+  Time next = std::min(latest, next_rescan_);
+  if (is_scan_needed_) next = std::min(next, scan_not_before_);
+  Time busy = clock_.Now() + kBusyPoll;
+  for (const auto& stream : table_.streams()) {
+    if (stream->is_draining) next = std::min(next, stream->drain_deadline());
+    if (stream->is_idle) {
+      next = std::min(next, stream->next_look);
+    } else if (!stream->follower->pollable() && stream->after == 0) {
+      next = std::min(next, busy);
+    }
+  }
+  return next;
+}
+
+void SourceSet::Impl::Drain() {
+  Time now = clock_.Now();
+  TakeNews();
+  Discover(now);
+  for (const auto& stream : table_.streams()) {
+    stream->after = 0;  // a file comes after its predecessor here anyway
+    uint64_t pending = stream->follower->Pending();
+    while (pending > 0 && stream->follower != nullptr) {
+      uint64_t before = stream->follower->offset();
+      if (!LookAt(*stream, now)) break;
+      if (stream->follower == nullptr || stream->follower->offset() <= before) continue;
+      pending -= std::min(pending, stream->follower->offset() - before);
+    }
+  }
+  Sweep();
+  UpdateCaughtUp();
+}
+
+void SourceSet::Impl::Reconfigure(std::vector<SourceSpec> specs) {
+  std::set<std::string> old_paths;
+  for (const SourceSpec& spec : specs_) old_paths.insert(spec.path);
+  specs_ = std::move(specs);
+  discovery_ = Discovery(specs_);
+  for (const auto& stream : table_.streams()) {
+    auto source = stream->is_stdin ? discovery_.stdin_source() : discovery_.SourceOf(stream->path);
+    stream->source = source.value_or(0);
+    if (!source) Close(*stream);
+  }
+  Sweep();
+
+  Scan scan = discovery_.Look();
+  for (size_t i = 0; i < specs_.size(); ++i) {
+    if (specs_[i].start_at_end && !old_paths.contains(specs_[i].path)) table_.SkipContents(scan, i);
+  }
+  bool has_stdin =
+      std::any_of(table_.streams().begin(), table_.streams().end(), [](const auto& s) { return s->is_stdin; });
+  if (discovery_.stdin_source() && !has_stdin && !stdin_ended_) table_.OpenStdin(*discovery_.stdin_source());
+  Discover(clock_.Now());
+}
+
+std::vector<StreamStatus> SourceSet::Impl::Streams() const {
+  std::vector<StreamStatus> list;
+  for (const auto& stream : table_.streams()) {
+    if (stream->is_draining) continue;
+    uint64_t offset = stream->follower->offset();
+    uint64_t size = stream->follower->pollable() ? offset : offset + stream->follower->Pending();
+    list.push_back({stream->id, stream->source, stream->path, stream->error.empty(), stream->error, offset, size});
+  }
+  for (const Problem& problem : problems_)
+    list.push_back({0, problem.source, problem.path, false, problem.error, 0, 0});
+  if (stdin_ended_ && discovery_.stdin_source()) {
+    list.push_back({0, *discovery_.stdin_source(), "-", false, "standard input has ended", 0, 0});
+  }
+  return list;
+}
+
+SourceTotals SourceSet::Impl::Totals() const {
+  return {table_.rotations(), truncations_, lost_bytes_};
+}
+
+SourceSet::SourceSet(std::vector<SourceSpec> specs, Receiver& receiver, const Clock& clock)
+    : impl_(std::make_unique<Impl>(std::move(specs), receiver, clock)) {}
+SourceSet::~SourceSet() = default;
+void SourceSet::Step(milliseconds max_wait) {
+  impl_->Step(max_wait);
+}
+void SourceSet::Wake() {
+  impl_->Wake();
+}
+bool SourceSet::caught_up() const {
+  return impl_->caught_up();
+}
+void SourceSet::Drain() {
+  impl_->Drain();
+}
+void SourceSet::Reconfigure(std::vector<SourceSpec> specs) {
+  impl_->Reconfigure(std::move(specs));
+}
+std::vector<StreamStatus> SourceSet::Streams() const {
+  return impl_->Streams();
+}
+SourceTotals SourceSet::Totals() const {
+  return impl_->Totals();
+}
+
+}  // namespace qte::source
