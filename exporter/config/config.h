@@ -1,8 +1,8 @@
 // The configuration as plain structs, with the place of everything that can be wrong.
 //
-// config/ knows YAML and the schema: unknown keys, wrong types, duplicate names, regexes that do not compile, bounds that
-// do not rise. What needs the trace events at hand (unknown events and arguments) is checked by rules/, which uses the
-// places kept here.
+// config/ knows YAML and the schema: unknown keys, wrong types, duplicate names, regexes that do not compile, bounds
+// that do not rise. What needs the trace events at hand (unknown events and arguments) is checked by rules/, which uses
+// the places kept here.
 #pragma once
 
 #include <chrono>
@@ -40,8 +40,8 @@ using Text = Located<std::string>;
 enum class Start { kBeginning, kEnd };
 
 struct Source {
-  Text path;                             // file, glob, FIFO, or "-"
-  std::optional<Text> path_pattern;      // RE2; named groups become labels
+  Text path;                         // file, glob, FIFO, or "-"
+  std::optional<Text> path_pattern;  // RE2; named groups become labels
   std::vector<std::pair<Text, std::string>> labels;
   Start start = Start::kBeginning;
   bool reclaim = false;
@@ -58,7 +58,7 @@ struct Span {
   Text name;
   std::vector<Text> start;  // events
   std::vector<Text> end;
-  std::vector<Text> key;    // arguments that start and end share
+  std::vector<Text> key;                             // arguments that start and end share
   std::optional<std::chrono::microseconds> timeout;  // an open span older than this is dropped
 };
 
@@ -68,9 +68,9 @@ struct Condition {
   enum class Kind { kAnyOf, kNoneOf, kRange };
   Text argument;
   Kind kind = Kind::kAnyOf;
-  std::vector<Text> values;   // kAnyOf, kNoneOf
-  std::optional<Text> min;    // kRange, inclusive
-  std::optional<Text> max;    // kRange, inclusive
+  std::vector<Text> values;  // kAnyOf, kNoneOf
+  std::optional<Text> min;   // kRange, inclusive
+  std::optional<Text> max;   // kRange, inclusive
 };
 
 // Where a label's value comes from.
@@ -93,14 +93,14 @@ struct Metric {
   Text name;
   MetricType type = MetricType::kCounter;
   std::string help;
-  std::vector<Text> events;       // names or globs; empty when `match` is there
-  std::optional<Text> match;      // RE2 over a line's text
+  std::vector<Text> events;   // names or globs; empty when `match` is there
+  std::optional<Text> match;  // RE2 over a line's text
   std::vector<Condition> where;
   std::vector<Label> labels;
-  std::optional<Text> value;      // numeric argument
+  std::optional<Text> value;  // numeric argument
   double scale = 1;
-  std::vector<double> bounds;     // histogram
-  Place place;                    // of the metric's map
+  std::vector<double> bounds;  // histogram
+  Place place;                 // of the metric's map
 };
 
 struct Limits {
@@ -111,8 +111,8 @@ struct Limits {
 };
 
 struct Config {
-  std::string file;   // as given; "<default>" for the built-in one
-  std::string hash;   // 16 hex digits over the config's bytes
+  std::string file;  // as given; "<default>" for the built-in one
+  std::string hash;  // 16 hex digits over the config's bytes
   std::vector<Source> sources;
   std::vector<Text> trace_events;
   std::vector<Lookup> lookups;

@@ -1,0 +1,86 @@
+#include "config/config.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "config/cross_checks.h"
+#include "config/document.h"
+#include "config/fields.h"
+#include "config/joins.h"
+#include "config/limits.h"
+#include "config/metrics.h"
+#include "config/sources.h"
+
+namespace qte::config {
+namespace {
+
+constexpr auto kSections =
+    std::to_array<std::string_view>({"sources", "trace_events", "lookups", "spans", "metrics", "limits"});
+
+// FNV-1a, 64 bits: tells one config from another, nothing more.
+std::string HashOf(std::string_view bytes) {
+  uint64_t hash = 0xcbf29ce484222325;
+  for (char c : bytes) {
+    hash ^= static_cast<unsigned char>(c);
+    hash *= 0x100000001b3;
+  }
+  std::string hex;
+  for (int shift = 60; shift >= 0; shift -= 4) hex += "0123456789abcdef"[hash >> shift & 15];
+  return hex;
+}
+
+void ReadSections(const Node& root, Config& config, Report& report) {
+  if (root.kind == Node::Kind::kEmpty) return;
+  Fields sections({"", root.at, &root}, {"a config", kSections}, report);
+  if (const Field* field = sections.Find("sources")) config.sources = ReadSources(*field, report);
+  if (const Field* field = sections.Find("trace_events")) config.trace_events = ReadTraceEvents(*field, report);
+  if (const Field* field = sections.Find("lookups")) config.lookups = ReadLookups(*field, report);
+  if (const Field* field = sections.Find("spans")) config.spans = ReadSpans(*field, report);
+  if (const Field* field = sections.Find("metrics")) config.metrics = ReadMetrics(*field, report);
+  if (const Field* field = sections.Find("limits")) config.limits = ReadLimits(*field, report);
+}
+
+// Reads at most one byte more than a config may have, so that even a device ends.
+Result<std::string> ReadFile(const std::string& path) {
+  UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return Error{std::string("cannot open: ") + std::strerror(errno)};
+  std::string text;
+  std::array<char, 65536> chunk;
+  while (text.size() <= kMaxConfigBytes) {
+    ssize_t n = ::read(file.get(), chunk.data(), chunk.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return Error{std::string("cannot read: ") + std::strerror(errno)};
+    if (n == 0) break;
+    text.append(chunk.data(), static_cast<size_t>(n));
+  }
+  return text;
+}
+
+}  // namespace
+
+Loaded Parse(std::string_view yaml, const std::string& name) {
+  Report report(name);
+  Config config;
+  config.file = name;
+  config.hash = HashOf(yaml);
+  if (std::optional<Node> root = ReadDocument(yaml, report)) {
+    ReadSections(*root, config, report);
+    CheckTogether(config, report);
+  }
+  if (!report.empty()) return {std::nullopt, report.Take()};
+  return {std::move(config), {}};
+}
+
+Loaded Load(const std::string& path) {
+  Result<std::string> text = ReadFile(path);
+  if (!text) return {std::nullopt, {{Place{path, 0, 0}, text.error()}}};
+  return Parse(*text, path);
+}
+
+}  // namespace qte::config

@@ -1,0 +1,141 @@
+#include "config/fields.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/suggest.h"
+
+namespace qte::config {
+namespace {
+
+std::string Describe(const Node& node) {
+  switch (node.kind) {
+    case Node::Kind::kScalar:
+      return Quoted(node.text);
+    case Node::Kind::kList:
+      return node.items.empty() ? "an empty list" : "a list";
+    case Node::Kind::kMap:
+      return node.items.empty() ? "an empty map" : "a map";
+    case Node::Kind::kEmpty:
+      break;
+  }
+  return "empty";
+}
+
+std::string Join(std::span<const std::string_view> words) {
+  std::string text;
+  for (std::string_view word : words) text.append(text.empty() ? "" : ", ").append(word);
+  return text;
+}
+
+// A wrong text is shown where it stands; of a list or map the key says more than the bracket or the line below.
+Position PlaceOfFault(const Field& field) {
+  return field.node->kind == Node::Kind::kScalar ? field.node->at : field.at;
+}
+
+std::optional<Text> TextOf(const Node& node, const Report& report, EmptyText empty) {
+  if (node.kind != Node::Kind::kScalar) return std::nullopt;
+  if (node.text.empty() && empty == EmptyText::kRefused) return std::nullopt;
+  return Text{node.text, report.PlaceOf(node.at)};
+}
+
+std::vector<Field> Pairs(const Node& map) {
+  std::vector<Field> pairs;
+  for (size_t i = 0; i + 1 < map.items.size(); i += 2) {
+    pairs.push_back({map.items[i].text, map.items[i].at, &map.items[i + 1]});
+  }
+  return pairs;
+}
+
+}  // namespace
+
+Fields::Fields(const Field& field, Shape shape, Report& report)
+    : noun_(std::move(shape.noun)), at_(field.at), report_(report), is_map_(field.node->kind == Node::Kind::kMap) {
+  if (!is_map_) {
+    report.Add(at_, noun_ + " must be a map with " + Join(shape.keys) + ", not " + Describe(*field.node));
+    return;
+  }
+  for (const Field& pair : Pairs(*field.node)) {
+    if (std::find(shape.keys.begin(), shape.keys.end(), pair.name) != shape.keys.end()) {
+      fields_.push_back(pair);
+      continue;
+    }
+    std::string suggestion = DidYouMean(pair.name, shape.keys);
+    if (suggestion.empty()) suggestion = "; there are " + Join(shape.keys);
+    report.Add(pair.at, "unknown key " + Quoted(pair.name) + " of " + noun_ + suggestion);
+  }
+}
+
+const Field* Fields::Find(std::string_view key) const {
+  auto found = std::find_if(fields_.begin(), fields_.end(), [key](const Field& field) { return field.name == key; });
+  return found == fields_.end() ? nullptr : &*found;
+}
+
+const Field* Fields::Require(std::string_view key, std::string_view what) const {
+  const Field* field = Find(key);
+  if (field == nullptr && is_map_) {
+    report_.Add(at_, noun_ + " needs " + Quoted(key) + ": " + std::string(what));
+  }
+  return field;
+}
+
+void ReportMismatch(const Field& field, std::string_view expected, Report& report) {
+  report.Add(PlaceOfFault(field),
+             Quoted(field.name) + " must be " + std::string(expected) + ", not " + Describe(*field.node));
+}
+
+std::vector<Field> Items(const Field& field, std::string_view expected, Report& report) {
+  std::vector<Field> items;
+  if (field.node->kind == Node::Kind::kList) {
+    for (const Node& item : field.node->items) items.push_back({field.name, item.at, &item});
+  } else if (field.node->kind != Node::Kind::kEmpty) {
+    ReportMismatch(field, expected, report);
+  }
+  return items;
+}
+
+std::vector<Field> Entries(const Field& field, std::string_view expected, Report& report) {
+  if (field.node->kind == Node::Kind::kMap) return Pairs(*field.node);
+  if (field.node->kind != Node::Kind::kEmpty) ReportMismatch(field, expected, report);
+  return {};
+}
+
+Text NameOf(const Field& entry, const Report& report) {
+  return {std::string(entry.name), report.PlaceOf(entry.at)};
+}
+
+std::optional<Text> ReadText(const Field& field, std::string_view expected, Report& report, EmptyText empty) {
+  std::optional<Text> text = TextOf(*field.node, report, empty);
+  if (!text) ReportMismatch(field, expected, report);
+  return text;
+}
+
+std::vector<Text> ReadTexts(const Field& field, std::string_view expected, Report& report, EmptyText empty) {
+  const Node& node = *field.node;
+  bool is_list = node.kind == Node::Kind::kList;
+  std::vector<Text> texts;
+  bool good = !is_list || !node.items.empty();
+  for (const Node& item : std::span(is_list ? node.items.data() : &node, is_list ? node.items.size() : 1)) {
+    if (std::optional<Text> text = TextOf(item, report, empty)) {
+      texts.push_back(std::move(*text));
+    } else if (is_list) {
+      ReportMismatch({field.name, item.at, &item}, expected, report);
+    } else {
+      good = false;
+    }
+  }
+  if (!good) ReportMismatch(field, expected, report);
+  return texts;
+}
+
+std::optional<size_t> ReadChoice(const Field& field, std::span<const std::string_view> words, Report& report) {
+  const Node& node = *field.node;
+  auto found = std::find(words.begin(), words.end(), node.text);
+  if (node.kind == Node::Kind::kScalar && found != words.end()) return static_cast<size_t>(found - words.begin());
+  std::string expected = OneOf({words.begin(), words.end()});
+  std::string suggestion = node.kind == Node::Kind::kScalar ? DidYouMean(node.text, words) : "";
+  report.Add(PlaceOfFault(field), Quoted(field.name) + " must be " + expected + ", not " + Describe(node) + suggestion);
+  return std::nullopt;
+}
+
+}  // namespace qte::config

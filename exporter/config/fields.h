@@ -1,0 +1,72 @@
+// Reading a node as what the schema wants there. Each function reports what does not fit and goes on, so that one pass
+// finds every error.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/config.h"
+#include "config/node.h"
+#include "config/report.h"
+
+namespace qte::config {
+
+// A value with the name by which messages call it. Node and name belong to the tree.
+struct Field {
+  std::string_view name;
+  Position at;  // of the key; of the item in a list
+  const Node* node = nullptr;
+};
+
+// A map with a fixed set of keys, as the schema calls it: `a source`, {"path", ...}.
+struct Shape {
+  std::string noun;
+  std::span<const std::string_view> keys;
+};
+
+class Fields {
+ public:
+  // Reports a node that is no map and every key that the shape does not have. The field's node outlives this.
+  Fields(const Field& field, Shape shape, Report& report);
+
+  // False where the node was no map; then nothing is found, and nothing is missed either.
+  bool is_map() const { return is_map_; }
+  const Field* Find(std::string_view key) const;
+  // The same, and reports where it is missing; `what` says what it would be.
+  const Field* Require(std::string_view key, std::string_view what) const;
+
+ private:
+  std::vector<Field> fields_;
+  std::string noun_;
+  Position at_;
+  Report& report_;
+  bool is_map_;
+};
+
+enum class EmptyText { kRefused, kAllowed };
+
+// Reports that `field` is not what it must be: `"start" must be beginning or end, not "now"`.
+void ReportMismatch(const Field& field, std::string_view expected, Report& report);
+
+// The items of a list, the entries of a map whose keys the user chooses. An empty node has none.
+std::vector<Field> Items(const Field& field, std::string_view expected, Report& report);
+std::vector<Field> Entries(const Field& field, std::string_view expected, Report& report);
+
+// The key of an entry with its place.
+Text NameOf(const Field& entry, const Report& report);
+
+// A scalar as it was written.
+std::optional<Text> ReadText(const Field& field, std::string_view expected, Report& report,
+                             EmptyText empty = EmptyText::kRefused);
+
+// A scalar, or a list of at least one; empty where something is wrong.
+std::vector<Text> ReadTexts(const Field& field, std::string_view expected, Report& report,
+                            EmptyText empty = EmptyText::kRefused);
+
+// One of a few words; its index.
+std::optional<size_t> ReadChoice(const Field& field, std::span<const std::string_view> words, Report& report);
+
+}  // namespace qte::config

@@ -1,0 +1,73 @@
+#include "config/joins.h"
+
+#include <array>
+
+#include "config/names.h"
+#include "config/scalar.h"
+
+namespace qte::config {
+namespace {
+
+constexpr auto kLookupKeys = std::to_array<std::string_view>({"event", "key", "value"});
+constexpr auto kSpanKeys = std::to_array<std::string_view>({"start", "end", "key", "timeout"});
+constexpr std::string_view kArguments = "an argument's name or a list of names";
+constexpr std::string_view kEvents = "an event's name or a list of names";
+
+void CheckName(const Field& entry, Report& report) {
+  if (std::optional<std::string> wrong = WrongJoinName(entry.name)) report.Add(entry.at, *wrong);
+}
+
+std::vector<Text> RequireTexts(const Fields& fields, std::string_view key, std::string_view expected, Report& report) {
+  const Field* field = fields.Require(key, expected);
+  return field == nullptr ? std::vector<Text>{} : ReadTexts(*field, expected, report);
+}
+
+Lookup ReadLookup(const Field& entry, Report& report) {
+  CheckName(entry, report);
+  Lookup lookup;
+  lookup.name = NameOf(entry, report);
+  Fields fields(entry, {"lookup " + Quoted(entry.name), kLookupKeys}, report);
+  if (const Field* event = fields.Require("event", "the event that tells the value")) {
+    lookup.event = ReadText(*event, "an event's name", report).value_or(Text{});
+  }
+  lookup.key = RequireTexts(fields, "key", kArguments, report);
+  if (const Field* value = fields.Require("value", "the argument to remember")) {
+    lookup.value = ReadText(*value, "an argument's name", report).value_or(Text{});
+  }
+  return lookup;
+}
+
+Span ReadSpan(const Field& entry, Report& report) {
+  CheckName(entry, report);
+  Span span;
+  span.name = NameOf(entry, report);
+  Fields fields(entry, {"span " + Quoted(entry.name), kSpanKeys}, report);
+  span.start = RequireTexts(fields, "start", kEvents, report);
+  span.end = RequireTexts(fields, "end", kEvents, report);
+  span.key = RequireTexts(fields, "key", kArguments, report);
+  if (const Field* timeout = fields.Find("timeout")) {
+    if (timeout->node->kind == Node::Kind::kScalar) span.timeout = ParseDuration(timeout->node->text);
+    if (!span.timeout) ReportMismatch(*timeout, "a duration such as 500ms, 60s or 10m", report);
+  }
+  return span;
+}
+
+}  // namespace
+
+std::vector<Lookup> ReadLookups(const Field& field, Report& report) {
+  std::vector<Lookup> lookups;
+  for (const Field& entry : Entries(field, "a map of names to {event, key, value}", report)) {
+    lookups.push_back(ReadLookup(entry, report));
+  }
+  return lookups;
+}
+
+std::vector<Span> ReadSpans(const Field& field, Report& report) {
+  std::vector<Span> spans;
+  for (const Field& entry : Entries(field, "a map of names to {start, end, key}", report)) {
+    spans.push_back(ReadSpan(entry, report));
+  }
+  return spans;
+}
+
+}  // namespace qte::config
