@@ -7,6 +7,7 @@
 #include "daemon/embedded.h"
 #include "daemon/process_metrics.h"
 #include "daemon/server.h"
+#include "exposition/landing_page.h"
 #include "exposition/text.h"
 
 namespace qte::daemon {
@@ -28,6 +29,12 @@ Response Unavailable(const std::string& why) {
 Response Json(const json& value) {
   // Paths and sample lines may hold any bytes; JSON takes UTF-8 alone.
   return {200, "application/json", value.dump(2, ' ', false, json::error_handler_t::replace) + "\n"};
+}
+
+// The busiest first.
+void SortByCount(std::vector<pipeline::SeenEvent>& events) {
+  std::sort(events.begin(), events.end(),
+            [](const auto& a, const auto& b) { return a.count != b.count ? a.count > b.count : a.name < b.name; });
 }
 
 uint64_t Lag(const source::StreamStatus& stream) {
@@ -114,6 +121,36 @@ Response Server::RequestReload() {
   Status status = request_reload_();
   if (!status) return {500, "text/plain; charset=utf-8", status.error() + "\n"};
   return {200, "text/plain; charset=utf-8", "config reloaded\n"};
+}
+
+Response Server::Landing() {
+  exposition::LandingPage page;
+  std::vector<pipeline::SeenEvent> events;
+  std::vector<source::StreamStatus> streams;
+  if (!Ask([&](pipeline::Pipeline& pipeline, const source::SourceSet& sources) {
+        events = pipeline.SeenEvents();
+        streams = sources.Streams();
+        page.lines = pipeline.lines();
+        page.series = pipeline.series_count();
+      })) {
+    return Unavailable("not running");
+  }
+  ReloadState reload = reload_state();
+  page.version = kVersion;
+  page.config_file = reload.file;
+  page.config_hash = reload.hash;
+  page.last_reload_successful = reload.successful;
+  page.ready = ingest_ptr()->caught_up();
+  for (const source::StreamStatus& stream : streams) {
+    page.sources.push_back({stream.path, stream.up, stream.error, stream.offset, stream.size});
+  }
+  SortByCount(events);
+  std::lock_guard lock(mutex_);
+  EventRates::Clock::time_point now = EventRates::Clock::now();
+  for (const pipeline::SeenEvent& event : events) {
+    page.events.push_back({event.name, event.count, rates_.RateOf(event, now), event.used});
+  }
+  return {200, "text/html; charset=utf-8", exposition::ToHtml(page)};
 }
 
 Response Server::StatusJson() {

@@ -1,7 +1,7 @@
 // The one HTTP server: CivetWeb behind a small interface that knows requests, responses and exact paths.
 //
-// Handlers run on CivetWeb's worker threads (several at once, small stacks): they must be thread-safe and must not parse
-// YAML, compile regexes or hash passwords there. An exception in a handler becomes a 500.
+// Handlers run on CivetWeb's worker threads (several at once, small stacks): they must be thread-safe and must not
+// parse YAML, compile regexes or hash passwords there. An exception in a handler becomes a 500.
 #pragma once
 
 #include <functional>

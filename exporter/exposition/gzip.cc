@@ -1,0 +1,76 @@
+#include "exposition/gzip.h"
+
+#include <zlib.h>
+
+#include <charconv>
+#include <optional>
+
+namespace qte::exposition {
+namespace {
+
+std::string_view Trim(std::string_view text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  return text;
+}
+
+// Takes the text up to `separator`, and the separator.
+std::string_view TakeItem(std::string_view& text, char separator) {
+  size_t end = text.find(separator);
+  std::string_view item = text.substr(0, end);
+  text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+  return Trim(item);
+}
+
+bool EqualsIgnoringCase(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  for (size_t i = 0; i < a.size(); ++i) {
+    if ((a[i] | 0x20) != (b[i] | 0x20)) return false;
+  }
+  return true;
+}
+
+// The weight among an item's parameters; 1 where there is none, 0 where it cannot be read.
+double WeightOf(std::string_view parameters) {
+  while (!parameters.empty()) {
+    std::string_view parameter = TakeItem(parameters, ';');
+    if (!parameter.starts_with("q=") && !parameter.starts_with("Q=")) continue;
+    double weight = 0;
+    std::from_chars(parameter.data() + 2, parameter.data() + parameter.size(), weight);
+    return weight;
+  }
+  return 1;
+}
+
+}  // namespace
+
+bool AcceptsGzip(std::string_view accept_encoding) {
+  std::optional<double> gzip;
+  std::optional<double> any;
+  while (!accept_encoding.empty()) {
+    std::string_view parameters = TakeItem(accept_encoding, ',');
+    std::string_view name = TakeItem(parameters, ';');
+    if (EqualsIgnoringCase(name, "gzip")) gzip = WeightOf(parameters);
+    if (name == "*") any = WeightOf(parameters);
+  }
+  return gzip.value_or(any.value_or(0)) > 0;
+}
+
+std::string Gzip(std::string_view text) {
+  z_stream stream{};
+  constexpr int kGzipFormat = 15 + 16;
+  constexpr int kMemoryLevel = 8;
+  // The lowest level: metrics compress tenfold at any level, and a scrape should cost little.
+  if (deflateInit2(&stream, Z_BEST_SPEED, Z_DEFLATED, kGzipFormat, kMemoryLevel, Z_DEFAULT_STRATEGY) != Z_OK) return {};
+  std::string out(deflateBound(&stream, text.size()), '\0');
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));  // zlib does not write to it
+  stream.avail_in = static_cast<uInt>(text.size());
+  stream.next_out = reinterpret_cast<Bytef*>(out.data());
+  stream.avail_out = static_cast<uInt>(out.size());
+  int state = deflate(&stream, Z_FINISH);
+  out.resize(state == Z_STREAM_END ? stream.total_out : 0);
+  deflateEnd(&stream);
+  return out;
+}
+
+}  // namespace qte::exposition

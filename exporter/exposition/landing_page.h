@@ -1,0 +1,40 @@
+// The page at "/": what this daemon is doing, at a glance, as plain HTML.
+//
+// A pure function from a few figures to a page that stands alone: no script, no request to anywhere, dark or light as
+// the browser asks. All texts are escaped, so paths and errors may hold anything.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace qte::exposition {
+
+struct LandingPage {
+  struct Source {
+    std::string path;
+    bool up = false;
+    std::string error;
+    uint64_t offset = 0;
+    uint64_t size = 0;
+  };
+  struct Event {
+    std::string name;
+    uint64_t count = 0;
+    double rate_per_second = 0;
+    bool used = false;
+  };
+  std::string version;
+  std::string config_file;
+  std::string config_hash;
+  bool last_reload_successful = true;
+  bool ready = false;
+  uint64_t lines = 0;
+  uint64_t series = 0;
+  std::vector<Source> sources;
+  std::vector<Event> events;  // the busiest first
+};
+
+std::string ToHtml(const LandingPage& page);
+
+}  // namespace qte::exposition
