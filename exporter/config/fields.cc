@@ -52,7 +52,8 @@ std::vector<Field> Pairs(const Node& map) {
 Fields::Fields(const Field& field, Shape shape, Report& report)
     : noun_(std::move(shape.noun)), at_(field.at), report_(report), is_map_(field.node->kind == Node::Kind::kMap) {
   if (!is_map_) {
-    report.Add(at_, noun_ + " must be a map with " + Join(shape.keys) + ", not " + Describe(*field.node));
+    report.Add(PlaceOfFault(field),
+               noun_ + " must be a map with " + Join(shape.keys) + ", not " + Describe(*field.node));
     return;
   }
   for (const Field& pair : Pairs(*field.node)) {

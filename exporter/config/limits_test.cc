@@ -1,0 +1,38 @@
+#include "config/limits.h"
+
+#include "config/test_support.h"
+
+namespace qte::config {
+
+TEST_CASE("Limits") {
+  Limits defaults = ParseGood("limits: {}").limits;
+  CHECK(defaults.max_series_per_metric == 1000);
+  CHECK(defaults.max_line_bytes == 65536);
+  CHECK(defaults.max_open_spans == 65536);
+  CHECK(defaults.max_lookup_entries == 65536);
+  Limits limits = ParseGood(
+                      "limits: {max_series_per_metric: 1, max_line_bytes: 010, max_open_spans: 3,"
+                      " max_lookup_entries: 18446744073709551615}")
+                      .limits;
+  CHECK(limits.max_series_per_metric == 1);
+  CHECK(limits.max_line_bytes == 10);
+  CHECK(limits.max_open_spans == 3);
+  CHECK(limits.max_lookup_entries == UINT64_MAX);
+}
+
+TEST_CASE("Bad limits") {
+  CheckAll({
+      {"limits: {max_line_bytes: 0}", "x.yaml:1:26: \"max_line_bytes\" must be a whole number from 1, not \"0\""},
+      {"limits: {max_line_bytes: -5}", "x.yaml:1:26: \"max_line_bytes\" must be a whole number from 1, not \"-5\""},
+      {"limits: {max_line_bytes: 64k}", "x.yaml:1:26: \"max_line_bytes\" must be a whole number from 1, not \"64k\""},
+      {"limits: {max_open_spans: 1.5}", "x.yaml:1:26: \"max_open_spans\" must be a whole number from 1, not \"1.5\""},
+      {"limits: {max_open_spans: 18446744073709551616}",
+       "x.yaml:1:26: \"max_open_spans\" must be a whole number from 1, not \"18446744073709551616\""},
+      {"limits: {max_lookup_entries: [1]}",
+       "x.yaml:1:10: \"max_lookup_entries\" must be a whole number from 1, not a list"},
+      {"limits:\n  max_series_per_metric:\n",
+       "x.yaml:2:3: \"max_series_per_metric\" must be a whole number from 1, not empty"},
+  });
+}
+
+}  // namespace qte::config

@@ -1,0 +1,69 @@
+#include "config/sources.h"
+
+#include "config/test_support.h"
+
+namespace qte::config {
+
+TEST_CASE("Sources are read as the design writes them") {
+  Config config = ParseGood(R"(
+sources:
+  - path: /var/log/qemu/*.log          # file, glob, FIFO, or "-" for stdin
+    path_pattern: '/(?P<vm>[^/]+)\.log$'
+    labels: {host: rack1, id: 010, empty: ""}
+    start: end
+    reclaim: false
+  - path: "-"
+trace_events: [/usr/share/qemu/trace-events-all]
+)");
+  REQUIRE(config.sources.size() == 2);
+  const Source& source = config.sources[0];
+  CHECK(source.path.value == "/var/log/qemu/*.log");
+  CHECK(source.path.place.file == "x.yaml");
+  CHECK(source.path.place.line == 3);
+  CHECK(source.path.place.column == 11);
+  CHECK(source.path_pattern->value == R"(/(?P<vm>[^/]+)\.log$)");
+  REQUIRE(source.labels.size() == 3);
+  CHECK(source.labels[0].first.value == "host");
+  CHECK(source.labels[0].first.place.column == 14);
+  CHECK(source.labels[0].second == "rack1");
+  CHECK(source.labels[1].second == "010");
+  CHECK(source.labels[2].second.empty());
+  CHECK(source.start == Start::kEnd);
+  CHECK(config.sources[1].path.value == "-");
+  CHECK(config.sources[1].start == Start::kBeginning);
+  CHECK(!config.sources[1].path_pattern);
+  CHECK(Values(config.trace_events) == Strings{"/usr/share/qemu/trace-events-all"});
+  CHECK(Values(ParseGood("trace_events: a").trace_events) == Strings{"a"});
+}
+
+TEST_CASE("Bad sources") {
+  CheckAll({
+      {"sources:\n- start: end",
+       "x.yaml:2:3: a source needs \"path\": a file, a glob, a FIFO, or \"-\" for standard input"},
+      {"sources:\n- path:", "x.yaml:2:3: \"path\" must be a path, not empty"},
+      {"sources:\n- path: ''", "x.yaml:2:9: \"path\" must be a path, not \"\""},
+      {"sources:\n- path: [a, b]", "x.yaml:2:3: \"path\" must be a path, not a list"},
+      {"sources:\n- path: a\n  start: begining",
+       "x.yaml:3:10: \"start\" must be beginning or end, not \"begining\"; did you mean \"beginning\"?"},
+      {"sources:\n- path: a\n  start: 5", "x.yaml:3:10: \"start\" must be beginning or end, not \"5\""},
+      {"sources:\n- path: a\n  start: {}", "x.yaml:3:3: \"start\" must be beginning or end, not an empty map"},
+      {"sources:\n- path: a\n  reclaim: yes", "x.yaml:3:12: \"reclaim\" must be true or false, not \"yes\""},
+      {"sources:\n- path: a\n  reclaim: true", "x.yaml:3:12: \"reclaim: true\" is not supported yet; leave it out"},
+      {"sources:\n- path: a\n  path_pattern: '(?P<vm>.*'", "x.yaml:3:17: bad regex: missing ): (?P<vm>.*"},
+      {"sources:\n- path: a\n  path_pattern: '\\.log$'",
+       "x.yaml:3:17: \"path_pattern\" has no named group (?P<vm>...), so it would label nothing"},
+      {"sources:\n- path: a\n  path_pattern: '(?P<__x>a)'",
+       "x.yaml:3:17: label \"__x\": names that begin with \"__\" are Prometheus' own"},
+      {"sources:\n- path: a\n  labels: [a]",
+       "x.yaml:3:3: \"labels\" must be a map of label names and texts, not a list"},
+      {"sources:\n- path: a\n  labels: {a: [b]}", "x.yaml:3:12: \"a\" must be text, not a list"},
+      {"sources:\n- path: a\n  labels: {a: }", "x.yaml:3:12: \"a\" must be text, not empty"},
+      {"sources:\n- path: a\n  labels: {a-b: c}",
+       "x.yaml:3:12: \"a-b\" is no label name: it takes letters, digits and \"_\", no digit first"},
+      {"sources:\n- path: a\n  labels: {event: c}",
+       "x.yaml:3:12: label \"event\" is in qemu_trace_events_total already; choose another name"},
+      {"sources:\n- path: a\n- path: b\n- path: a", "x.yaml:4:9: path \"a\" is a source already, in line 2"},
+  });
+}
+
+}  // namespace qte::config
