@@ -1,9 +1,13 @@
 #include "source/discovery.h"
 
+#include <sys/resource.h>
+
 #include "source/following.h"
 
 namespace qte::source {
 namespace {
+
+using std::chrono::milliseconds;
 
 TEST_CASE("paths are made absolute and simple") {
   std::string here = std::filesystem::current_path().string();
@@ -162,6 +166,31 @@ TEST_CASE("reconfigured: what still matches goes on, the rest is closed") {
   CHECK(f.seen.bytes_of[3] == "old ");  // the first spec that matches decides
   CHECK(f.seen.log == std::vector<std::string>{"open #1", "open #2", "close #1", "open #3"});
   CHECK(f.StatusOf(f.dir / "b.log").source == 0);
+}
+
+// Without descriptors there is no inotify, and no file can be opened at first.
+TEST_CASE("without inotify everything is found by looking") {
+  Following f;
+  f.Append(f.dir / "vm.log", "one ");
+  rlimit limit;
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &limit) == 0);
+  rlim_t lowest_free = static_cast<rlim_t>(UniqueFd(::dup(0)).get());
+  rlimit none{.rlim_cur = lowest_free + 1, .rlim_max = limit.rlim_max};  // one, for waking
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+  f.Follow(f.dir / "vm.log");
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &limit) == 0);
+  CHECK_THAT(f.StatusOf(f.dir / "vm.log").error, ContainsSubstring("Too many open files"));
+
+  f.Pass(milliseconds(1100));
+  CHECK(f.seen.All() == "one ");
+  f.Pass(milliseconds(1100));
+  f.Append(f.dir / "vm.log", "two ");
+  f.Pass(milliseconds(60));
+  CHECK(f.seen.All() == "one two ");
+  f.Rename(f.dir / "vm.log", f.dir / "old");
+  f.Append(f.dir / "vm.log", "three ");
+  f.Pass(milliseconds(1100));
+  CHECK(f.seen.All() == "one two three ");
 }
 
 }  // namespace

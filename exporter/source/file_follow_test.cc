@@ -1,3 +1,4 @@
+#include "source/file_follower.h"
 #include "source/following.h"
 
 namespace qte::source {
@@ -80,6 +81,16 @@ TEST_CASE("bytes known of and truncated away are lost bytes") {
   f.Settle();
   CHECK(f.seen.bytes_of[1].size() == 256 * 1024);
   CHECK(f.set->Totals().lost_bytes == 44 * 1024);
+}
+
+TEST_CASE("a file that cannot be read says why") {
+  Following f;
+  f.Append(f.dir / "vm.log", "x");
+  FileFollower file(UniqueFd(::open((f.dir / "vm.log").c_str(), O_WRONLY | O_CLOEXEC)));
+  char buffer[8];
+  Reading reading = file.Next(buffer);
+  CHECK(reading.kind == Reading::Kind::kFailed);
+  CHECK_THAT(reading.error, ContainsSubstring("cannot read: "));
 }
 
 TEST_CASE("padding behind a chunk is readable") {

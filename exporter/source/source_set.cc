@@ -67,7 +67,7 @@ class SourceSet::Impl {
   bool Take(const Reading& reading, Stream& stream, Time now);
   bool GoIdle(Stream& stream, Time now);
   void Rest(Stream& stream, Time until);
-  void ReleaseSuccessors(StreamId id);
+  void ReleaseSuccessor(Stream& stream);
   void FinishDraining(Stream& stream, Time now);
   void Close(Stream& stream);
   void Sweep();
@@ -188,9 +188,8 @@ bool SourceSet::Impl::LookAt(Stream& stream, Time now) {
 }
 
 bool SourceSet::Impl::Take(const Reading& reading, Stream& stream, Time now) {
-  stream.is_at_end = reading.kind == Kind::kAtEnd;
   stream.error = reading.error;
-  if (reading.kind != Kind::kBytes && reading.kind != Kind::kTruncated) ReleaseSuccessors(stream.id);
+  if (reading.kind != Kind::kBytes && reading.kind != Kind::kTruncated) ReleaseSuccessor(stream);
   switch (reading.kind) {
     case Kind::kAtEnd:
       if (stream.is_draining) FinishDraining(stream, now);
@@ -234,9 +233,11 @@ void SourceSet::Impl::Rest(Stream& stream, Time until) {
   stream.next_look = until;
 }
 
-void SourceSet::Impl::ReleaseSuccessors(StreamId id) {
-  for (const auto& stream : table_.streams()) {
-    if (stream->after == id) stream->after = 0;
+void SourceSet::Impl::ReleaseSuccessor(Stream& stream) {
+  if (!stream.is_awaited) return;
+  stream.is_awaited = false;
+  for (const auto& other : table_.streams()) {
+    if (other->after == stream.id) other->after = 0;
   }
 }
 
@@ -252,7 +253,7 @@ void SourceSet::Impl::FinishDraining(Stream& stream, Time now) {
 // The entry itself goes in Sweep(): streams may be closed while they are walked through.
 void SourceSet::Impl::Close(Stream& stream) {
   watcher_.Unwatch(stream.id);
-  ReleaseSuccessors(stream.id);
+  ReleaseSuccessor(stream);
   stream.follower.reset();
   if (stream.is_announced) receiver_.OnClose(stream.id);
 }

@@ -27,6 +27,7 @@ struct Stream {
   // for `late_window`. Whatever came to stand at the path waits for `after`, its predecessor, to be read to the end.
   std::optional<std::string> former_path;  // the followed path it has left
   bool has_successor = false;              // another file came to stand there
+  bool is_awaited = false;                 // that file waits for this one's end
   StreamId after = 0;
   bool is_draining = false;
   Clock::Time drain_since;
@@ -34,7 +35,6 @@ struct Stream {
 
   // Pace.
   bool is_idle = false;  // looked at on an inotify event or at `next_look`, not in every round
-  bool is_at_end = false;
   Clock::Time last_data;
   Clock::Time next_look;     // of an idle stream
   uint64_t catch_up_to = 0;  // the end the file had when the SourceSet was made

@@ -65,8 +65,9 @@ struct StreamTable::Index {
 };
 
 void StreamTable::SkipContents(const Scan& scan, size_t source) {
+  Index index(scan, streams_);
   for (const FoundFile& file : scan.files) {
-    if (file.source == source) starts_.emplace(file.identity, file.size);
+    if (file.source == source && !index.followed.contains(file.identity)) starts_.emplace(file.identity, file.size);
   }
 }
 
@@ -84,6 +85,8 @@ void StreamTable::Reconcile(Scan& scan, const RenameTrail& trail, Clock::Time no
     LinkToPredecessor(*stream, now);
   }
   BoundDraining();
+  // Of a file that is gone, the inode may come again as another file, which is to be read from its beginning.
+  std::erase_if(starts_, [&](const auto& start) { return !index.by_identity.contains(start.first); });
 }
 
 void StreamTable::OpenStdin(size_t source) {
@@ -181,6 +184,7 @@ void StreamTable::LinkToPredecessor(Stream& stream, Clock::Time now) {
   }
   if (predecessor == nullptr) return;
   predecessor->has_successor = true;
+  predecessor->is_awaited = true;
   Shorten(kLateWriteWindow, *predecessor, now);
   stream.after = predecessor->id;
   ++rotations_;
