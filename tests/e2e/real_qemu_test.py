@@ -133,14 +133,6 @@ class RealQemuTest(unittest.TestCase):
             self.assertEqual(self.metrics.total(f"qemu_dma_{way}_size_bytes_sum"), self.metrics.total(bytes_metric))
             self.assertGreater(self.metrics.total(f"qemu_dma_{way}_duration_seconds_sum"), 0)
 
-    def test_block_requests_of_nvme_and_scsi_are_qemus(self):
-        for interface, name in (("nvme", "nvme0"), ("scsi", "scsi0")):
-            truth = self.truth[self.images[name]]
-            for metric, statistic in (("reads_total", "rd_operations"), ("writes_total", "wr_operations"),
-                                      ("read_bytes_total", "rd_bytes"), ("written_bytes_total", "wr_bytes")):
-                found = self.metrics.total(f"qemu_block_{metric}", interface=interface)
-                self.assertEqual(found, truth[statistic], f"{interface} {metric}")
-
     def test_keystrokes_are_the_keys_pressed(self):
         self.assertEqual(self.log.keys_down(), self.pressed)
         self.assertEqual(self.metrics.total("qemu_keyboard_keystrokes_total"), self.pressed)
