@@ -93,7 +93,7 @@ class ConfigTest(Case):
     def test_errors_have_a_place_and_the_offending_text(self):
         good = CONFIG.format(directory=self.directory, metric="qemu_a_total")
         for name, old, new, line, column, words in (
-                ("unknown key", XX,
+                ("unknown key", "labels:", "labesl:", 8, 5, ['"labesl"', '"labels"']),
                 ("unknown event", "pci_cfg_read", "pci_cfg_raed", 7, 12, ['"pci_cfg_raed"', '"pci_cfg_read"']),
                 ("unknown argument", "device: dev", "device: devcie", 8, 22, ['"devcie"', '"dev']),
                 ("unknown type", "counter", "countre", 5, 11, ["countre", "counter"])):
