@@ -46,7 +46,7 @@ int Replay(const Options& options) {
       std::cerr << "warning: " << without_time
                 << ": no timestamps, so durations stay empty; run QEMU with -msg timestamp=on\n";
     }
-    pipeline.OnClose(id);
+    pipeline.EndOfRecording(id);
     if (!read) {
       std::cerr << "qemu-trace-exporter: " << read.error() << '\n';
       exit_code = kExitBadInput;

@@ -125,11 +125,15 @@ void Pipeline::Remember(std::string_view line, const trace::Prefix& prefix) {
   std::memcpy(last_stamp_.text.data(), line.data(), std::min<size_t>(prefix.size, last_stamp_.text.size()));
 }
 
-void Pipeline::OnRestart(source::StreamId id, source::Restart /*why*/) {
+void Pipeline::EndOfRecording(source::StreamId id) {
   auto found = feeds_.find(id);
-  if (found == feeds_.end()) return;
-  if (found->second.splitter.Drop()) Reject(Unparsed::kPartialLine);
-  found->second.stream->Restart();
+  if (found != feeds_.end() && found->second.splitter.Drop()) Reject(Unparsed::kPartialLine);
+}
+
+void Pipeline::OnRestart(source::StreamId id, source::Restart /*why*/) {
+  EndOfRecording(id);
+  auto found = feeds_.find(id);
+  if (found != feeds_.end()) found->second.stream->Restart();
 }
 
 void Pipeline::OnClose(source::StreamId id) {

@@ -45,6 +45,9 @@ class Pipeline final : public source::Receiver {
   void OnRestart(source::StreamId id, source::Restart why) override;
   void OnClose(source::StreamId id) override;
 
+  // No byte will follow, though nothing says that QEMU has ended: counts an unfinished line, and leaves what is open so.
+  void EndOfRecording(source::StreamId id);
+
   // All series, and the exporter's own metrics that are counted here.
   metrics::Snapshot TakeSnapshot() const;
   std::vector<SeenEvent> SeenEvents() const;
