@@ -24,7 +24,8 @@ double WithoutNoise(double bound) {
 }
 
 std::optional<double> ReadNumber(const Field& field, Report& report) {
-  std::optional<double> number = field.node->kind == Node::Kind::kScalar ? ParseNumber(field.node->text) : std::nullopt;
+  std::optional<double> number =
+      field.node->kind == YamlNode::Kind::kScalar ? ParseNumber(field.node->text) : std::nullopt;
   if (!number) ReportMismatch(field, "a number", report);
   return number;
 }
@@ -35,15 +36,15 @@ bool IsInfinity(std::string_view text) {
 
 std::vector<double> ReadList(const Field& field, Report& report) {
   std::vector<double> bounds;
-  const std::vector<Node>& items = field.node->items;
+  const std::vector<YamlNode>& items = field.node->items;
   if (items.empty()) ReportMismatch(field, kExpected, report);
   if (items.size() > kMaxBuckets) {
     report.Add(field.at, "a histogram has at most " + std::to_string(kMaxBuckets) + " buckets, not " +
                              std::to_string(items.size()));
     return {};
   }
-  for (const Node& item : items) {
-    std::optional<double> bound = item.kind == Node::Kind::kScalar ? ParseNumber(item.text) : std::nullopt;
+  for (const YamlNode& item : items) {
+    std::optional<double> bound = item.kind == YamlNode::Kind::kScalar ? ParseNumber(item.text) : std::nullopt;
     if (IsInfinity(item.text)) {
       report.Add(item.at, "the bucket " + Quoted(item.text) + " is always there; leave it out");
     } else if (!bound) {
@@ -88,7 +89,7 @@ void ReadStart(const Fields& fields, Series& series, Report& report) {
 void ReadCount(const Fields& fields, Series& series, Report& report) {
   const Field* count = fields.Require("count", "the number of bounds");
   if (count == nullptr) return;
-  if (count->node->kind == Node::Kind::kScalar) series.count = ParseCount(count->node->text);
+  if (count->node->kind == YamlNode::Kind::kScalar) series.count = ParseCount(count->node->text);
   if (!series.count || *series.count < 1 || *series.count > kMaxBuckets) {
     ReportMismatch(*count, "a whole number from 1 to " + std::to_string(kMaxBuckets), report);
   }
@@ -133,8 +134,8 @@ std::vector<double> ReadSeries(const Field& field, Report& report) {
 }  // namespace
 
 std::vector<double> ReadBuckets(const Field& field, Report& report) {
-  if (field.node->kind == Node::Kind::kList) return ReadList(field, report);
-  if (field.node->kind == Node::Kind::kMap && !field.node->items.empty()) return ReadSeries(field, report);
+  if (field.node->kind == YamlNode::Kind::kList) return ReadList(field, report);
+  if (field.node->kind == YamlNode::Kind::kMap && !field.node->items.empty()) return ReadSeries(field, report);
   ReportMismatch(field, kExpected, report);
   return {};
 }

@@ -29,10 +29,10 @@ void ReadRangeOrNot(const Field& entry, Condition& condition, Report& report) {
 Condition ReadCondition(const Field& entry, Report& report) {
   Condition condition;
   condition.argument = NameOf(entry, report);
-  const Node& node = *entry.node;
-  if (node.kind == Node::Kind::kMap && !node.items.empty()) {
+  const YamlNode& node = *entry.node;
+  if (node.kind == YamlNode::Kind::kMap && !node.items.empty()) {
     ReadRangeOrNot(entry, condition, report);
-  } else if (node.kind == Node::Kind::kMap) {
+  } else if (node.kind == YamlNode::Kind::kMap) {
     ReportMismatch(entry, kExpected, report);
   } else {
     condition.values = ReadTexts(entry, kExpected, report, EmptyText::kAllowed);

@@ -35,8 +35,8 @@ std::string HashOf(std::string_view bytes) {
   return hex;
 }
 
-void ReadSections(const Node& root, Config& config, Report& report) {
-  if (root.kind == Node::Kind::kEmpty) return;
+void ReadSections(const YamlNode& root, Config& config, Report& report) {
+  if (root.kind == YamlNode::Kind::kEmpty) return;
   Fields sections({"", root.at, &root}, {"a config", kSections}, report);
   if (const Field* field = sections.Find("sources")) config.sources = ReadSources(*field, report);
   if (const Field* field = sections.Find("trace_events")) config.trace_events = ReadTraceEvents(*field, report);
@@ -69,7 +69,7 @@ Loaded Parse(std::string_view yaml, const std::string& name) {
   Config config;
   config.file = name;
   config.hash = HashOf(yaml);
-  if (std::optional<Node> root = ReadDocument(yaml, report)) {
+  if (std::optional<YamlNode> root = ReadDocument(yaml, report)) {
     ReadSections(*root, config, report);
     CheckTogether(config, report);
   }

@@ -53,7 +53,7 @@ void Run(const std::string& text, TreeBuilder& builder, Report& report) {
 
 }  // namespace
 
-std::optional<Node> ReadDocument(std::string_view text, Report& report) {
+std::optional<YamlNode> ReadDocument(std::string_view text, Report& report) {
   if (text.size() > kMaxConfigBytes) {
     report.Add({}, "a config may hold at most " + std::to_string(kMaxConfigBytes >> 20) + " MiB");
     return std::nullopt;
@@ -65,8 +65,8 @@ std::optional<Node> ReadDocument(std::string_view text, Report& report) {
   whole += '\n';
   TreeBuilder builder(whole, report);
   Run(whole, builder, report);
-  std::optional<Node> root = builder.Take();
-  if (!root && report.empty()) root = Node{};
+  std::optional<YamlNode> root = builder.Take();
+  if (!root && report.empty()) root = YamlNode{};
   return root;
 }
 

@@ -4,8 +4,8 @@
 #include <optional>
 #include <string_view>
 
-#include "config/node.h"
 #include "config/report.h"
+#include "config/yaml_node.h"
 
 namespace qte::config {
 
@@ -13,6 +13,6 @@ inline constexpr size_t kMaxConfigBytes = 4 << 20;
 
 // The document's root; an empty node where there is nothing but comments. Nothing if the text is no YAML that could be
 // read on; what is wrong goes to `report`, and may also stand there when there is a root.
-std::optional<Node> ReadDocument(std::string_view text, Report& report);
+std::optional<YamlNode> ReadDocument(std::string_view text, Report& report);
 
 }  // namespace qte::config

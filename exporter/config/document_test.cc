@@ -33,9 +33,14 @@ TEST_CASE("What is no YAML is refused with its place and a remedy") {
       {"metrics: @x", "x.yaml:1:10: not valid YAML: unknown token"},
       {"metrics:\n- match: \"a\\d\"",
        "x.yaml:2:14: not valid YAML: unknown escape character: d; in single quotes a backslash is a backslash"},
-      {"metrics: *none", "x.yaml:1:10: not valid YAML: the referenced anchor is not defined"},
       {"%YAML 9.9\n---\n", "x.yaml:1:1: not valid YAML: YAML major version too large"},
   });
+}
+
+TEST_CASE("An alias without its anchor") {
+  // yaml-cpp 0.8 adds the name.
+  CHECK_THAT(ErrorsOf("metrics: *none"),
+             ContainsSubstring("x.yaml:1:10: not valid YAML: the referenced anchor is not defined"));
 }
 
 TEST_CASE("A large file is refused before it is parsed") {

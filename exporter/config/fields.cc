@@ -8,15 +8,15 @@
 namespace qte::config {
 namespace {
 
-std::string Describe(const Node& node) {
+std::string Describe(const YamlNode& node) {
   switch (node.kind) {
-    case Node::Kind::kScalar:
+    case YamlNode::Kind::kScalar:
       return Quoted(node.text);
-    case Node::Kind::kList:
+    case YamlNode::Kind::kList:
       return node.items.empty() ? "an empty list" : "a list";
-    case Node::Kind::kMap:
+    case YamlNode::Kind::kMap:
       return node.items.empty() ? "an empty map" : "a map";
-    case Node::Kind::kEmpty:
+    case YamlNode::Kind::kEmpty:
       break;
   }
   return "empty";
@@ -30,16 +30,16 @@ std::string Join(std::span<const std::string_view> words) {
 
 // A wrong text is shown where it stands; of a list or map the key says more than the bracket or the line below.
 Position PlaceOfFault(const Field& field) {
-  return field.node->kind == Node::Kind::kScalar ? field.node->at : field.at;
+  return field.node->kind == YamlNode::Kind::kScalar ? field.node->at : field.at;
 }
 
-std::optional<Text> TextOf(const Node& node, const Report& report, EmptyText empty) {
-  if (node.kind != Node::Kind::kScalar) return std::nullopt;
+std::optional<Text> TextOf(const YamlNode& node, const Report& report, EmptyText empty) {
+  if (node.kind != YamlNode::Kind::kScalar) return std::nullopt;
   if (node.text.empty() && empty == EmptyText::kRefused) return std::nullopt;
   return Text{node.text, report.PlaceOf(node.at)};
 }
 
-std::vector<Field> Pairs(const Node& map) {
+std::vector<Field> Pairs(const YamlNode& map) {
   std::vector<Field> pairs;
   for (size_t i = 0; i + 1 < map.items.size(); i += 2) {
     pairs.push_back({map.items[i].text, map.items[i].at, &map.items[i + 1]});
@@ -50,7 +50,7 @@ std::vector<Field> Pairs(const Node& map) {
 }  // namespace
 
 Fields::Fields(const Field& field, Shape shape, Report& report)
-    : noun_(std::move(shape.noun)), at_(field.at), report_(report), is_map_(field.node->kind == Node::Kind::kMap) {
+    : noun_(std::move(shape.noun)), at_(field.at), report_(report), is_map_(field.node->kind == YamlNode::Kind::kMap) {
   if (!is_map_) {
     report.Add(PlaceOfFault(field),
                noun_ + " must be a map with " + Join(shape.keys) + ", not " + Describe(*field.node));
@@ -87,17 +87,17 @@ void ReportMismatch(const Field& field, std::string_view expected, Report& repor
 
 std::vector<Field> Items(const Field& field, std::string_view expected, Report& report) {
   std::vector<Field> items;
-  if (field.node->kind == Node::Kind::kList) {
-    for (const Node& item : field.node->items) items.push_back({field.name, item.at, &item});
-  } else if (field.node->kind != Node::Kind::kEmpty) {
+  if (field.node->kind == YamlNode::Kind::kList) {
+    for (const YamlNode& item : field.node->items) items.push_back({field.name, item.at, &item});
+  } else if (field.node->kind != YamlNode::Kind::kEmpty) {
     ReportMismatch(field, expected, report);
   }
   return items;
 }
 
 std::vector<Field> Entries(const Field& field, std::string_view expected, Report& report) {
-  if (field.node->kind == Node::Kind::kMap) return Pairs(*field.node);
-  if (field.node->kind != Node::Kind::kEmpty) ReportMismatch(field, expected, report);
+  if (field.node->kind == YamlNode::Kind::kMap) return Pairs(*field.node);
+  if (field.node->kind != YamlNode::Kind::kEmpty) ReportMismatch(field, expected, report);
   return {};
 }
 
@@ -112,11 +112,11 @@ std::optional<Text> ReadText(const Field& field, std::string_view expected, Repo
 }
 
 std::vector<Text> ReadTexts(const Field& field, std::string_view expected, Report& report, EmptyText empty) {
-  const Node& node = *field.node;
-  bool is_list = node.kind == Node::Kind::kList;
+  const YamlNode& node = *field.node;
+  bool is_list = node.kind == YamlNode::Kind::kList;
   std::vector<Text> texts;
   bool good = !is_list || !node.items.empty();
-  for (const Node& item : std::span(is_list ? node.items.data() : &node, is_list ? node.items.size() : 1)) {
+  for (const YamlNode& item : std::span(is_list ? node.items.data() : &node, is_list ? node.items.size() : 1)) {
     if (std::optional<Text> text = TextOf(item, report, empty)) {
       texts.push_back(std::move(*text));
     } else if (is_list) {
@@ -130,11 +130,11 @@ std::vector<Text> ReadTexts(const Field& field, std::string_view expected, Repor
 }
 
 std::optional<size_t> ReadChoice(const Field& field, std::span<const std::string_view> words, Report& report) {
-  const Node& node = *field.node;
+  const YamlNode& node = *field.node;
   auto found = std::find(words.begin(), words.end(), node.text);
-  if (node.kind == Node::Kind::kScalar && found != words.end()) return static_cast<size_t>(found - words.begin());
+  if (node.kind == YamlNode::Kind::kScalar && found != words.end()) return static_cast<size_t>(found - words.begin());
   std::string expected = OneOf({words.begin(), words.end()});
-  std::string suggestion = node.kind == Node::Kind::kScalar ? DidYouMean(node.text, words) : "";
+  std::string suggestion = node.kind == YamlNode::Kind::kScalar ? DidYouMean(node.text, words) : "";
   report.Add(PlaceOfFault(field), Quoted(field.name) + " must be " + expected + ", not " + Describe(node) + suggestion);
   return std::nullopt;
 }

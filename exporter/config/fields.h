@@ -9,16 +9,16 @@
 #include <vector>
 
 #include "config/config.h"
-#include "config/node.h"
 #include "config/report.h"
+#include "config/yaml_node.h"
 
 namespace qte::config {
 
-// A value with the name by which messages call it. Node and name belong to the tree.
+// A value with the name by which messages call it. YamlNode and name belong to the tree.
 struct Field {
   std::string_view name;
   Position at;  // of the key; of the item in a list
-  const Node* node = nullptr;
+  const YamlNode* node = nullptr;
 };
 
 // A map with a fixed set of keys, as the schema calls it: `a source`, {"path", ...}.

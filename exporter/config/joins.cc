@@ -46,7 +46,7 @@ Span ReadSpan(const Field& entry, Report& report) {
   span.end = RequireTexts(fields, "end", kEvents, report);
   span.key = RequireTexts(fields, "key", kArguments, report);
   if (const Field* timeout = fields.Find("timeout")) {
-    if (timeout->node->kind == Node::Kind::kScalar) span.timeout = ParseDuration(timeout->node->text);
+    if (timeout->node->kind == YamlNode::Kind::kScalar) span.timeout = ParseDuration(timeout->node->text);
     if (!span.timeout) ReportMismatch(*timeout, "a duration such as 500ms, 60s or 10m", report);
   }
   return span;

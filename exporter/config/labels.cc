@@ -17,7 +17,7 @@ constexpr std::string_view kArguments = "an argument's name or a list of names";
 // An unquoted {bus} is a map to YAML, so "unknown key" would not help.
 bool IsLookup(const Field& entry) {
   for (size_t i = 0; i < entry.node->items.size(); i += 2) {
-    if (entry.node->items[i + 1].kind != Node::Kind::kEmpty) return true;
+    if (entry.node->items[i + 1].kind != YamlNode::Kind::kEmpty) return true;
   }
   return false;
 }
@@ -34,7 +34,7 @@ LabelValue ReadLookupLabel(const Field& entry, Report& report) {
 
 LabelValue ReadValue(const Field& entry, Report& report) {
   LabelValue value;
-  if (entry.node->kind == Node::Kind::kMap) {
+  if (entry.node->kind == YamlNode::Kind::kMap) {
     if (IsLookup(entry)) return ReadLookupLabel(entry, report);
     ReportMismatch(entry, kExpected, report);
     return value;

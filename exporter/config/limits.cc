@@ -17,13 +17,13 @@ static_assert(kKeys.size() == kLimits.size());
 
 Limits ReadLimits(const Field& field, Report& report) {
   Limits limits;
-  if (field.node->kind == Node::Kind::kEmpty) return limits;
+  if (field.node->kind == YamlNode::Kind::kEmpty) return limits;
   Fields fields(field, {"\"limits\"", kKeys}, report);
   for (size_t i = 0; i < kKeys.size(); ++i) {
     const Field* limit = fields.Find(kKeys[i]);
     if (limit == nullptr) continue;
     std::optional<uint64_t> count;
-    if (limit->node->kind == Node::Kind::kScalar) count = ParseCount(limit->node->text);
+    if (limit->node->kind == YamlNode::Kind::kScalar) count = ParseCount(limit->node->text);
     if (count.value_or(0) == 0) {
       ReportMismatch(*limit, "a whole number from 1", report);
     } else {

@@ -33,7 +33,7 @@ std::string ReadHelp(const Field& field, Report& report) {
 
 double ReadScale(const Field& field, Report& report) {
   std::optional<double> scale;
-  if (field.node->kind == Node::Kind::kScalar) scale = ParseNumber(field.node->text);
+  if (field.node->kind == YamlNode::Kind::kScalar) scale = ParseNumber(field.node->text);
   if (!scale) ReportMismatch(field, "a number", report);
   return scale.value_or(1);
 }

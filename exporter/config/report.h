@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "config/config.h"
-#include "config/node.h"
+#include "config/yaml_node.h"
 
 namespace qte::config {
 

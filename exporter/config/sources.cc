@@ -74,7 +74,7 @@ std::vector<Source> ReadSources(const Field& field, Report& report) {
 }
 
 std::vector<Text> ReadTraceEvents(const Field& field, Report& report) {
-  if (field.node->kind == Node::Kind::kEmpty) return {};
+  if (field.node->kind == YamlNode::Kind::kEmpty) return {};
   return ReadTexts(field, "a path or a list of paths", report);
 }
 

@@ -12,26 +12,26 @@ Position PositionOf(const YAML::Mark& mark) {
   return {mark.line + 1, mark.column + 1};
 }
 
-size_t CountNodes(const Node& node) {
+size_t CountNodes(const YamlNode& node) {
   size_t count = 1;
-  for (const Node& item : node.items) count += CountNodes(item);
+  for (const YamlNode& item : node.items) count += CountNodes(item);
   return count;
 }
 
-size_t Height(const Node& node) {
+size_t Height(const YamlNode& node) {
   size_t height = 0;
-  for (const Node& item : node.items) height = std::max(height, Height(item));
+  for (const YamlNode& item : node.items) height = std::max(height, Height(item));
   return height + 1;
 }
 
 // Drops the pairs of a map whose keys are not to be used, each with a message.
-void RefuseBadKeys(Node& map, Report& report) {
+void RefuseBadKeys(YamlNode& map, Report& report) {
   std::map<std::string_view, Position> first;
-  std::vector<Node> kept;
+  std::vector<YamlNode> kept;
   for (size_t i = 0; i + 1 < map.items.size(); i += 2) {
-    const Node& key = map.items[i];
-    if (key.kind != Node::Kind::kScalar) {
-      bool empty = key.kind == Node::Kind::kEmpty;
+    const YamlNode& key = map.items[i];
+    if (key.kind != YamlNode::Kind::kScalar) {
+      bool empty = key.kind == YamlNode::Kind::kEmpty;
       report.Add(key.at, std::string("a key must be text, not ") + (empty ? "empty" : "a list or a map"));
     } else if (key.text == "<<") {
       report.Add(key.at, "merge keys (\"<<\") are not supported; write the keys out");
@@ -41,10 +41,10 @@ void RefuseBadKeys(Node& map, Report& report) {
     } else {
       continue;
     }
-    map.items[i].kind = Node::Kind::kEmpty;  // marks the pair; `first` still looks into the kept keys
+    map.items[i].kind = YamlNode::Kind::kEmpty;  // marks the pair; `first` still looks into the kept keys
   }
   for (size_t i = 0; i + 1 < map.items.size(); i += 2) {
-    if (map.items[i].kind == Node::Kind::kEmpty) continue;
+    if (map.items[i].kind == YamlNode::Kind::kEmpty) continue;
     kept.push_back(std::move(map.items[i]));
     kept.push_back(std::move(map.items[i + 1]));
   }
@@ -65,13 +65,13 @@ void TreeBuilder::OnDocumentStart(const YAML::Mark& mark) {
 }
 
 void TreeBuilder::OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) {
-  Node node{Node::Kind::kEmpty, PositionOf(mark), {}, {}};
+  YamlNode node{YamlNode::Kind::kEmpty, PositionOf(mark), {}, {}};
   // yaml-cpp marks a value that is not there with the token that comes after it, which is often in another line.
   if (!open_.empty()) {
-    const Node& parent = open_.back().node;
-    bool is_value = parent.kind == Node::Kind::kMap && parent.items.size() % 2 == 1;
+    const YamlNode& parent = open_.back().node;
+    bool is_value = parent.kind == YamlNode::Kind::kMap && parent.items.size() % 2 == 1;
     if (is_value) node.at = parent.items.back().at;
-    if (parent.kind == Node::Kind::kList) node.at = parent.at;
+    if (parent.kind == YamlNode::Kind::kList) node.at = parent.at;
   }
   Charge(node.at, 1);
   Attach(std::move(node), anchor);
@@ -83,7 +83,7 @@ void TreeBuilder::OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) {
   if (found == anchors_.end()) throw Refusal{at, "an alias within its own anchor"};
   Charge(at, CountNodes(found->second));
   if (open_.size() + Height(found->second) > kMaxDepth) throw Refusal{at, "nested too deep"};
-  Node copy = found->second;
+  YamlNode copy = found->second;
   copy.at = at;
   Attach(std::move(copy), YAML::NullAnchor);
 }
@@ -97,19 +97,19 @@ void TreeBuilder::OnScalar(const YAML::Mark& mark, const std::string& tag, YAML:
   }
   if (value.find('\0') != std::string::npos) throw Refusal{at, "the text holds a NUL"};
   Charge(at, 1);
-  Attach({Node::Kind::kScalar, at, value, {}}, anchor);
+  Attach({YamlNode::Kind::kScalar, at, value, {}}, anchor);
 }
 
 void TreeBuilder::OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                                   YAML::EmitterStyle::value style) {
   CheckTag(mark, tag);
-  Push({{Node::Kind::kList, PositionOf(mark), {}, {}}, anchor, style});
+  Push({{YamlNode::Kind::kList, PositionOf(mark), {}, {}}, anchor, style});
 }
 
 void TreeBuilder::OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                              YAML::EmitterStyle::value style) {
   CheckTag(mark, tag);
-  Push({{Node::Kind::kMap, PositionOf(mark), {}, {}}, anchor, style});
+  Push({{YamlNode::Kind::kMap, PositionOf(mark), {}, {}}, anchor, style});
 }
 
 void TreeBuilder::OnMapEnd() {
@@ -144,7 +144,7 @@ void TreeBuilder::Close() {
   Attach(std::move(closed.node), closed.anchor);
 }
 
-void TreeBuilder::Attach(Node node, YAML::anchor_t anchor) {
+void TreeBuilder::Attach(YamlNode node, YAML::anchor_t anchor) {
   if (anchor != YAML::NullAnchor) {
     Charge(node.at, CountNodes(node));  // the copy below is kept as well
     anchors_[anchor] = node;

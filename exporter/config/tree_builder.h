@@ -15,8 +15,8 @@
 #include <string_view>
 #include <vector>
 
-#include "config/node.h"
 #include "config/report.h"
+#include "config/yaml_node.h"
 
 namespace qte::config {
 
@@ -34,7 +34,7 @@ class TreeBuilder : public YAML::EventHandler {
   TreeBuilder(std::string_view text, Report& report) : text_(text), report_(report) {}
 
   // The document's root once it is complete; an empty node for an empty document.
-  std::optional<Node> Take() { return std::move(root_); }
+  std::optional<YamlNode> Take() { return std::move(root_); }
   // The innermost list or map in brackets that is still open, for the message about its missing end.
   std::optional<Position> OpenBracket() const;
 
@@ -53,7 +53,7 @@ class TreeBuilder : public YAML::EventHandler {
 
  private:
   struct Open {
-    Node node;
+    YamlNode node;
     YAML::anchor_t anchor;
     YAML::EmitterStyle::value style;
   };
@@ -62,13 +62,13 @@ class TreeBuilder : public YAML::EventHandler {
   void Charge(Position at, size_t nodes);
   void Push(Open open);
   void Close();
-  void Attach(Node node, YAML::anchor_t anchor);
+  void Attach(YamlNode node, YAML::anchor_t anchor);
 
   std::string_view text_;
   Report& report_;
   std::vector<Open> open_;
-  std::map<YAML::anchor_t, Node> anchors_;
-  std::optional<Node> root_;
+  std::map<YAML::anchor_t, YamlNode> anchors_;
+  std::optional<YamlNode> root_;
   size_t nodes_ = 0;
 };
 

@@ -7,10 +7,10 @@ namespace qte::config {
 namespace {
 
 // The tree in one line: [a,b] {k:v} "" for an empty scalar and ~ for an empty node.
-std::string Show(const Node& node) {
-  bool is_map = node.kind == Node::Kind::kMap;
-  if (node.kind == Node::Kind::kEmpty) return "~";
-  if (node.kind == Node::Kind::kScalar) return node.text.empty() ? "\"\"" : node.text;
+std::string Show(const YamlNode& node) {
+  bool is_map = node.kind == YamlNode::Kind::kMap;
+  if (node.kind == YamlNode::Kind::kEmpty) return "~";
+  if (node.kind == YamlNode::Kind::kScalar) return node.text.empty() ? "\"\"" : node.text;
   std::string text;
   for (size_t i = 0; i < node.items.size(); ++i) {
     if (i > 0) text += is_map && i % 2 == 1 ? ":" : ",";
@@ -33,7 +33,7 @@ TEST_CASE("A tree is what the YAML says, scalars as written") {
                              "{a:\xc3\xa9"
                              "A}"}}) {
     Report report("x");
-    std::optional<Node> root = ReadDocument(c.yaml, report);
+    std::optional<YamlNode> root = ReadDocument(c.yaml, report);
     REQUIRE(root.has_value());
     CHECK(report.empty());
     CHECK(Show(*root) == c.want);

@@ -16,12 +16,12 @@ struct Position {
   int column = 0;
 };
 
-struct Node {
+struct YamlNode {
   enum class Kind { kEmpty, kScalar, kList, kMap };
   Kind kind = Kind::kEmpty;
   Position at;
-  std::string text;         // of a scalar, as written, without its quotes
-  std::vector<Node> items;  // of a list; of a map its keys and values in turn: key, value, key, value ...
+  std::string text;             // of a scalar, as written, without its quotes
+  std::vector<YamlNode> items;  // of a list; of a map its keys and values in turn: key, value, key, value ...
 };
 
 }  // namespace qte::config
