@@ -111,23 +111,26 @@ class HttpServer::Impl {
       ports += (ports.empty() ? "" : ",") + *normal;
     }
     // No document root, no TLS, no form or websocket handlers: what is not there cannot be attacked.
-    const std::array<const char*, 17> options = {"listening_ports",
-                                                 ports.c_str(),
-                                                 "num_threads",
-                                                 "8",
-                                                 "request_timeout_ms",
-                                                 "5000",
-                                                 "enable_keep_alive",
-                                                 "yes",
-                                                 "keep_alive_timeout_ms",
-                                                 "500",
-                                                 "tcp_nodelay",
-                                                 "1",
-                                                 "enable_directory_listing",
-                                                 "no",
-                                                 "max_request_size",
-                                                 "16384",
-                                                 nullptr};
+    const std::array<const char*, 19> options = {
+        "listening_ports",
+        ports.c_str(),
+        "num_threads",
+        "8",
+        "request_timeout_ms",
+        "5000",
+        "enable_keep_alive",
+        "yes",
+        "keep_alive_timeout_ms",
+        "500",
+        "tcp_nodelay",
+        "1",
+        "enable_directory_listing",
+        "no",
+        "decode_url",
+        "no",  // no path of ours needs escapes: "/metrics%00" is not "/metrics"
+        "max_request_size",
+        "16384",
+        nullptr};
     mg_init_library(0);
     context_ = mg_start(&callbacks_, this, const_cast<const char**>(options.data()));
     std::lock_guard lock(mutex_);

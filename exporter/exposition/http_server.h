@@ -17,7 +17,7 @@ namespace qte::exposition {
 
 struct Request {
   std::string method;  // GET, HEAD or POST
-  std::string path;    // decoded, without query
+  std::string path;    // without query
 };
 
 struct Response {

@@ -1,0 +1,41 @@
+#include "exposition/landing_page.h"
+
+#include "catch.h"
+
+using namespace qte::exposition;
+
+TEST_CASE("The page shows figures and escapes every text") {
+  LandingPage page;
+  page.version = "1.2.3";
+  page.config_file = "<script>alert(1)</script>";
+  page.ready = true;
+  page.lines = 1234567;
+  page.sources = {{"/log/a&b.log", true, "", 5, 1005}, {"/log/\"x\".log", false, "it's <gone>", 0, 0}};
+  page.events = {{"pci_cfg_read", 12, 0.25, true}};
+  std::string html = ToHtml(page);
+  for (const char* piece : {"1,234,567 lines", "/log/a&amp;b.log", ">1,000<", "it&#39;s &lt;gone&gt;", "pci_cfg_read",
+                            "&lt;script&gt;", "prefers-color-scheme: dark"}) {
+    CAPTURE(piece);
+    CHECK(html.find(piece) != std::string::npos);
+  }
+  CHECK(html.find("<script") == std::string::npos);
+  CHECK(html.find("//") == std::string::npos);  // no request leaves for anywhere
+}
+
+TEST_CASE("An empty page and a failed reload say so") {
+  LandingPage page;
+  page.last_reload_successful = false;
+  std::string html = ToHtml(page);
+  CHECK(html.find("No file matches yet") != std::string::npos);
+  CHECK(html.find("last reload failed") != std::string::npos);
+  CHECK(html.find("not ready") != std::string::npos);
+}
+
+TEST_CASE("Only the busiest events are listed") {
+  LandingPage page;
+  for (int i = 0; i < 70; ++i) page.events.push_back({"e_" + std::to_string(i), 1, 0, false});
+  std::string html = ToHtml(page);
+  CHECK(html.find("e_49<") != std::string::npos);
+  CHECK(html.find("e_50<") == std::string::npos);
+  CHECK(html.find("and 20 more") != std::string::npos);
+}
