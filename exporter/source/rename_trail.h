@@ -18,10 +18,16 @@ namespace qte::source {
 class RenameTrail {
  public:
   struct Entry {
-    std::string origin;  // the followed path
-    size_t source = 0;   // its spec
-    std::string path;    // where the file is now
+    std::string origin;       // the followed path
+    size_t source = 0;        // its spec
+    std::string path;         // where the file is now
+    int looks = 0;            // how often it was looked for
+    bool is_settled = false;  // looked for, and not moved since
   };
+
+  // A file that moved on during each of so many looks is let go: it has most likely been found, and what has been read
+  // and closed since must not be opened again.
+  static constexpr int kMaxLooks = 4;
 
   // More than this between two looks is no log rotation.
   static constexpr size_t kMaxEntries = 1024;
@@ -32,15 +38,27 @@ class RenameTrail {
     std::optional<Entry> moved = Take(move.from);
     Take(move.to);  // what stood there is gone
     if (!moved && !move.from.empty()) {
-      if (std::optional<size_t> source = source_of(move.from)) moved = Entry{move.from, *source, {}};
+      if (std::optional<size_t> source = source_of(move.from))
+        moved = Entry{.origin = move.from, .source = *source, .path = {}};
     }
-    if (!moved || entries_.size() >= kMaxEntries) return;
+    if (!moved || moved->looks >= kMaxLooks || entries_.size() >= kMaxEntries) return;
     moved->path = move.to;
+    moved->is_settled = false;
     entries_.push_back(std::move(*moved));
   }
 
   const std::vector<Entry>& entries() const { return entries_; }
-  void Clear() { entries_.clear(); }
+  // Every entry has been looked for at its path.
+  void MarkLookedFor() {
+    for (Entry& entry : entries_) {
+      ++entry.looks;
+      entry.is_settled = true;
+    }
+  }
+  // All moves until after the look have been added.
+  void ForgetSettled() {
+    std::erase_if(entries_, [](const Entry& entry) { return entry.is_settled; });
+  }
 
  private:
   std::optional<Entry> Take(const std::string& path) {

@@ -219,6 +219,20 @@ TEST_CASE("where renamed files went") {
   }
 }
 
+TEST_CASE("a file that moves on while it is looked for is looked for again") {
+  auto is_log = [](const std::string& path) { return path == "log" ? std::optional<size_t>(0) : std::nullopt; };
+  RenameTrail trail;
+  trail.Add({"log", "1"}, is_log);
+  trail.MarkLookedFor();
+  trail.Add({"1", "2"}, is_log);
+  trail.ForgetSettled();
+  REQUIRE(trail.entries().size() == 1);
+  CHECK(trail.entries()[0].path == "2");
+  trail.MarkLookedFor();
+  trail.ForgetSettled();
+  CHECK(trail.entries().empty());
+}
+
 TEST_CASE("200 rotations leave the descriptors as they were") {
   Following f;
   std::string path = f.dir / "vm.log";

@@ -4,24 +4,22 @@
 //   idle    carries a one-shot inotify watch, else untouched for kSafetyPoll  (no data for kBusyTime)
 //   failed  looked at again after kRetry
 //
+// A round that read every stream to its end is not followed by the next one at once, even if it found something: a
+// reader at the heels of a fast writer would burn a core on single lines.
+//
 // The watch is put up first and the file looked at once more after that, so a write in between is not slept through.
 // FIFOs and standard input have no pace: poll(2) wakes for them.
 
 #include "source/source_set.h"
 
-#include <poll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cstring>
 #include <set>
 #include <utility>
 
-#include "base/unique_fd.h"
 #include "source/discovery.h"
 #include "source/follower.h"
 #include "source/rename_trail.h"
+#include "source/sleeper.h"
 #include "source/stream_table.h"
 #include "source/watcher.h"
 
@@ -36,6 +34,8 @@ using Time = Clock::Time;
 constexpr size_t kChunkBytes = 256 * 1024;
 constexpr milliseconds kBusyPoll{5};
 constexpr seconds kBusyTime{1};
+// So much in a pipe (of 64 KiB, where it may not be larger) means that its writer may be waiting.
+constexpr size_t kMuchOfPipe = 16 * 1024;
 constexpr seconds kSafetyPoll{5};           // of an idle file with a watch
 constexpr milliseconds kUnwatchedPoll{50};  // of an idle file that cannot be watched
 constexpr seconds kRetry{1};
@@ -51,7 +51,7 @@ class SourceSet::Impl {
   Impl(std::vector<SourceSpec> specs, Receiver& receiver, const Clock& clock);
 
   void Step(milliseconds max_wait);
-  void Wake();
+  void Wake() { sleeper_.Wake(); }
   bool caught_up() const { return caught_up_; }
   void Drain();
   void Reconfigure(std::vector<SourceSpec> specs);
@@ -72,15 +72,17 @@ class SourceSet::Impl {
   void Close(Stream& stream);
   void Sweep();
   void UpdateCaughtUp();
-  void Wait(milliseconds max_wait);
+  void Wait(Time latest);
   Time NextDue(Time latest) const;
 
   std::vector<SourceSpec> specs_;
   Receiver& receiver_;
   const Clock& clock_;
-  UniqueFd wake_;
   std::vector<char> buffer_;
-  std::vector<pollfd> poll_fds_;
+  Sleeper sleeper_;
+  std::vector<int> awaited_fds_;  // kept for its memory
+  bool has_more_ = false;         // the last round left something, as far as is known
+  Time next_round_;
 
   Discovery discovery_;
   Watcher watcher_;
@@ -101,7 +103,6 @@ SourceSet::Impl::Impl(std::vector<SourceSpec> specs, Receiver& receiver, const C
     : specs_(std::move(specs)),
       receiver_(receiver),
       clock_(clock),
-      wake_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
       buffer_(kChunkBytes + kReadPadding),
       discovery_(specs_) {
   Scan scan = discovery_.Look();
@@ -118,15 +119,13 @@ SourceSet::Impl::Impl(std::vector<SourceSpec> specs, Receiver& receiver, const C
 }
 
 void SourceSet::Impl::Step(milliseconds max_wait) {
-  if (Round() || max_wait <= milliseconds::zero()) return;
-  Wait(max_wait);
+  Time now = clock_.Now();
+  Time latest = now + max_wait;
+  Time begin = std::min(latest, next_round_);
+  bool is_woken = now < begin && sleeper_.Sleep(begin - now);
+  if (Round() || is_woken || max_wait <= milliseconds::zero()) return;
+  Wait(latest);
   Round();
-}
-
-void SourceSet::Impl::Wake() {
-  uint64_t one = 1;
-  // It can only fail when the counter is full, and then the waiter wakes as well.
-  [[maybe_unused]] ssize_t written = ::write(wake_.get(), &one, sizeof one);
 }
 
 bool SourceSet::Impl::Round() {
@@ -135,9 +134,11 @@ bool SourceSet::Impl::Round() {
   if (now >= next_rescan_) is_scan_needed_ = true;
   if (is_scan_needed_ && now >= scan_not_before_) Discover(now);
   bool progress = false;
+  has_more_ = false;
   for (const auto& stream : table_.streams()) {
     if (IsDue(*stream, now)) progress = LookAt(*stream, now) || progress;
   }
+  next_round_ = progress && !has_more_ ? now + kBusyPoll : Time{};
   Sweep();
   UpdateCaughtUp();
   return progress;
@@ -149,6 +150,8 @@ void SourceSet::Impl::TakeNews() {
   for (const Watcher::Move& move : news.moves) {
     trail_.Add(move, [this](const std::string& path) { return discovery_.SourceOf(path); });
   }
+  trail_.ForgetSettled();
+  if (!trail_.entries().empty()) is_scan_needed_ = true;
   for (StreamId id : news.files) {
     if (Stream* stream = table_.Find(id)) stream->is_idle = false;
   }
@@ -159,7 +162,7 @@ void SourceSet::Impl::TakeNews() {
 void SourceSet::Impl::Discover(Time now) {
   Scan scan = discovery_.Look();
   table_.Reconcile(scan, trail_, now);
-  trail_.Clear();
+  trail_.MarkLookedFor();
   is_scan_needed_ = watcher_.SetDirectories(scan.directories);
   problems_ = std::move(scan.problems);
   Time end = clock_.Now();
@@ -179,11 +182,14 @@ bool SourceSet::Impl::LookAt(Stream& stream, Time now) {
     receiver_.OnOpen(stream.id, stream.source, stream.opened_as);
   }
   std::span<char> chunk(buffer_.data(), kChunkBytes);
+  uint64_t offset = stream.follower->offset();
   Reading reading = stream.follower->Next(chunk);
   if (reading.kind == Kind::kAtEnd) {
     stream.is_idle = false;
     if (GoIdle(stream, now)) reading = stream.follower->Next(chunk);
   }
+  uint64_t much = stream.follower->pollable() ? kMuchOfPipe : kChunkBytes;
+  if (reading.kind == Kind::kBytes && stream.follower->offset() - offset >= much) has_more_ = true;
   return Take(reading, stream, now);
 }
 
@@ -268,20 +274,13 @@ void SourceSet::Impl::UpdateCaughtUp() {
                });
 }
 
-void SourceSet::Impl::Wait(milliseconds max_wait) {
-  Time now = clock_.Now();
-  auto wait = std::max(NextDue(now + max_wait) - now, Clock::Duration::zero());
-  poll_fds_.assign(
-      {{.fd = wake_.get(), .events = POLLIN, .revents = 0}, {.fd = watcher_.fd(), .events = POLLIN, .revents = 0}});
+void SourceSet::Impl::Wait(Time latest) {
+  awaited_fds_.assign(1, watcher_.fd());
   for (const auto& stream : table_.streams()) {
     bool is_awaited = stream->follower->pollable() && !stream->is_idle && stream->after == 0;
-    if (is_awaited) poll_fds_.push_back({.fd = stream->follower->fd(), .events = POLLIN, .revents = 0});
+    if (is_awaited) awaited_fds_.push_back(stream->follower->fd());
   }
-  auto whole_seconds = std::chrono::duration_cast<seconds>(wait);
-  timespec timeout{.tv_sec = whole_seconds.count(), .tv_nsec = std::chrono::nanoseconds(wait - whole_seconds).count()};
-  ::ppoll(poll_fds_.data(), poll_fds_.size(), &timeout, nullptr);
-  uint64_t wakes;
-  [[maybe_unused]] ssize_t taken = ::read(wake_.get(), &wakes, sizeof wakes);
+  sleeper_.Sleep(NextDue(latest) - clock_.Now(), awaited_fds_);
 }
 
 Time SourceSet::Impl::NextDue(Time latest) const {

@@ -109,6 +109,23 @@ TEST_CASE("latency of an idle file") {
   CHECK(MedianLatency(dir / "vm.log", 3, milliseconds(1300)) < milliseconds(100));
 }
 
+TEST_CASE("a fast writer of small lines does not make the reader spin") {
+  TempDir dir;
+  Following::Append(dir / "vm.log", "");
+  Stepper stepper(dir / "vm.log");
+  UniqueFd writer(::open((dir / "vm.log").c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
+  int before = stepper.steps();
+  auto begin = Now::now();
+  size_t lines = 0;
+  while (Now::now() - begin < milliseconds(300)) {
+    Following::WriteTo(writer.get(), "line\n");
+    ++lines;
+  }
+  stepper.Await(lines * 5);
+  auto steps_of_5_ms = std::chrono::duration_cast<milliseconds>(Now::now() - begin) / milliseconds(5);
+  CHECK(stepper.steps() - before <= steps_of_5_ms + 10);
+}
+
 TEST_CASE("idle files cost next to no rounds") {
   TempDir dir;
   Following::Append(dir / "vm.log", "x");

@@ -27,6 +27,7 @@ struct Stream {
   // for `late_window`. Whatever came to stand at the path waits for `after`, its predecessor, to be read to the end.
   std::optional<std::string> former_path;  // the followed path it has left
   bool has_successor = false;              // another file came to stand there
+  bool has_predecessor = false;            // it is such a file itself
   bool is_awaited = false;                 // that file waits for this one's end
   StreamId after = 0;
   bool is_draining = false;

@@ -80,10 +80,11 @@ void StreamTable::Reconcile(Scan& scan, const RenameTrail& trail, Clock::Time no
   }
   OpenFound(scan, index);
   for (const auto& stream : streams_) {
-    if (stream->id <= last_old) continue;
-    stream->last_data = now;
-    LinkToPredecessor(*stream, now);
+    if (stream->id > last_old) stream->last_data = now;
+    if (stream->id > last_linked_ && !stream->has_predecessor) LinkToPredecessor(*stream, now);
   }
+  // What was just opened may have come to its path after the look, which showed its predecessor there: once more, then.
+  last_linked_ = last_old;
   BoundDraining();
   // Of a file that is gone, the inode may come again as another file, which is to be read from its beginning.
   std::erase_if(starts_, [&](const auto& start) { return !index.by_identity.contains(start.first); });
@@ -186,6 +187,7 @@ void StreamTable::LinkToPredecessor(Stream& stream, Clock::Time now) {
   predecessor->has_successor = true;
   predecessor->is_awaited = true;
   Shorten(kLateWriteWindow, *predecessor, now);
+  stream.has_predecessor = true;
   stream.after = predecessor->id;
   ++rotations_;
 }

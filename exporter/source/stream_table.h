@@ -23,7 +23,7 @@ inline constexpr std::chrono::seconds kLateWriteWindow{5};
 // The same for a file that was moved away and has no successor yet: QEMU still writes to it as a rule.
 inline constexpr std::chrono::minutes kMovedAwayWindow{10};
 // More drained files than this at once (a fast rotation) are not kept for the window: descriptors are bounded.
-inline constexpr size_t kMaxDraining = 64;
+inline constexpr size_t kMaxDraining = 256;
 
 class StreamTable {
  public:
@@ -55,6 +55,7 @@ class StreamTable {
   std::vector<std::unique_ptr<Stream>> streams_;
   std::map<FileIdentity, uint64_t> starts_;  // where to begin in files that are not open yet
   StreamId last_id_ = 0;
+  StreamId last_linked_ = 0;  // streams up to this one look for a predecessor no more
   uint64_t rotations_ = 0;
 };
 
