@@ -32,8 +32,7 @@ std::string_view Nearest(std::string_view word, std::span<const std::string_view
   constexpr size_t kLongestWord = 128;  // beyond it nobody mistypes; keeps the work bounded
   if (word.size() > kLongestWord) return {};
   std::string_view best;
-  size_t limit = std::max<size_t>(2, word.size() / 3);
-  if (word.size() <= 2) limit = 1;
+  size_t limit = word.size() <= 3 ? 1 : std::max<size_t>(2, word.size() / 3);
   for (std::string_view candidate : candidates) {
     if (candidate.size() > word.size() + limit || word.size() > candidate.size() + limit) continue;
     size_t distance = EditDistance(word, candidate);

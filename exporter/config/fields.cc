@@ -61,6 +61,7 @@ Fields::Fields(const Field& field, Shape shape, Report& report)
       fields_.push_back(pair);
       continue;
     }
+    misspelt_.push_back(Nearest(pair.name, shape.keys));
     std::string suggestion = DidYouMean(pair.name, shape.keys);
     if (suggestion.empty()) suggestion = "; there are " + Join(shape.keys);
     report.Add(pair.at, "unknown key " + Quoted(pair.name) + " of " + noun_ + suggestion);
@@ -74,7 +75,8 @@ const Field* Fields::Find(std::string_view key) const {
 
 const Field* Fields::Require(std::string_view key, std::string_view what) const {
   const Field* field = Find(key);
-  if (field == nullptr && is_map_) {
+  bool misspelt = std::find(misspelt_.begin(), misspelt_.end(), key) != misspelt_.end();
+  if (field == nullptr && is_map_ && !misspelt) {
     report_.Add(at_, noun_ + " needs " + Quoted(key) + ": " + std::string(what));
   }
   return field;

@@ -35,11 +35,12 @@ class Fields {
   // False where the node was no map; then nothing is found, and nothing is missed either.
   bool is_map() const { return is_map_; }
   const Field* Find(std::string_view key) const;
-  // The same, and reports where it is missing; `what` says what it would be.
+  // The same, and reports where it is missing, but for a key that was only misspelt; `what` says what it would be.
   const Field* Require(std::string_view key, std::string_view what) const;
 
  private:
   std::vector<Field> fields_;
+  std::vector<std::string_view> misspelt_;  // keys that unknown ones were taken for
   std::string noun_;
   Position at_;
   Report& report_;

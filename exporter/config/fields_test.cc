@@ -27,6 +27,11 @@ TEST_CASE("Unknown keys are refused everywhere, with what is near or what there 
   });
 }
 
+TEST_CASE("A key that was only misspelt is not missed as well") {
+  CheckAll({{"metrics:\n- {name: x_total, type: counter, evnet: a}",
+             "x.yaml:2:34: unknown key \"evnet\" of a metric; did you mean \"event\"?"}});
+}
+
 TEST_CASE("Nodes of the wrong type are refused, lists and maps at their key, texts where they stand") {
   CheckAll({
       {"just text",
@@ -63,7 +68,6 @@ TEST_CASE("All errors are told at once, in the order of the file") {
              "x.yaml:1:26: \"max_line_bytes\" must be a whole number from 1, not \"0\"\n"
              "x.yaml:1:29: unknown key \"max_open_span\" of \"limits\"; did you mean \"max_open_spans\"?\n"
              "x.yaml:3:5: unknown key \"nmae\" of a metric; did you mean \"name\"?\n"
-             "x.yaml:3:5: a metric needs \"name\": what Prometheus is to call it\n"
              "x.yaml:3:5: a metric needs \"type\": counter, gauge or histogram\n"
              "x.yaml:3:5: a metric needs \"event\": the events it is made of (or \"match\": a regex over lines)\n"
              "x.yaml:4:5: a metric must be a map with name, type, help, event, match, where, labels, value, scale, "

@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <set>
 
-#include "base/suggest.h"
+#include "config/template.h"
+#include "rules/checker.h"
 #include "rules/parts.h"
 #include "rules/vocabulary.h"
 
@@ -11,7 +12,6 @@ namespace qte::rules {
 namespace {
 
 using config::Diagnostic;
-using config::Place;
 
 constexpr int64_t kDefaultSpanTimeoutUs = 600'000'000;
 constexpr std::string_view kDuration = "duration";
@@ -38,13 +38,10 @@ std::string Definition(const std::vector<std::vector<config::Text>>& parts) {
   return text;
 }
 
-// Who may use an event: lookups and spans join what QEMU prints, metrics take derived events as well.
-enum class EventUse { kQemuOnly, kAny };
-
 class Compiler {
  public:
   Compiler(const config::Config& config, const trace::Catalog& catalog)
-      : config_(config), catalog_(catalog), vocabulary_(catalog) {}
+      : config_(config), catalog_(catalog), vocabulary_(catalog), checker_(vocabulary_) {}
 
   Compiled Run() {
     program_->limits = config_.limits;
@@ -53,14 +50,12 @@ class Compiler {
     for (const config::Metric& metric : config_.metrics) CompileMetric(metric);
     for (const config::Span& span : config_.spans) CompileSpan(span);
     CompileDecoders();
-    if (!diagnostics_.empty()) return {nullptr, std::move(diagnostics_)};
+    if (!checker_.diagnostics().empty()) return {nullptr, checker_.diagnostics()};
     Link();
     return {program_, {}};
   }
 
  private:
-  void Report(const Place& place, std::string message) { diagnostics_.push_back({place, std::move(message)}); }
-
   void DeclareDerivedEvents();
   void CompileLookup(const config::Lookup& lookup);
   void CompileSpan(const config::Span& span);
@@ -70,12 +65,6 @@ class Compiler {
   void CompileMatch(const config::Metric& metric, uint32_t family);
   void Link();
 
-  std::vector<EventBuilder*> FindEvents(const std::vector<config::Text>& names);
-  EventBuilder* FindEvent(const config::Text& name, EventUse use);
-  bool CheckArgument(const config::Text& argument, const std::vector<EventBuilder*>& events);
-  bool CheckTemplate(const config::Text& text, const std::vector<EventBuilder*>& events);
-  bool CheckMetric(const config::Metric& metric, const std::vector<EventBuilder*>& events);
-  bool CheckWhere(const config::Condition& condition, const std::vector<EventBuilder*>& events);
   RulePlan CompileRule(const config::Metric& metric, uint32_t family, const SlotFinder& slot_of);
   LabelPlan CompileLabel(const config::LabelValue& label, const SlotFinder& slot_of);
   std::vector<Slot> Slots(EventBuilder& event, const std::vector<config::Text>& arguments);
@@ -83,8 +72,8 @@ class Compiler {
   const config::Config& config_;
   const trace::Catalog& catalog_;
   Vocabulary vocabulary_;
+  Checker checker_;
   std::shared_ptr<Program> program_ = std::make_shared<Program>();
-  std::vector<Diagnostic> diagnostics_;
 };
 
 // Derived events are known before anything refers to them. A span's arguments are those of its start and its end.
@@ -111,99 +100,9 @@ void Compiler::DeclareDerivedEvents() {
     }
     if (arguments.size() > kMaxSlots) arguments.resize(kMaxSlots);
     if (!vocabulary_.AddDerived(span.name.value, arguments, texts)) {
-      Report(span.name.place, "span \"" + span.name.value + "\" has the name of an event; choose another");
+      checker_.Report(span.name.place, "span \"" + span.name.value + "\" has the name of an event; choose another");
     }
   }
-}
-
-EventBuilder* Compiler::FindEvent(const config::Text& name, EventUse use) {
-  EventBuilder* event = vocabulary_.Find(name.value);
-  if (event == nullptr) {
-    Report(name.place, vocabulary_.UnknownEvent(name.value));
-  } else if (use == EventUse::kQemuOnly && event->derived()) {
-    Report(name.place, "\"" + name.value + "\" is a derived event; lookups and spans take QEMU's own events");
-    return nullptr;
-  }
-  return event;
-}
-
-std::vector<EventBuilder*> Compiler::FindEvents(const std::vector<config::Text>& names) {
-  std::vector<EventBuilder*> events;
-  for (const config::Text& name : names) {
-    std::vector<EventBuilder*> found;
-    if (trace::IsGlob(name.value)) {
-      found = vocabulary_.FindGlob(name.value);
-      if (found.empty()) Report(name.place, vocabulary_.UnknownEvent(name.value));
-    } else if (EventBuilder* event = FindEvent(name, EventUse::kAny)) {
-      found.push_back(event);
-    }
-    for (EventBuilder* event : found) {
-      if (std::find(events.begin(), events.end(), event) == events.end()) events.push_back(event);
-    }
-  }
-  return events;
-}
-
-// An argument has to be one of at least one of the events.
-bool Compiler::CheckArgument(const config::Text& argument, const std::vector<EventBuilder*>& events) {
-  if (events.empty()) return false;  // the events themselves are wrong, and reported
-  for (const EventBuilder* event : events) {
-    if (event->HasArgument(argument.value)) return true;
-  }
-  std::vector<std::string_view> known;
-  for (const EventBuilder* event : events) {
-    for (const std::string& name : event->arguments()) known.emplace_back(name);
-  }
-  std::string of = events.size() == 1 ? events[0]->name() : "these " + std::to_string(events.size()) + " events";
-  std::string message = "unknown argument \"" + argument.value + "\" of " + of;
-  std::string suggestion = DidYouMean(argument.value, known);
-  if (suggestion.empty() && events.size() == 1) {
-    suggestion = known.empty() ? "; it has none" : "; it has";
-    for (size_t i = 0; i < known.size(); ++i) suggestion += (i == 0 ? " " : ", ") + std::string(known[i]);
-  }
-  Report(argument.place, message + suggestion);
-  return false;
-}
-
-bool Compiler::CheckTemplate(const config::Text& text, const std::vector<EventBuilder*>& events) {
-  Result<std::vector<std::string>> arguments = TemplateArguments(text.value);
-  if (!arguments) {
-    Report(text.place, "template \"" + text.value + "\": " + arguments.error());
-    return false;
-  }
-  bool all_known = true;
-  for (const std::string& argument : *arguments) {
-    if (!CheckArgument({argument, text.place}, events)) all_known = false;
-  }
-  return all_known;
-}
-
-bool Compiler::CheckWhere(const config::Condition& condition, const std::vector<EventBuilder*>& events) {
-  if (!CheckArgument(condition.argument, events)) return false;
-  for (const std::optional<config::Text>* bound : {&condition.min, &condition.max}) {
-    if (bound->has_value() && !ParseConstant((*bound)->value).is_number) {
-      Report((*bound)->place, "\"" + (*bound)->value + "\" is no number; min and max need one");
-      return false;
-    }
-  }
-  return true;
-}
-
-bool Compiler::CheckMetric(const config::Metric& metric, const std::vector<EventBuilder*>& events) {
-  bool good = !events.empty();
-  for (const config::Condition& condition : metric.where) good = CheckWhere(condition, events) && good;
-  for (const config::Label& label : metric.labels) {
-    for (const config::Text& text : label.value.texts) good = CheckTemplate(text, events) && good;
-    for (const config::Text& key : label.value.key) good = CheckArgument(key, events) && good;
-  }
-  if (metric.value && (good = CheckArgument(*metric.value, events) && good)) {
-    bool numeric = std::any_of(events.begin(), events.end(), [&](const EventBuilder* event) {
-      return event->HasArgument(metric.value->value) && event->IsNumeric(metric.value->value);
-    });
-    if (!numeric) Report(metric.value->place, "argument \"" + metric.value->value + "\" is text; value needs a number");
-    good = good && numeric;
-  }
-  return good;
 }
 
 void Compiler::CompileMetric(const config::Metric& metric) {
@@ -212,8 +111,8 @@ void Compiler::CompileMetric(const config::Metric& metric) {
   auto family = static_cast<uint32_t>(program_->families.size());
   program_->families.push_back(std::move(spec));
   if (metric.match) return CompileMatch(metric, family);
-  std::vector<EventBuilder*> events = FindEvents(metric.events);
-  if (!CheckMetric(metric, events)) return;
+  std::vector<EventBuilder*> events = checker_.FindEvents(metric.events);
+  if (!checker_.CheckMetric(metric, events)) return;
   for (EventBuilder* event : events) {
     // A condition on an argument that this event of several lacks never holds, so there is nothing to do here.
     bool applies = std::all_of(metric.where.begin(), metric.where.end(), [&](const config::Condition& condition) {
@@ -258,7 +157,7 @@ LabelPlan Compiler::CompileLabel(const config::LabelValue& label, const SlotFind
     return plan;
   }
   for (const config::Text& text : label.texts) {
-    Result<std::vector<std::string>> arguments = TemplateArguments(text.value);
+    Result<std::vector<std::string>> arguments = config::ArgumentsOfTemplate(text.value);
     bool has_all = std::all_of(arguments->begin(), arguments->end(),
                                [&](const std::string& argument) { return slot_of(argument) != kNoSlot; });
     if (has_all) plan.alternatives.push_back(CompileTemplate(text.value, slot_of));
@@ -272,7 +171,7 @@ void Compiler::CompileMatch(const config::Metric& metric, uint32_t family) {
   MatchPlan plan;
   plan.regex = std::make_unique<const re2::RE2>(metric.match->value, options);
   if (!plan.regex->ok() || plan.regex->NumberOfCapturingGroups() >= static_cast<int>(kMaxSlots)) {
-    Report(metric.match->place, plan.regex->ok() ? "too many groups" : "bad regex: " + plan.regex->error());
+    checker_.Report(metric.match->place, plan.regex->ok() ? "too many groups" : "bad regex: " + plan.regex->error());
     return;
   }
   // Group n is slot n - 1; config/ has checked that the names are groups.
@@ -294,10 +193,10 @@ void Compiler::CompileLookup(const config::Lookup& lookup) {
   auto index = static_cast<uint32_t>(program_->lookups.size());
   program_->lookups.push_back(
       {lookup.name.value, Definition({{lookup.name}, {lookup.event}, lookup.key, {lookup.value}})});
-  EventBuilder* event = FindEvent(lookup.event, EventUse::kQemuOnly);
+  EventBuilder* event = checker_.FindEvent(lookup.event, EventUse::kQemuOnly);
   if (event == nullptr) return;
-  bool good = CheckArgument(lookup.value, {event});
-  for (const config::Text& key : lookup.key) good = CheckArgument(key, {event}) && good;
+  bool good = checker_.CheckArgument(lookup.value, {event});
+  for (const config::Text& key : lookup.key) good = checker_.CheckArgument(key, {event}) && good;
   if (good) event->plan().lookups.push_back({index, Slots(*event, lookup.key), event->SlotOf(lookup.value.value)});
 }
 
@@ -330,10 +229,10 @@ void Compiler::CompileSpan(const config::Span& span) {
 void Compiler::CompileSpanEvent(const config::Span& span, const std::string& name, bool is_start, SpanPlan& plan) {
   const std::vector<config::Text>& names = is_start ? span.start : span.end;
   auto place = std::find_if(names.begin(), names.end(), [&](const config::Text& text) { return text.value == name; });
-  EventBuilder* event = FindEvent(*place, EventUse::kQemuOnly);
+  EventBuilder* event = checker_.FindEvent(*place, EventUse::kQemuOnly);
   if (event == nullptr) return;
   bool good = true;
-  for (const config::Text& key : span.key) good = CheckArgument(key, {event}) && good;
+  for (const config::Text& key : span.key) good = checker_.CheckArgument(key, {event}) && good;
   if (!good) return;
   SpanFeed feed;
   feed.span = static_cast<uint32_t>(program_->spans.size());

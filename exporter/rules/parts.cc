@@ -1,47 +1,16 @@
 #include "rules/parts.h"
 
 #include <algorithm>
+#include <cassert>
 #include <charconv>
+
+#include "config/template.h"
 
 namespace qte::rules {
 namespace {
 
 using trace::Value;
 using trace::ValueKind;
-
-// One step through a template: a literal run, then perhaps an argument's name.
-struct TemplateStep {
-  std::string literal;
-  std::optional<std::string_view> argument;
-};
-
-Result<TemplateStep> NextStep(std::string_view& text) {
-  TemplateStep step;
-  while (!text.empty()) {
-    char c = text.front();
-    if ((c == '{' || c == '}') && text.size() > 1 && text[1] == c) {
-      step.literal += c;
-      text.remove_prefix(2);
-    } else if (c == '{') {
-      size_t end = text.find('}');
-      if (end == std::string_view::npos) return Error{"'{' without '}'"};
-      step.argument = text.substr(1, end - 1);
-      if (step.argument->empty()) return Error{"empty argument name {}"};
-      text.remove_prefix(end + 1);
-      return step;
-    } else if (c == '}') {
-      return Error{"'}' without '{'"};
-    } else {
-      step.literal += c;
-      text.remove_prefix(1);
-    }
-  }
-  return step;
-}
-
-bool IsTemplate(std::string_view text) {
-  return text.find_first_of("{}") != std::string_view::npos;
-}
 
 bool Equals(const Constant& constant, const Value& value) {
   if (value.is_number()) return constant.is_number && Compare(value, constant.number) == 0;
@@ -50,26 +19,12 @@ bool Equals(const Constant& constant, const Value& value) {
 
 }  // namespace
 
-Result<std::vector<std::string>> TemplateArguments(std::string_view text) {
-  if (!IsTemplate(text)) return std::vector<std::string>{std::string(text)};
-  std::vector<std::string> arguments;
-  while (!text.empty()) {
-    Result<TemplateStep> step = NextStep(text);
-    if (!step) return Error{step.error()};
-    if (step->argument) arguments.emplace_back(*step->argument);
-  }
-  return arguments;
-}
-
 Template CompileTemplate(std::string_view text, const SlotFinder& slot_of) {
   Template result;
-  if (!IsTemplate(text)) {
-    result.pieces.push_back({"", slot_of(text)});
-    return result;
-  }
-  while (!text.empty()) {
-    Result<TemplateStep> step = NextStep(text);  // checked by TemplateArguments
-    result.pieces.push_back({step->literal, step->argument ? slot_of(*step->argument) : kNoSlot});
+  Result<std::vector<config::TemplatePiece>> pieces = config::ParseTemplate(text);
+  assert(pieces.ok());  // config/ refuses what does not parse
+  for (config::TemplatePiece& piece : *pieces) {
+    result.pieces.push_back({std::move(piece.literal), piece.argument ? slot_of(*piece.argument) : kNoSlot});
   }
   return result;
 }

@@ -5,17 +5,12 @@
 #include <string>
 #include <string_view>
 
-#include "base/result.h"
 #include "rules/program.h"
 
 namespace qte::rules {
 
 // Gives the slot of an argument by name; kNoSlot where the event does not have it.
 using SlotFinder = std::function<Slot(std::string_view)>;
-
-// The arguments of "dev" or "{bus}:{slot}", in order. Fails on a brace without its partner or an empty name. "{{" and
-// "}}" are literal braces.
-Result<std::vector<std::string>> TemplateArguments(std::string_view text);
 
 // Compiles a template whose arguments the event has.
 Template CompileTemplate(std::string_view text, const SlotFinder& slot_of);

@@ -6,23 +6,6 @@ using namespace qte::rules;
 using qte::config::Condition;
 using qte::trace::Value;
 
-TEST_CASE("Templates name their arguments") {
-  struct Case {
-    std::string_view text;
-    std::vector<std::string> arguments;
-  };
-  for (const Case& c : {Case{"dev", {"dev"}}, Case{"{bus}:{slot}.{func}", {"bus", "slot", "func"}},
-                        Case{"x{a}y", {"a"}}, Case{"{{a}}", {}}, Case{"{a}{a}", {"a", "a"}}}) {
-    CAPTURE(c.text);
-    auto arguments = TemplateArguments(c.text);
-    REQUIRE(arguments.ok());
-    CHECK(*arguments == c.arguments);
-  }
-  CHECK(TemplateArguments("{a").error() == "'{' without '}'");
-  CHECK(TemplateArguments("a}").error() == "'}' without '{'");
-  CHECK(TemplateArguments("{}").error() == "empty argument name {}");
-}
-
 TEST_CASE("Templates compile to literals and slots") {
   Template compiled =
       CompileTemplate("<{a}:{b}>{{", [](std::string_view name) { return name == "a" ? Slot{3} : Slot{5}; });

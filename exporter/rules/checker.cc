@@ -1,0 +1,97 @@
+#include "rules/checker.h"
+
+#include <algorithm>
+
+#include "base/suggest.h"
+#include "config/template.h"
+#include "rules/parts.h"
+
+namespace qte::rules {
+
+EventBuilder* Checker::FindEvent(const config::Text& name, EventUse use) {
+  EventBuilder* event = vocabulary_.Find(name.value);
+  if (event == nullptr) {
+    Report(name.place, vocabulary_.UnknownEvent(name.value));
+  } else if (use == EventUse::kQemuOnly && event->derived()) {
+    Report(name.place, "\"" + name.value + "\" is a derived event; lookups and spans take QEMU's own events");
+    return nullptr;
+  }
+  return event;
+}
+
+std::vector<EventBuilder*> Checker::FindEvents(const std::vector<config::Text>& names) {
+  std::vector<EventBuilder*> events;
+  for (const config::Text& name : names) {
+    std::vector<EventBuilder*> found;
+    if (trace::IsGlob(name.value)) {
+      found = vocabulary_.FindGlob(name.value);
+      if (found.empty()) Report(name.place, vocabulary_.UnknownEvent(name.value));
+    } else if (EventBuilder* event = FindEvent(name, EventUse::kAny)) {
+      found.push_back(event);
+    }
+    for (EventBuilder* event : found) {
+      if (std::find(events.begin(), events.end(), event) == events.end()) events.push_back(event);
+    }
+  }
+  return events;
+}
+
+// An argument has to be one of at least one of the events.
+bool Checker::CheckArgument(const config::Text& argument, const std::vector<EventBuilder*>& events) {
+  if (events.empty()) return false;  // the events themselves are wrong, and reported
+  for (const EventBuilder* event : events) {
+    if (event->HasArgument(argument.value)) return true;
+  }
+  std::vector<std::string_view> known;
+  for (const EventBuilder* event : events) {
+    for (const std::string& name : event->arguments()) known.emplace_back(name);
+  }
+  std::string of = events.size() == 1 ? events[0]->name() : "these " + std::to_string(events.size()) + " events";
+  std::string message = "unknown argument \"" + argument.value + "\" of " + of;
+  std::string suggestion = DidYouMean(argument.value, known);
+  if (suggestion.empty() && events.size() == 1) {
+    suggestion = known.empty() ? "; it has none" : "; it has";
+    for (size_t i = 0; i < known.size(); ++i) suggestion += (i == 0 ? " " : ", ") + std::string(known[i]);
+  }
+  Report(argument.place, message + suggestion);
+  return false;
+}
+
+bool Checker::CheckTemplate(const config::Text& text, const std::vector<EventBuilder*>& events) {
+  Result<std::vector<std::string>> arguments = config::ArgumentsOfTemplate(text.value);
+  bool all_known = true;
+  for (const std::string& argument : *arguments) {
+    if (!CheckArgument({argument, text.place}, events)) all_known = false;
+  }
+  return all_known;
+}
+
+bool Checker::CheckWhere(const config::Condition& condition, const std::vector<EventBuilder*>& events) {
+  if (!CheckArgument(condition.argument, events)) return false;
+  for (const std::optional<config::Text>* bound : {&condition.min, &condition.max}) {
+    if (bound->has_value() && !ParseConstant((*bound)->value).is_number) {
+      Report((*bound)->place, "\"" + (*bound)->value + "\" is no number; min and max need one");
+      return false;
+    }
+  }
+  return true;
+}
+
+bool Checker::CheckMetric(const config::Metric& metric, const std::vector<EventBuilder*>& events) {
+  bool good = !events.empty();
+  for (const config::Condition& condition : metric.where) good = CheckWhere(condition, events) && good;
+  for (const config::Label& label : metric.labels) {
+    for (const config::Text& text : label.value.texts) good = CheckTemplate(text, events) && good;
+    for (const config::Text& key : label.value.key) good = CheckArgument(key, events) && good;
+  }
+  if (metric.value && (good = CheckArgument(*metric.value, events) && good)) {
+    bool numeric = std::any_of(events.begin(), events.end(), [&](const EventBuilder* event) {
+      return event->HasArgument(metric.value->value) && event->IsNumeric(metric.value->value);
+    });
+    if (!numeric) Report(metric.value->place, "argument \"" + metric.value->value + "\" is text; value needs a number");
+    good = good && numeric;
+  }
+  return good;
+}
+
+}  // namespace qte::rules

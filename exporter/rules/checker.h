@@ -1,0 +1,40 @@
+// The checks of a config against the events at hand: what it names has to be there, and of a type that fits.
+//
+// Each check reports all that it finds, with its place and a suggestion, and says whether it found nothing.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "config/config.h"
+#include "rules/vocabulary.h"
+
+namespace qte::rules {
+
+// Who may use an event: lookups and spans join what QEMU prints, metrics take derived events as well.
+enum class EventUse { kQemuOnly, kAny };
+
+class Checker {
+ public:
+  explicit Checker(Vocabulary& vocabulary) : vocabulary_(vocabulary) {}
+
+  void Report(const config::Place& place, std::string message) { diagnostics_.push_back({place, std::move(message)}); }
+  const std::vector<config::Diagnostic>& diagnostics() const { return diagnostics_; }
+
+  // The event, or null where it is unknown or may not be used so.
+  EventBuilder* FindEvent(const config::Text& name, EventUse use);
+  // The events of names and globs, each once.
+  std::vector<EventBuilder*> FindEvents(const std::vector<config::Text>& names);
+  // At least one of the events has to have the argument.
+  bool CheckArgument(const config::Text& argument, const std::vector<EventBuilder*>& events);
+  bool CheckMetric(const config::Metric& metric, const std::vector<EventBuilder*>& events);
+
+ private:
+  bool CheckTemplate(const config::Text& text, const std::vector<EventBuilder*>& events);
+  bool CheckWhere(const config::Condition& condition, const std::vector<EventBuilder*>& events);
+
+  Vocabulary& vocabulary_;
+  std::vector<config::Diagnostic> diagnostics_;
+};
+
+}  // namespace qte::rules

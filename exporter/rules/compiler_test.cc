@@ -1,0 +1,118 @@
+#include "rules/compiler.h"
+
+#include "catch.h"
+
+using namespace qte;
+
+namespace {
+
+trace::Catalog SmallCatalog() {
+  trace::Catalog catalog;
+  auto problems = catalog.Add(
+      "pci_cfg_read(const char *dev, uint32_t bus, uint32_t slot) \"%s %02x:%02x\"\n"
+      "pci_cfg_read(const char *dev, unsigned devid) \"%s %02u\"\n"
+      "pci_cfg_write(const char *dev, unsigned offs) \"%s %u\"\n"
+      "virtqueue_pop(void *vq, void *elem) \"vq %p elem %p\"\n"
+      "virtqueue_fill(void *vq, void *elem, unsigned len) \"vq %p elem %p len %u\"\n"
+      "bmdma_reset(void) \"\"\n");
+  REQUIRE(problems.empty());
+  return catalog;
+}
+
+rules::Compiled Compile(const std::string& yaml) {
+  config::Loaded loaded = config::Parse(yaml, "x.yaml");
+  for (const config::Diagnostic& diagnostic : loaded.diagnostics) UNSCOPED_INFO(diagnostic.Format());
+  REQUIRE(loaded.config.has_value());
+  return rules::Compile(*loaded.config, SmallCatalog());
+}
+
+std::string Errors(const std::string& yaml) {
+  rules::Compiled compiled = Compile(yaml);
+  CHECK((compiled.program == nullptr) == !compiled.diagnostics.empty());
+  std::string text;
+  for (const config::Diagnostic& diagnostic : compiled.diagnostics) text += diagnostic.Format() + "\n";
+  return text;
+}
+
+std::string Metric(const std::string& rest) {
+  return "metrics:\n- {name: x_total, type: counter, " + rest + "}\n";
+}
+
+}  // namespace
+
+TEST_CASE("What a config names has to be there") {
+  struct Case {
+    std::string yaml, want;
+  };
+  for (const Case& c : {
+           Case{Metric("event: pci_cfg_raed"),
+                "x.yaml:2:41: unknown event \"pci_cfg_raed\"; did you mean \"pci_cfg_read\"?\n"},
+           Case{Metric("event: kvm_run_exit"),
+                "x.yaml:2:41: unknown event \"kvm_run_exit\"; declare it under trace_events (QEMU installs its own as "
+                "/usr/share/qemu/trace-events-all)\n"},
+           Case{Metric("event: \"nvme_*\""),
+                "x.yaml:2:41: no known event matches \"nvme_*\"; declare it under trace_events (QEMU installs its own "
+                "as /usr/share/qemu/trace-events-all)\n"},
+           Case{Metric("event: pci_cfg_read, labels: {device: devcie}"),
+                "x.yaml:2:72: unknown argument \"devcie\" of pci_cfg_read; did you mean \"devid\"?\n"},
+           Case{Metric("event: virtqueue_pop, labels: {a: \"{vq}{length}\"}"),
+                "x.yaml:2:68: unknown argument \"length\" of virtqueue_pop; it has vq, elem\n"},
+           Case{Metric("event: bmdma_reset, labels: {a: length}"),
+                "x.yaml:2:66: unknown argument \"length\" of bmdma_reset; it has none\n"},
+           Case{Metric("event: [pci_cfg_read, pci_cfg_write], where: {vall: 1}"),
+                "x.yaml:2:80: unknown argument \"vall\" of these 2 events\n"},
+           Case{Metric("event: pci_cfg_read, value: dev"),
+                "x.yaml:2:62: argument \"dev\" is text; value needs a number\n"},
+           Case{Metric("event: pci_cfg_read, where: {bus: {min: low}}"),
+                "x.yaml:2:74: \"low\" is no number; min and max need one\n"},
+           Case{"lookups: {n: {event: virtqueue_fil, key: vq, value: elem}}",
+                "x.yaml:1:22: unknown event \"virtqueue_fil\"; did you mean \"virtqueue_fill\"?\n"},
+           Case{"lookups: {n: {event: virtqueue_pop, key: v, value: elm}}",
+                "x.yaml:1:42: unknown argument \"v\" of virtqueue_pop; did you mean \"vq\"?\n"
+                "x.yaml:1:52: unknown argument \"elm\" of virtqueue_pop; did you mean \"elem\"?\n"},
+           Case{"lookups: {n: {event: keystroke, key: code, value: code}}",
+                "x.yaml:1:22: \"keystroke\" is a derived event; lookups and spans take QEMU's own events\n"},
+           Case{"spans: {s: {start: virtqueue_pop, end: virtqueue_fill, key: [vq, len]}}",
+                "x.yaml:1:66: unknown argument \"len\" of virtqueue_pop; it has vq, elem\n"},
+           Case{"spans: {bmdma_reset: {start: virtqueue_pop, end: virtqueue_fill, key: vq}}",
+                "x.yaml:1:9: span \"bmdma_reset\" has the name of an event; choose another\n"},
+           Case{"spans: {s: {start: virtqueue_pop, end: virtqueue_fill, key: vq}}\n" +
+                    Metric("event: s, value: duratoin"),
+                "x.yaml:3:51: unknown argument \"duratoin\" of s; did you mean \"duration\"?\n"},
+       }) {
+    CAPTURE(c.yaml);
+    CHECK(Errors(c.yaml) == c.want);
+  }
+}
+
+TEST_CASE("What is there compiles") {
+  for (const std::string& yaml :
+       {std::string("metrics: []"),
+        Metric("event: pci_cfg_read, labels: {a: devid, b: [\"{bus}:{slot}\", \"{devid}\"]}"), Metric("event: \"*\""),
+        Metric("event: [pci_cfg_read, pci_cfg_write], where: {offs: 1}"),
+        Metric("event: keystroke, labels: {k: keyboard}"), Metric("event: dma_request, value: bytes"),
+        "spans: {s: {start: virtqueue_pop, end: virtqueue_fill, key: [vq, elem]}}\n" +
+            Metric("event: s, value: duration, labels: {q: vq, n: len}")}) {
+    CAPTURE(yaml);
+    CHECK(Errors(yaml).empty());
+  }
+}
+
+TEST_CASE("Only events that something uses are read, and only arguments that something needs") {
+  rules::Compiled compiled = Compile("spans: {s: {start: virtqueue_pop, end: virtqueue_fill, key: [vq, elem]}}\n" +
+                                     Metric("event: pci_cfg_read, labels: {device: dev}"));
+  REQUIRE(compiled.program != nullptr);
+  const rules::Program& program = *compiled.program;
+  CHECK(program.NeededEvents() == std::vector<std::string>{"pci_cfg_read", "virtqueue_fill", "virtqueue_pop"});
+  CHECK(program.NeedsTime());
+  const rules::EventPlan& plan = program.plans[program.plan_of[program.names.Find("pci_cfg_read")]];
+  CHECK(plan.slot_names == std::vector<std::string>{"dev"});
+  CHECK(plan.readers.size() == 2);
+  CHECK(program.plan_of[program.names.Find("bmdma_reset")] == rules::kNone);
+}
+
+TEST_CASE("An event of several that lacks what a rule needs is left alone") {
+  rules::Compiled compiled = Compile(Metric("event: \"*\", value: len"));
+  REQUIRE(compiled.program != nullptr);
+  CHECK(compiled.program->NeededEvents() == std::vector<std::string>{"virtqueue_fill"});
+}
