@@ -2,6 +2,7 @@
 #include <poll.h>
 #include <spdlog/spdlog.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -74,6 +75,14 @@ UniqueFd BlockSignals() {
   return UniqueFd(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
 }
 
+// One descriptor a followed file, and some for files that were rotated away: as many as the system lets us have.
+void RaiseDescriptorLimit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 // Serves until SIGTERM or SIGINT.
 void WaitForTheEnd(Server& server, ReloadQueue& reloads, int signals) {
   while (true) {
@@ -108,6 +117,7 @@ int Serve(const Options& options) {
     std::cerr << "qemu-trace-exporter: nothing to follow: give --trace.path=FILE, or sources in the config\n";
     return kExitBadInput;
   }
+  RaiseDescriptorLimit();
   UniqueFd signals = BlockSignals();
   ReloadQueue reloads;
   Server server(options, std::move(*outcome.loaded), [&reloads] { return reloads.Request(); });
