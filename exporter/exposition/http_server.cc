@@ -6,10 +6,14 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <future>
 #include <mutex>
 #include <string_view>
+#include <tuple>
 
+#include "base/unique_fd.h"
 #include "exposition/gzip.h"
 
 namespace qte::exposition {
@@ -69,17 +73,27 @@ Status CanBind(const std::string& normal, const std::string& address) {
   name.sin_family = AF_INET;
   name.sin_port = htons(static_cast<uint16_t>(std::stoul(normal.substr(colon + 1))));
   inet_pton(AF_INET, normal.substr(0, colon).c_str(), &name.sin_addr);
-  int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return Error{"cannot listen on " + address + ": " + std::strerror(errno)};
+  UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!fd) return Error{"cannot listen on " + address + ": " + std::strerror(errno)};
   int on = 1;
-  ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  bool bound = ::bind(fd, reinterpret_cast<const sockaddr*>(&name), sizeof name) == 0 && ::listen(fd, 1) == 0;
-  int error = errno;
-  ::close(fd);
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  bool bound =
+      ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) == 0 && ::listen(fd.get(), 1) == 0;
   if (bound) return {};
+  int error = errno;
   std::string reason = std::strerror(error);
   if (error == EADDRINUSE) reason = "address already in use";
   return Error{"cannot listen on " + address + ": " + reason};
+}
+
+// Connects to a port of this machine and goes away.
+void Touch(int port) {
+  sockaddr_in name{};
+  name.sin_family = AF_INET;
+  name.sin_port = htons(static_cast<uint16_t>(port));
+  name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  std::ignore = ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name);
 }
 
 }  // namespace
@@ -97,7 +111,7 @@ class HttpServer::Impl {
     };
   }
   ~Impl() {
-    if (context_ != nullptr) mg_stop(context_);
+    if (context_ != nullptr) Stop();
   }
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
@@ -147,6 +161,15 @@ class HttpServer::Impl {
   }
 
  private:
+  // CivetWeb looks up every two seconds whether it is to stop; a connection wakes it.
+  void Stop() {
+    std::vector<int> open_ports = ports();
+    std::future<void> stopped = std::async(std::launch::async, [this] { mg_stop(context_); });
+    while (stopped.wait_for(std::chrono::milliseconds(20)) != std::future_status::ready) {
+      for (int port : open_ports) Touch(port);
+    }
+  }
+
   void Remember(const char* message) {
     std::lock_guard lock(mutex_);
     last_message_ = message;

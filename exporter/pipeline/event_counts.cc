@@ -64,9 +64,9 @@ void EventCounts::SetSample(uint32_t id, std::string_view line) {
 metrics::PlainFamily EventCounts::ToFamily() const {
   metrics::PlainFamily family{
       "qemu_trace_events_total", "Trace events seen, whether or not a rule uses them.", metrics::Type::kCounter, {}};
-  for (const auto& [labels, group] : groups_) {
-    group->counts.ForEach([&](uint32_t id, uint64_t count) {
-      metrics::Labels all = labels;
+  for (const auto& entry : groups_) {
+    entry.second->counts.ForEach([&](uint32_t id, uint64_t count) {
+      metrics::Labels all = entry.first;
       all.emplace_back("event", NameOf(id));
       family.series.push_back({std::move(all), static_cast<double>(count)});
     });
