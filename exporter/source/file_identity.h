@@ -15,7 +15,7 @@ struct FileIdentity {
   ino_t inode = 0;
 
   static FileIdentity Of(const struct stat& status) { return {status.st_dev, status.st_ino}; }
-  auto operator<=>(const FileIdentity&) const = default;
+  auto operator<=>(const FileIdentity&) const = default;  // NOLINT(modernize-use-nullptr): clang-tidy 14 misreads <=>
 };
 
 }  // namespace qte::source
