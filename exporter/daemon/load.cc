@@ -1,27 +1,14 @@
 #include "daemon/load.h"
 
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
-#include <sstream>
 
-#include "base/result.h"
+#include "base/atomic_file.h"
 #include "daemon/embedded.h"
 #include "rules/compiler.h"
 
 namespace qte::daemon {
 namespace {
-
-Result<std::string> ReadFile(const std::string& path) {
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  std::stringstream content;
-  if (file) content << file.rdbuf();
-  if (!file) return Error{"cannot read \"" + path + "\": " + std::strerror(errno == 0 ? EIO : errno)};
-  return content.str();
-}
 
 // A relative path in a config means one beside the config.
 std::string BesideConfig(const std::string& path, const std::string& config_file) {
@@ -47,7 +34,7 @@ void AddToCatalog(trace::Catalog& catalog, std::string_view text, const std::str
 trace::Catalog LoadCatalog(const config::Config& config, const std::string& config_file, LoadOutcome& outcome) {
   trace::Catalog catalog;
   for (const config::Text& file : config.trace_events) {
-    Result<std::string> text = ReadFile(BesideConfig(file.value, config_file));
+    Result<std::string> text = ReadWholeFile(BesideConfig(file.value, config_file));
     if (text) {
       AddToCatalog(catalog, *text, file.value, outcome.warnings);
     } else {
