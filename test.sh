@@ -74,7 +74,7 @@ mkdir -p "$logs"
 [[ -n $quick ]] || export QTE_REQUIRE_ALL=1
 # Where two sanitizers disagree with the machine, they should say so at once.
 export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1
-export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
+export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:suppressions=$PWD/tests/lib/tsan.supp
 
 reports=()
 for run in "${runs[@]}"; do
