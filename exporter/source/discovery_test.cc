@@ -168,8 +168,8 @@ TEST_CASE("reconfigured: what still matches goes on, the rest is closed") {
   CHECK(f.StatusOf(f.dir / "b.log").source == 0);
 }
 
-// Without descriptors there is no inotify, and no file can be opened at first. UBSan's check of virtual calls needs a pipe
-// itself, and takes its lack for a bad object.
+// Without descriptors there is no inotify, and no file can be opened at first. UBSan's check of virtual calls needs a
+// pipe itself, and takes its lack for a bad object.
 #if !defined(__SANITIZE_ADDRESS__)
 TEST_CASE("without inotify everything is found by looking") {
   Following f;
