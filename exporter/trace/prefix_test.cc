@@ -18,6 +18,9 @@ TEST_CASE("Prefixes are told apart and read") {
            Case{"26638@1795408732.182800:dma_blk_cb ", PrefixKind::kThreadAndTime, "dma_blk_cb ", 1795408732182800,
                 26638},
            Case{"26638@1795408732.182800:", PrefixKind::kThreadAndTime, "", 1795408732182800, 26638},
+           Case{"9@999999999.999999:a_b", PrefixKind::kThreadAndTime, "a_b", 999999999999999, 9},
+           Case{"9@12345678901.000000:a_b", PrefixKind::kThreadAndTime, "a_b", 12345678901000000, 9},
+           Case{"1234567890@1098765432.000000:a_b", PrefixKind::kThreadAndTime, "a_b", 1098765432000000, 1234567890},
            Case{"1@0.000001:a", PrefixKind::kThreadAndTime, "a", 1, 1},
            Case{"2026-11-23T04:41:06.310976Z a_b c", PrefixKind::kIsoTime, "a_b c", 1795408866310976, 0},
            Case{"2026-11-23T04:41:06Z a_b c", PrefixKind::kIsoTime, "a_b c", 1795408866000000, 0},
@@ -57,6 +60,25 @@ TEST_CASE("What only resembles a prefix is none") {
                                 "2026-11-23 04:41:06Z a"}) {
     CAPTURE(line);
     CHECK(FindPrefix(line).kind == PrefixKind::kNone);
+  }
+}
+
+TEST_CASE("Any other byte in a prefix makes it none, or a shorter one") {
+  for (std::string_view line :
+       {std::string_view("26638@1795408732.182800:x"), std::string_view("2026-11-23T04:41:06.310976Z x"),
+        std::string_view("2026-11-23T04:41:06Z x")}) {
+    Prefix whole = FindPrefix(line);
+    for (size_t at = 0; at < whole.size; ++at) {
+      for (int byte = 0; byte < 256; ++byte) {
+        std::string changed(line);
+        changed[at] = static_cast<char>(byte);
+        bool digit_for_digit = std::isdigit(static_cast<unsigned char>(line[at])) != 0 && byte >= '0' && byte <= '9';
+        if (changed == line || digit_for_digit) continue;
+        CAPTURE(changed, at, byte);
+        Prefix found = FindPrefix(changed);
+        REQUIRE((found.kind == PrefixKind::kNone || found.size < whole.size));
+      }
+    }
   }
 }
 
