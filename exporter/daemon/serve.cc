@@ -36,6 +36,7 @@ class ReloadQueue {
     std::future<Status> answer;
     {
       std::lock_guard lock(mutex_);
+      if (closed_) return Error{"the daemon is ending"};
       waiting_.emplace_back();
       answer = waiting_.back().get_future();
     }
@@ -43,6 +44,14 @@ class ReloadQueue {
     if (::write(wake_.get(), &one, sizeof one) < 0) return Error{"cannot wake the main thread"};
     if (answer.wait_for(kReloadTimeout) != std::future_status::ready) return Error{"the reload takes too long"};
     return answer.get();
+  }
+
+  // Nobody will answer any more: so that no thread waits for it while the daemon ends.
+  void Close() {
+    std::lock_guard lock(mutex_);
+    closed_ = true;
+    for (std::promise<Status>& promise : waiting_) promise.set_value(Error{"the daemon is ending"});
+    waiting_.clear();
   }
 
   // One reload answers all who asked before it began.
@@ -63,6 +72,7 @@ class ReloadQueue {
   UniqueFd wake_;
   std::mutex mutex_;
   std::vector<std::promise<Status>> waiting_;  // guarded by mutex_
+  bool closed_ = false;                        // guarded by mutex_
 };
 
 // Blocks the signals that the daemon takes, for all threads to come, and gives a descriptor to read them from.
@@ -127,6 +137,7 @@ int Serve(const Options& options) {
     return kExitBadInput;
   }
   WaitForTheEnd(server, reloads, signals.get());
+  reloads.Close();
   server.Stop();
   spdlog::info("ended");
   return kExitFine;
