@@ -28,12 +28,24 @@ size_t SourceOf(const config::Config& config, const std::string& path) {
   return config.sources.size();
 }
 
+// Tells of every file that cannot be opened, before any is read: half an answer would look like a whole one.
+bool CheckAll(const std::vector<std::string>& files) {
+  bool good = true;
+  for (const std::string& file : files) {
+    if (Status status = CheckTrace(file); !status) {
+      std::cerr << "qemu-trace-exporter: " << status.error() << '\n';
+      good = false;
+    }
+  }
+  return good;
+}
+
 }  // namespace
 
 int Replay(const Options& options) {
   LoadOutcome outcome = LoadConfig(options);
   PrintProblems(outcome);
-  if (!outcome.loaded) return kExitBadInput;
+  if (!outcome.loaded || !CheckAll(options.files)) return kExitBadInput;
   const LoadedConfig& loaded = *outcome.loaded;
   pipeline::Pipeline pipeline(loaded.program, pipeline::SourceLabels(loaded.config.sources));
   int exit_code = kExitFine;

@@ -14,7 +14,6 @@
 
 #include "base/unique_fd.h"
 #include "daemon/commands.h"
-#include "daemon/embedded.h"
 #include "daemon/load.h"
 #include "daemon/logging.h"
 #include "daemon/server.h"
@@ -131,7 +130,6 @@ int Serve(const Options& options) {
   UniqueFd signals = BlockSignals();
   ReloadQueue reloads;
   Server server(options, std::move(*outcome.loaded), [&reloads] { return reloads.Request(); });
-  spdlog::info("qemu-trace-exporter {}", kVersion);
   if (Status status = server.Start(); !status) {
     std::cerr << "qemu-trace-exporter: " << status.error() << '\n';
     return kExitBadInput;

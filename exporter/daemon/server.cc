@@ -42,6 +42,7 @@ Status Server::Start() {
     std::lock_guard lock(mutex_);
     ingest_ = std::make_unique<Ingest>(MakePipeline(loaded_), SourceSpecs(loaded_.config));
   }
+  spdlog::info("qemu-trace-exporter {}", kVersion);
   for (size_t i = 0; i < options_.listen_addresses.size(); ++i) {
     spdlog::info("listening on {} (port {})", options_.listen_addresses[i], http_->ports()[i]);
   }

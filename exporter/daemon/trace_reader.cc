@@ -144,6 +144,15 @@ Status ReadDescriptor(int fd, const OnBytes& on_bytes) {
 
 }  // namespace
 
+Status CheckTrace(const std::string& path) {
+  if (path == "-") return {};
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  struct stat status {};
+  if (!fd || ::fstat(fd.get(), &status) != 0) return Error{path + ": " + std::strerror(errno)};
+  if (S_ISDIR(status.st_mode)) return Error{path + ": " + std::strerror(EISDIR)};
+  return {};
+}
+
 Status ReadTrace(const std::string& path, const OnBytes& on_bytes) {
   Status status;
   if (path == "-") {

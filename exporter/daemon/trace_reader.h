@@ -9,6 +9,9 @@
 
 namespace qte::daemon {
 
+// Whether a trace can be opened at all; the error names the path and the reason.
+Status CheckTrace(const std::string& path);
+
 // Calls on_bytes for each piece, with source::kReadPadding readable bytes behind it. The error names the path; what
 // came before it has been handed on.
 Status ReadTrace(const std::string& path, const std::function<void(std::string_view)>& on_bytes);
