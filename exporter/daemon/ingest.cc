@@ -1,6 +1,7 @@
 #include "daemon/ingest.h"
 
 #include <chrono>
+#include <map>
 #include <utility>
 
 namespace qte::daemon {
@@ -84,13 +85,13 @@ bool Ingest::Call(const std::function<void(pipeline::Pipeline&, const source::So
 
 void Ingest::Replace(std::unique_ptr<pipeline::Pipeline> next, std::vector<source::SourceSpec> sources) {
   Post([&] {
-    next->Adopt(std::move(*pipeline_));
-    pipeline_ = std::move(next);
+    // Streams that the new sources no longer name are closed first, while they are still the old pipeline's; new ones
+    // open in the next step.
     sources_.Reconfigure(std::move(sources));
-    // Streams that go on may have come under another source, with other labels.
-    for (const source::StreamStatus& stream : sources_.Streams()) {
-      if (stream.up) pipeline_->OnOpen(stream.id, stream.source, stream.path);
-    }
+    std::map<source::StreamId, size_t> source_of;
+    for (const source::StreamStatus& stream : sources_.Streams()) source_of[stream.id] = stream.source;
+    next->Adopt(std::move(*pipeline_), source_of);
+    pipeline_ = std::move(next);
   });
 }
 

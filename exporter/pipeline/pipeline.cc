@@ -45,20 +45,10 @@ void Pipeline::MakeStream(Feed& feed, metrics::Labels labels) {
   feed.stream = std::make_unique<rules::Stream>(program_, std::move(shared), families_);
 }
 
-// A stream that is known already has come under another source of a new config: its labels may change, what it learned
-// stays.
 void Pipeline::OnOpen(source::StreamId id, size_t source, const std::string& path) {
-  metrics::Labels labels = labels_.For(source, path);
-  auto known = feeds_.find(id);
-  if (known == feeds_.end()) {
-    Feed feed{path, source::LineSplitter(program_->limits.max_line_bytes), nullptr};
-    MakeStream(feed, std::move(labels));
-    feeds_.emplace(id, std::move(feed));
-  } else if (*known->second.stream->labels() != labels) {
-    std::unique_ptr<rules::Stream> old = std::move(known->second.stream);
-    MakeStream(known->second, std::move(labels));
-    known->second.stream->Adopt(std::move(*old));
-  }
+  Feed feed{path, source::LineSplitter(program_->limits.max_line_bytes), nullptr};
+  MakeStream(feed, labels_.For(source, path));
+  feeds_.insert_or_assign(id, std::move(feed));
 }
 
 void Pipeline::OnBytes(source::StreamId id, std::string_view bytes) {
@@ -176,7 +166,7 @@ std::vector<SeenEvent> Pipeline::SeenEvents() const {
   return events;
 }
 
-void Pipeline::Adopt(Pipeline&& old) {
+void Pipeline::Adopt(Pipeline&& old, const std::map<source::StreamId, size_t>& sources) {
   for (metrics::Family& family : families_) {
     for (const metrics::Family& before : old.families_) {
       if (!metrics::Compatible(before.spec(), family.spec())) continue;
@@ -193,7 +183,8 @@ void Pipeline::Adopt(Pipeline&& old) {
   abandoned_before_ = std::move(old.abandoned_before_);
   for (auto& [id, feed] : old.feeds_) {
     std::unique_ptr<rules::Stream> stream = std::move(feed.stream);
-    MakeStream(feed, *stream->labels());
+    auto source = sources.find(id);
+    MakeStream(feed, source == sources.end() ? *stream->labels() : labels_.For(source->second, feed.path));
     feed.stream->Adopt(std::move(*stream));
     feeds_.emplace(id, std::move(feed));
   }

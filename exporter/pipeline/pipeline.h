@@ -45,7 +45,8 @@ class Pipeline final : public source::Receiver {
   void OnRestart(source::StreamId id, source::Restart why) override;
   void OnClose(source::StreamId id) override;
 
-  // No byte will follow, though nothing says that QEMU has ended: counts an unfinished line, and leaves what is open so.
+  // No byte will follow, though nothing says that QEMU has ended: counts an unfinished line, and leaves what is open
+  // so.
   void EndOfRecording(source::StreamId id);
 
   // All series, and the exporter's own metrics that are counted here.
@@ -59,8 +60,9 @@ class Pipeline final : public source::Receiver {
   std::string TakePathWithoutTime();
 
   // Goes on where `old`, under another program, was: series of metrics that are unchanged, counts, open streams and
-  // what they learned.
-  void Adopt(Pipeline&& old);
+  // what they learned. `sources` tells by which of the new config's sources a stream is followed; one that is not there
+  // (a file that was rotated away) keeps its labels.
+  void Adopt(Pipeline&& old, const std::map<source::StreamId, size_t>& sources);
 
  private:
   // One followed source.

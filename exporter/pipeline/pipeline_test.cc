@@ -211,13 +211,34 @@ metrics:
                 "un_known x\n1@3.0000");
   PipelineForTest next(spans + "  - {name: extra_total, type: counter, event: blk_co_preadv}\n");
   next->OnClose(0);
-  next->Adopt(std::move(*pipeline));
+  next->Adopt(std::move(*pipeline), {{0, 0}});
   next.Feed("00:virtqueue_fill vq 0x1 elem 0x2 len 77 idx 0\n" + read);
   CHECK(next.Value("element_duration_seconds_sum") == 2);
   CHECK(next.Value("reads_total{device=/a.img}") == 2);
   CHECK(next.Value("extra_total") == 1);
   CHECK(next.Value("qemu_trace_events_total{event=un_known}") == 1);
   CHECK(next.Value("qemu_trace_exporter_lines_total") == 6);
+}
+
+TEST_CASE("A reload that gives a source other labels leaves its old series as they were, and makes no others") {
+  const std::string metrics = "metrics:\n  - {name: keys_total, type: counter, event: ps2_put_keycode}\n";
+  PipelineForTest pipeline("sources: [{path: /log/*, labels: {host: a}}]\n" + metrics);
+  pipeline.Feed("ps2_put_keycode 0x1 keycode 0x1c\n");
+  PipelineForTest next("sources: [{path: /log/*, labels: {host: b}}]\n" + metrics + R"(
+  - {name: more_total, type: counter, event: ps2_put_keycode}
+)");
+  next->OnClose(0);
+  next->Adopt(std::move(*pipeline), {{0, 0}});
+  next.Feed("ps2_put_keycode 0x1 keycode 0x1c\n");
+  std::vector<std::string> hosts;
+  metrics::Snapshot snapshot = next->TakeSnapshot();
+  for (const metrics::FamilySnapshot& family : snapshot.families) {
+    for (size_t i = 0; i < family.series_count; ++i) {
+      hosts.push_back(family.spec->name + " " + family.LabelsOf(i).base->at(0).second + " " +
+                      std::to_string(static_cast<int>(family.values[i])));
+    }
+  }
+  CHECK(hosts == std::vector<std::string>{"keys_total b 1", "keys_total a 1", "more_total b 1"});
 }
 
 TEST_CASE("Seen events tell whether a rule uses them") {
