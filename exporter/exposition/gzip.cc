@@ -5,37 +5,17 @@
 #include <charconv>
 #include <optional>
 
+#include "exposition/header_list.h"
+
 namespace qte::exposition {
 namespace {
-
-std::string_view Trim(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
-// Takes the text up to `separator`, and the separator.
-std::string_view TakeItem(std::string_view& text, char separator) {
-  size_t end = text.find(separator);
-  std::string_view item = text.substr(0, end);
-  text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-  return Trim(item);
-}
-
-bool EqualsIgnoringCase(std::string_view a, std::string_view b) {
-  if (a.size() != b.size()) return false;
-  for (size_t i = 0; i < a.size(); ++i) {
-    if ((a[i] | 0x20) != (b[i] | 0x20)) return false;
-  }
-  return true;
-}
 
 // The weight among an item's parameters; 1 where there is none, 0 where it cannot be read.
 double WeightOf(std::string_view parameters) {
   while (!parameters.empty()) {
-    std::string_view parameter = TakeItem(parameters, ';');
+    std::string_view parameter = TakeListItem(parameters, ';');
     if (!parameter.starts_with("q=") && !parameter.starts_with("Q=")) continue;
-    double weight = 0;
+    double weight = 0;  // as it stays where the number cannot be read
     std::from_chars(parameter.data() + 2, parameter.data() + parameter.size(), weight);
     return weight;
   }
@@ -48,8 +28,8 @@ bool AcceptsGzip(std::string_view accept_encoding) {
   std::optional<double> gzip;
   std::optional<double> any;
   while (!accept_encoding.empty()) {
-    std::string_view parameters = TakeItem(accept_encoding, ',');
-    std::string_view name = TakeItem(parameters, ';');
+    std::string_view parameters = TakeListItem(accept_encoding, ',');
+    std::string_view name = TakeListItem(parameters, ';');
     if (EqualsIgnoringCase(name, "gzip")) gzip = WeightOf(parameters);
     if (name == "*") any = WeightOf(parameters);
   }

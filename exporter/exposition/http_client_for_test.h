@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <zlib.h>
 
+#include <cerrno>
 #include <string>
 #include <string_view>
 
@@ -61,6 +62,9 @@ class HttpClient {
     return true;
   }
 
+  // True if the server ends the connection without another byte.
+  bool SeesEnd() { return buffer_.empty() && !Receive() && !timed_out_; }
+
   Reply Ask(const std::string& method, const std::string& path, const std::string& headers = "") {
     Send(method + " " + path + " HTTP/1.1\r\nHost: localhost\r\n" + headers + "\r\n");
     return Read(method != "HEAD");
@@ -93,6 +97,7 @@ class HttpClient {
   bool Receive() {
     char chunk[65536];
     ssize_t n = ::recv(fd_.get(), chunk, sizeof chunk, 0);
+    timed_out_ = n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
     if (n <= 0) return false;
     buffer_.append(chunk, static_cast<size_t>(n));
     return true;
@@ -100,6 +105,7 @@ class HttpClient {
 
   UniqueFd fd_;
   bool connected_ = false;
+  bool timed_out_ = false;
   std::string buffer_;
 };
 

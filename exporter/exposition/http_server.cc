@@ -1,13 +1,12 @@
 #include "exposition/http_server.h"
 
-#include <arpa/inet.h>
 #include <civetweb.h>
 #include <spdlog/fmt/fmt.h>
+#include <sys/socket.h>
 
 #include <array>
-#include <cerrno>
 #include <chrono>
-#include <cstring>
+#include <exception>
 #include <future>
 #include <mutex>
 #include <string_view>
@@ -15,6 +14,8 @@
 
 #include "base/unique_fd.h"
 #include "exposition/gzip.h"
+#include "exposition/header_list.h"
+#include "exposition/listen_address.h"
 
 namespace qte::exposition {
 namespace {
@@ -24,74 +25,47 @@ constexpr int kNotFound = 404;
 constexpr int kMethodNotAllowed = 405;
 constexpr int kServerError = 500;
 
-std::string_view ReasonOf(int status) {
-  switch (status) {
-    case 200:
-      return "OK";
-    case 400:
-      return "Bad Request";
-    case 403:
-      return "Forbidden";
-    case kNotFound:
-      return "Not Found";
-    case kMethodNotAllowed:
-      return "Method Not Allowed";
-    case kServerError:
-      return "Internal Server Error";
-    case 503:
-      return "Service Unavailable";
-    default:
-      return "Status";
+constexpr std::string_view kPlainText = "text/plain; charset=utf-8";
+
+Response PlainText(int status, std::string body) {
+  return {status, std::string(kPlainText), std::move(body)};
+}
+
+// A handler's own failure is the answer, not the end of the process.
+Response Call(const Route& route, const Request& request) {
+  try {
+    return route.handle(request);
+  } catch (const std::exception& error) {
+    return PlainText(kServerError, std::string("internal error: ") + error.what() + "\n");
+  } catch (...) {
+    return PlainText(kServerError, "internal error\n");
   }
 }
 
-// ":10177" listens on all addresses; others are IPv4 with a port, since this CivetWeb knows nothing else.
-Result<std::string> NormalAddress(const std::string& address) {
-  size_t colon = address.rfind(':');
-  std::string host = colon == std::string::npos ? "" : address.substr(0, colon);
-  std::string port = colon == std::string::npos ? address : address.substr(colon + 1);
-  if (host.empty()) host = "0.0.0.0";
-  if (host == "localhost") host = "127.0.0.1";
-  bool digits = !port.empty() && port.size() <= 5 && port.find_first_not_of("0123456789") == std::string::npos;
-  if (!digits || std::stoul(port) > 65535) {
-    return Error{"cannot listen on " + address + ": \"" + port + "\" is no port"};
-  }
-  if (host.find(':') != std::string::npos || host.starts_with('[')) {
-    return Error{"cannot listen on " + address + ": the HTTP library was built without IPv6; use an IPv4 address"};
-  }
-  in_addr parsed{};
-  if (inet_pton(AF_INET, host.c_str(), &parsed) != 1) {
-    return Error{"cannot listen on " + address + ": \"" + host + "\" is no IPv4 address"};
-  }
-  return host + ":" + port;
+// Whether the connection serves another request after this one. A body that a client sent is not read, since no route
+// takes one and CivetWeb would wait for the rest of it as long as it trickles, so the connection ends behind it.
+bool KeepsAlive(const mg_connection* connection) {
+  const mg_request_info* info = mg_get_request_info(connection);
+  bool has_body = info->content_length > 0 || mg_get_header(connection, "Transfer-Encoding") != nullptr;
+  if (has_body || info->http_version == nullptr || std::string_view(info->http_version) != "1.1") return false;
+  const char* asked = mg_get_header(connection, "Connection");
+  // Without the word CivetWeb closes whenever the header is there.
+  return asked == nullptr || (ListHas(asked, "keep-alive") && !ListHas(asked, "close"));
 }
 
-// Whether an address can be had, and why not: CivetWeb itself tells only a number in a log line.
-Status CanBind(const std::string& normal, const std::string& address) {
-  size_t colon = normal.rfind(':');
-  sockaddr_in name{};
-  name.sin_family = AF_INET;
-  name.sin_port = htons(static_cast<uint16_t>(std::stoul(normal.substr(colon + 1))));
-  inet_pton(AF_INET, normal.substr(0, colon).c_str(), &name.sin_addr);
-  UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!fd) return Error{"cannot listen on " + address + ": " + std::strerror(errno)};
-  int on = 1;
-  ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  bool bound =
-      ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) == 0 && ::listen(fd.get(), 1) == 0;
-  if (bound) return {};
-  int error = errno;
-  std::string reason = std::strerror(error);
-  if (error == EADDRINUSE) reason = "address already in use";
-  return Error{"cannot listen on " + address + ": " + reason};
+// Compresses the body if that is worth it and the client takes it; true if so.
+bool Compress(const mg_connection* connection, std::string& body) {
+  const char* accept = mg_get_header(connection, "Accept-Encoding");
+  if (accept == nullptr || body.size() < kSmallestGzip || !AcceptsGzip(accept)) return false;
+  std::string compressed = Gzip(body);
+  if (compressed.empty()) return false;
+  body = std::move(compressed);
+  return true;
 }
 
-// Connects to a port of this machine and goes away.
-void Touch(int port) {
-  sockaddr_in name{};
-  name.sin_family = AF_INET;
-  name.sin_port = htons(static_cast<uint16_t>(port));
-  name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+// Connects and goes away. Where the server listens on every address, so does the connection reach it.
+void Touch(const ListenAddress& address) {
+  sockaddr_in name = address.ForSocket();
   UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   std::ignore = ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name);
 }
@@ -117,17 +91,32 @@ class HttpServer::Impl {
   Impl& operator=(const Impl&) = delete;
 
   Status Start(const std::vector<std::string>& addresses) {
-    std::string ports;
-    for (const std::string& address : addresses) {
-      Result<std::string> normal = NormalAddress(address);
-      if (!normal) return Error{normal.error()};
-      if (Status status = CanBind(*normal, address); !status) return status;
-      ports += (ports.empty() ? "" : ",") + *normal;
+    std::string listening_ports;
+    for (const std::string& text : addresses) {
+      Result<ListenAddress> address = ParseListenAddress(text);
+      if (!address) return Error{address.error()};
+      listening_ports += (listening_ports.empty() ? "" : ",") + address->ForCivetWeb();
+      addresses_.push_back(std::move(*address));
     }
+    if (Status status = CanListen(addresses_); !status) return status;
+    if (Status status = StartCivetWeb(listening_ports); !status) return status;
+    std::vector<int> found = FindPorts();
+    for (size_t i = 0; i < found.size() && i < addresses_.size(); ++i) addresses_[i].port = found[i];
+    return {};
+  }
+
+  std::vector<int> ports() const {
+    std::vector<int> ports;
+    for (const ListenAddress& address : addresses_) ports.push_back(address.port);
+    return ports;
+  }
+
+ private:
+  Status StartCivetWeb(const std::string& listening_ports) {
     // No document root, no TLS, no form or websocket handlers: what is not there cannot be attacked.
-    const std::array<const char*, 19> options = {
+    const std::array<const char*, 21> options = {
         "listening_ports",
-        ports.c_str(),
+        listening_ports.c_str(),
         "num_threads",
         "8",
         "request_timeout_ms",
@@ -144,29 +133,30 @@ class HttpServer::Impl {
         "no",  // no path of ours needs escapes: "/metrics%00" is not "/metrics"
         "max_request_size",
         "16384",
+        "enable_auth_domain_check",
+        "no",  // else "GET http://host:port/metrics", as through a proxy, is dropped without an answer
         nullptr};
     mg_init_library(0);
     context_ = mg_start(&callbacks_, this, const_cast<const char**>(options.data()));
     std::lock_guard lock(mutex_);
-    if (context_ == nullptr) return Error{"cannot listen on " + ports + ": " + last_message_};
+    if (context_ == nullptr) return Error{"cannot listen on " + listening_ports + ": " + last_message_};
     return {};
   }
 
-  std::vector<int> ports() const {
-    std::array<mg_server_port, 32> found{};
+  // What port 0 became, in the order of the addresses.
+  std::vector<int> FindPorts() const {
+    std::vector<mg_server_port> found(addresses_.size());
     int count = mg_get_server_ports(context_, static_cast<int>(found.size()), found.data());
     std::vector<int> ports;
     for (int i = 0; i < count; ++i) ports.push_back(found[static_cast<size_t>(i)].port);
     return ports;
   }
 
- private:
   // CivetWeb looks up every two seconds whether it is to stop; a connection wakes it.
   void Stop() {
-    std::vector<int> open_ports = ports();
     std::future<void> stopped = std::async(std::launch::async, [this] { mg_stop(context_); });
     while (stopped.wait_for(std::chrono::milliseconds(20)) != std::future_status::ready) {
-      for (int port : open_ports) Touch(port);
+      for (const ListenAddress& address : addresses_) Touch(address);
     }
   }
 
@@ -176,55 +166,49 @@ class HttpServer::Impl {
   }
 
   // Returns the status, which tells CivetWeb that the request has been answered.
-  int Handle(mg_connection* connection) {
-    const mg_request_info* info = mg_get_request_info(connection);
-    Request request{info->request_method, info->local_uri != nullptr ? info->local_uri : ""};
-    Response response;
-    std::string allow;
+  int Handle(mg_connection* connection) const noexcept {
     try {
-      response = Answer(request, allow);
-    } catch (const std::exception& error) {
-      response = {kServerError, "text/plain; charset=utf-8", std::string("internal error: ") + error.what() + "\n"};
+      const mg_request_info* info = mg_get_request_info(connection);
+      Request request{info->request_method, info->local_uri != nullptr ? info->local_uri : ""};
+      std::string allow;
+      Response response = Answer(request, allow);
+      Send(connection, request, response, allow);
+      return response.status;
+    } catch (...) {
+      // No memory for the answer; how much of it went out is not known.
+      mg_disable_connection_keep_alive(connection);
+      return kServerError;
     }
-    Send(connection, request, response, allow);
-    return response.status;
   }
 
+  // Sets `allow` where the method is not allowed.
   Response Answer(const Request& request, std::string& allow) const {
     auto route = routes_.find(request.path);
     if (route == routes_.end()) {
       std::string body = "not found; there are:\n";
       for (const auto& [path, known] : routes_) body += "  " + known.method + " " + path + "\n";
-      return {kNotFound, "text/plain; charset=utf-8", body};
+      return PlainText(kNotFound, std::move(body));
     }
     const std::string& method = route->second.method;
     bool fits = request.method == method || (method == "GET" && request.method == "HEAD");
-    if (fits) return route->second.handle(request);
+    if (fits) return Call(route->second, request);
     allow = method == "GET" ? "GET, HEAD" : method;
-    return {kMethodNotAllowed, "text/plain; charset=utf-8", "method not allowed; use " + allow + "\n"};
+    return PlainText(kMethodNotAllowed, "method not allowed; use " + allow + "\n");
   }
 
   static void Send(mg_connection* connection, const Request& request, Response& response, const std::string& allow) {
-    const char* accept = mg_get_header(connection, "Accept-Encoding");
-    bool gzip = false;
-    if (accept != nullptr && response.body.size() >= kSmallestGzip && AcceptsGzip(accept)) {
-      std::string compressed = Gzip(response.body);
-      gzip = !compressed.empty();
-      if (gzip) response.body = std::move(compressed);
-    }
-    // A body that a client sent is not read, so the connection cannot be used again behind it.
-    const mg_request_info* info = mg_get_request_info(connection);
-    bool has_body = info->content_length > 0 || mg_get_header(connection, "Transfer-Encoding") != nullptr;
+    bool compressed = Compress(connection, response.body);
+    bool keeps_alive = KeepsAlive(connection);
+    // CivetWeb decides by rules of its own, which this settles.
+    if (!keeps_alive) mg_disable_connection_keep_alive(connection);
     std::string head = fmt::format(
         "HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nVary: Accept-Encoding\r\n"
-        "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n",
-        response.status, ReasonOf(response.status), response.content_type, response.body.size());
-    if (gzip) head += "Content-Encoding: gzip\r\n";
+        "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\nConnection: {}\r\n",
+        response.status, mg_get_response_code_text(connection, response.status), response.content_type,
+        response.body.size(), keeps_alive ? "keep-alive" : "close");
+    if (compressed) head += "Content-Encoding: gzip\r\n";
     if (!allow.empty()) head += "Allow: " + allow + "\r\n";
-    const char* asked = mg_get_header(connection, "Connection");
-    bool old_client = info->http_version != nullptr && std::string_view(info->http_version) == "1.0";
-    bool close = has_body || old_client || (asked != nullptr && mg_strcasecmp(asked, "close") == 0);
-    head += close ? "Connection: close\r\n\r\n" : "Connection: keep-alive\r\n\r\n";
+    head += "\r\n";
     mg_write(connection, head.data(), head.size());
     if (request.method != "HEAD") mg_write(connection, response.body.data(), response.body.size());
   }
@@ -232,6 +216,7 @@ class HttpServer::Impl {
   const std::map<std::string, Route> routes_;
   mg_callbacks callbacks_{};
   mg_context* context_ = nullptr;
+  std::vector<ListenAddress> addresses_;  // with the ports that are listened on, once started
   std::mutex mutex_;
   std::string last_message_;  // of CivetWeb, for when it does not start; guarded by mutex_
 };

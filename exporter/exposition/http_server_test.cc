@@ -25,7 +25,8 @@ std::map<std::string, Route> Routes() {
           {"/metrics", {"GET", text("small")}},
           {"/big", {"GET", text(BigBody())}},
           {"/-/reload", {"POST", text("reloaded")}},
-          {"/throws", {"GET", [](const Request&) -> Response { throw std::runtime_error("oops"); }}}};
+          {"/throws", {"GET", [](const Request&) -> Response { throw std::runtime_error("oops"); }}},
+          {"/throws-int", {"GET", [](const Request&) -> Response { throw 7; }}}};
 }
 
 // A server on a free port.
@@ -59,7 +60,8 @@ TEST_CASE("Paths and methods") {
         Case{"POST", "/-/reload", 200, "reloaded"}, Case{"GET", "/-/reload", 405, "method not allowed; use POST\n"},
         Case{"POST", "/metrics", 405, "method not allowed; use GET, HEAD\n"},
         Case{"DELETE", "/metrics", 405, "method not allowed; use GET, HEAD\n"},
-        Case{"GET", "/throws", 500, "internal error: oops\n"}}) {
+        Case{"GET", "/throws", 500, "internal error: oops\n"}, Case{"HEAD", "/throws", 500, ""},
+        Case{"GET", "/throws-int", 500, "internal error\n"}, Case{"GET", "/metrics", 200, "small"}}) {
     CAPTURE(c.method, c.path);
     HttpClient::Reply reply = fixture.Ask(c.method, c.path);
     CHECK(reply.status == c.status);
@@ -71,13 +73,24 @@ TEST_CASE("Paths and methods") {
 TEST_CASE("Only exact paths are known") {
   Fixture fixture;
   for (const char* path : {"/metrics/", "/metricsx", "/Metrics", "/metrics/..", "/etc/passwd", "/..%2f..%2fetc/passwd",
-                           "/metrics%00", "/api", "/index.html", "/.htpasswd"}) {
+                           "/metrics%00", "/%6detrics", "/metrics%2f", "/metrics/.", "/metrics;x", "/metrics#x",
+                           "metrics", "\\metrics", "/api", "/index.html", "/.htpasswd"}) {
     CAPTURE(path);
     HttpClient::Reply reply = fixture.Ask("GET", path);
     CHECK(reply.body != "small");
     CHECK((reply.status == 404 || reply.status == 400 || reply.body == "root"));
   }
   CHECK(fixture.Ask("GET", "/nothing").body.find("GET /metrics") != std::string::npos);
+}
+
+TEST_CASE("Other spellings of a path are the path itself") {
+  Fixture fixture;
+  std::string absolute = "http://127.0.0.1:" + std::to_string(fixture.port) + "/metrics";
+  for (const std::string& path : {std::string("//metrics"), std::string("/./metrics"), std::string("/a/../metrics"),
+                                  std::string("/metrics?"), absolute}) {
+    CAPTURE(path);
+    CHECK(fixture.Ask("GET", path).body == "small");
+  }
 }
 
 TEST_CASE("HEAD is GET without its body") {
@@ -108,7 +121,59 @@ TEST_CASE("A connection serves many requests") {
     CHECK(reply.status == 200);
     CHECK(reply.Has("Connection: keep-alive\r\n"));
   }
-  CHECK(client.Ask("GET", "/metrics", "Connection: close\r\n").Has("Connection: close\r\n"));
+}
+
+TEST_CASE("The server closes when it says so, and says so when it closes") {
+  Fixture fixture;
+  struct Case {
+    const char *request_line, *headers;
+    bool closes;
+  };
+  for (const Case& c :
+       {Case{"GET /metrics HTTP/1.1", "", false}, Case{"GET /metrics HTTP/1.1", "Connection: keep-alive\r\n", false},
+        Case{"GET /metrics HTTP/1.1", "Connection: Keep-Alive, TE\r\n", false},
+        Case{"GET /metrics HTTP/1.1", "Connection: close\r\n", true},
+        Case{"GET /metrics HTTP/1.1", "Connection: close, TE\r\n", true},
+        Case{"GET /metrics HTTP/1.1", "Connection: keep-alive, close\r\n", true},
+        Case{"GET /metrics HTTP/1.1", "Connection: upgrade\r\n", true}, Case{"GET /metrics HTTP/1.0", "", true},
+        Case{"GET /metrics HTTP/1.0", "Connection: keep-alive\r\n", true}, Case{"GET /nothing HTTP/1.1", "", false},
+        Case{"POST /metrics HTTP/1.1", "Content-Length: 0\r\n", false}}) {
+    CAPTURE(c.request_line, c.headers);
+    HttpClient client(fixture.port);
+    client.Send(std::string(c.request_line) + "\r\nHost: localhost\r\n" + c.headers + "\r\n");
+    HttpClient::Reply reply = client.Read();
+    CHECK(reply.status > 0);
+    CHECK(reply.Has(c.closes ? "Connection: close\r\n" : "Connection: keep-alive\r\n"));
+    CHECK((c.closes ? client.SeesEnd() : client.Ask("GET", "/metrics").body == "small"));
+  }
+}
+
+TEST_CASE("A body is neither waited for nor taken for the next request") {
+  Fixture fixture;
+  const std::string next = "GET /big HTTP/1.1\r\nHost: localhost\r\n\r\n";
+  struct Case {
+    const char* name;
+    std::string headers, body;
+  };
+  for (const Case& c : {Case{"whole", "Content-Length: 5\r\n", "hello" + next},
+                        Case{"like a request", "Content-Length: " + std::to_string(next.size()) + "\r\n", next},
+                        Case{"chunked", "Transfer-Encoding: chunked\r\n", "5\r\nhello\r\n0\r\n\r\n" + next},
+                        Case{"endless", "Content-Length: 100000000000\r\n", "hel"},
+                        Case{"announced", "Content-Length: 3\r\nExpect: 100-continue\r\n", ""}}) {
+    CAPTURE(c.name);
+    auto started = std::chrono::steady_clock::now();
+    HttpClient client(fixture.port);
+    client.Send("POST /-/reload HTTP/1.1\r\nHost: localhost\r\n" + c.headers + "\r\n" + c.body);
+    CHECK(client.Read().body == "reloaded");
+    CHECK(client.SeesEnd());
+    CHECK(std::chrono::steady_clock::now() - started < std::chrono::seconds(3));
+  }
+}
+
+TEST_CASE("A client that goes away in mid-answer hurts nobody") {
+  Fixture fixture;
+  for (int i = 0; i < 20; ++i) HttpClient(fixture.port).Send("GET /big HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  CHECK(fixture.Ask("GET", "/metrics").body == "small");
 }
 
 TEST_CASE("Bad requests end with an error and hurt nobody") {
@@ -157,7 +222,10 @@ TEST_CASE("A server ends while clients are connected") {
   Fixture fixture;
   HttpClient idle(fixture.port);
   REQUIRE(idle.Ask("GET", "/metrics").status == 200);
+  HttpClient slow(fixture.port);
+  slow.Send("GET /metr");
   fixture.server.reset();
+  CHECK(idle.SeesEnd());
   CHECK_FALSE(HttpClient(fixture.port).connected());
 }
 
@@ -166,6 +234,18 @@ TEST_CASE("Several addresses") {
   REQUIRE(server.ok());
   REQUIRE((*server)->ports().size() == 2);
   for (int port : (*server)->ports()) CHECK(HttpClient(port).Ask("GET", "/metrics").status == 200);
+}
+
+TEST_CASE("Addresses that exclude each other, or none, are refused") {
+  int port = Fixture().port;  // free again
+  std::string all = "0.0.0.0:" + std::to_string(port);
+  std::string one = "127.0.0.1:" + std::to_string(port);
+  auto both = HttpServer::Start({all, one}, Routes());
+  REQUIRE_FALSE(both.ok());
+  CHECK(both.error() == "cannot listen on " + one + ": address already in use");
+  auto none = HttpServer::Start({}, Routes());
+  REQUIRE_FALSE(none.ok());
+  CHECK(none.error() == "no address to listen on");
 }
 
 TEST_CASE("An address that cannot be had is named with the reason") {
@@ -180,7 +260,7 @@ TEST_CASE("An address that cannot be had is named with the reason") {
         Case{"127.0.0.1:70000", "cannot listen on 127.0.0.1:70000: \"70000\" is no port"},
         Case{"foo:80", "cannot listen on foo:80: \"foo\" is no IPv4 address"},
         Case{"[::1]:80", "cannot listen on [::1]:80: the HTTP library was built without IPv6; use an IPv4 address"},
-        Case{"192.0.2.1:80", "cannot listen on 192.0.2.1:80: Cannot assign requested address"}}) {
+        Case{"192.0.2.1:80", "cannot listen on 192.0.2.1:80: this machine has no such address"}}) {
     auto server = HttpServer::Start({c.address}, Routes());
     REQUIRE_FALSE(server.ok());
     CHECK(server.error() == c.message);
