@@ -5,6 +5,9 @@
 #include <prometheus/text_serializer.h>
 
 #include <algorithm>
+#include <cassert>
+#include <cmath>
+#include <iterator>
 #include <limits>
 #include <numeric>
 #include <sstream>
@@ -34,6 +37,13 @@ std::string EscapeHelp(std::string_view help) {
   return escaped;
 }
 
+// The serializer writes 16 digits, and to those the largest doubles round up to what is none any more. Prometheus would
+// refuse the whole scrape over it.
+double Printable(double value) {
+  constexpr double kLargest = 1.797693134862315e308;
+  return std::isfinite(value) ? std::clamp(value, -kLargest, kLargest) : value;
+}
+
 MetricType TypeOf(metrics::Type type) {
   switch (type) {
     case metrics::Type::kGauge:
@@ -59,10 +69,10 @@ void SetHistogram(ClientMetric& metric, const metrics::FamilySnapshot& family, s
   for (size_t i = 0; i <= bounds.size(); ++i) {
     count += family.bucket_counts[series * (bounds.size() + 1) + i];
     double bound = i < bounds.size() ? bounds[i] : std::numeric_limits<double>::infinity();
-    metric.histogram.bucket.push_back({count, bound});
+    metric.histogram.bucket.push_back({count, Printable(bound)});
   }
   metric.histogram.sample_count = count;
-  metric.histogram.sample_sum = family.values[series];
+  metric.histogram.sample_sum = Printable(family.values[series]);
 }
 
 // Series in the order of their labels, so that two scrapes of the same state are the same text.
@@ -87,10 +97,10 @@ MetricFamily ToFamily(const metrics::FamilySnapshot& family) {
     for (size_t i = 0; i < labels.values.size(); ++i) AddLabel(metric, family.spec->label_names[i], labels.values[i]);
     switch (family.spec->type) {
       case metrics::Type::kCounter:
-        metric.counter.value = family.values[series];
+        metric.counter.value = Printable(family.values[series]);
         break;
       case metrics::Type::kGauge:
-        metric.gauge.value = family.values[series];
+        metric.gauge.value = Printable(family.values[series]);
         break;
       case metrics::Type::kHistogram:
         SetHistogram(metric, family, series);
@@ -108,9 +118,28 @@ MetricFamily ToFamily(const metrics::PlainFamily& family) {
   for (const metrics::PlainFamily::Series* series : order) {
     ClientMetric& metric = result.metric.emplace_back();
     for (const auto& [name, value] : series->labels) AddLabel(metric, name, value);
-    (family.type == metrics::Type::kCounter ? metric.counter.value : metric.gauge.value) = series->value;
+    (family.type == metrics::Type::kCounter ? metric.counter.value : metric.gauge.value) = Printable(series->value);
   }
   return result;
+}
+
+// One name is one family with one HELP, whoever brought it: Prometheus takes a name once.
+std::vector<MetricFamily> MergeByName(std::vector<MetricFamily> families) {
+  std::stable_sort(families.begin(), families.end(),
+                   [](const MetricFamily& a, const MetricFamily& b) { return a.name < b.name; });
+  std::vector<MetricFamily> merged;
+  for (MetricFamily& family : families) {
+    if (merged.empty() || merged.back().name != family.name) {
+      merged.push_back(std::move(family));
+      continue;
+    }
+    assert(merged.back().type == family.type);  // the config has no name twice, and none of the exporter's own
+    std::vector<ClientMetric>& all = merged.back().metric;
+    std::move(family.metric.begin(), family.metric.end(), std::back_inserter(all));
+    std::stable_sort(all.begin(), all.end(),
+                     [](const ClientMetric& a, const ClientMetric& b) { return a.label < b.label; });
+  }
+  return merged;
 }
 
 // Where the snapshot meets prometheus-cpp.
@@ -123,9 +152,7 @@ class SnapshotCollectable final : public prometheus::Collectable {
     for (const metrics::FamilySnapshot& family : snapshot_.families) families.push_back(ToFamily(family));
     for (const metrics::PlainFamily& family : snapshot_.plain) families.push_back(ToFamily(family));
     std::erase_if(families, [](const MetricFamily& family) { return family.metric.empty(); });
-    std::sort(families.begin(), families.end(),
-              [](const MetricFamily& a, const MetricFamily& b) { return a.name < b.name; });
-    return families;
+    return MergeByName(std::move(families));
   }
 
  private:

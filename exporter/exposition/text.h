@@ -10,8 +10,9 @@ namespace qte::exposition {
 
 inline constexpr std::string_view kTextContentType = "text/plain; version=0.0.4; charset=utf-8";
 
-// Families sorted by name, series by labels; families without series are left out. Label values are made valid UTF-8
-// (each bad byte becomes U+FFFD), HELP texts are escaped, labels with an empty value are left out.
+// Families sorted by name, series by labels; families of one name become one, those without series are left out. Label
+// values are made valid UTF-8 (each bad byte becomes U+FFFD), HELP texts are escaped, labels with an empty value are
+// left out.
 std::string ToText(const metrics::Snapshot& snapshot);
 
 }  // namespace qte::exposition

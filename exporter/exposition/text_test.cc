@@ -1,5 +1,8 @@
 #include "exposition/text.h"
 
+#include <limits>
+#include <tuple>
+
 #include "catch.h"
 #include "metrics/family.h"
 
@@ -52,15 +55,41 @@ TEST_CASE("Histograms are cumulated, with +Inf, sum and count") {
 }
 
 TEST_CASE("Numbers keep their value") {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  constexpr double kMax = std::numeric_limits<double>::max();
   struct Case {
     double value;
     std::string_view want;
   };
-  for (const Case& c : {Case{0, "0"}, Case{-1.5, "-1.5"}, Case{9007199254740991, "9007199254740991"}, Case{0.1, "0.1"},
-                        Case{1795408732.1828, "1795408732.1828"}}) {
+  for (const Case& c : {Case{0, "0"}, Case{1, "1"}, Case{-1.5, "-1.5"}, Case{1000000, "1000000"},
+                        Case{9007199254740991, "9007199254740991"}, Case{9007199254740992, "9007199254740992"},
+                        Case{1e21, "1e+21"}, Case{0.1, "0.1"}, Case{0.1 + 0.2, "0.3"}, Case{2.5e-5, "2.5e-05"},
+                        Case{1e-9, "1e-09"}, Case{1795408732.1828, "1795408732.1828"}, Case{kInfinity, "+Inf"},
+                        Case{-kInfinity, "-Inf"}, Case{1e308, "1e+308"},
+                        // Rounded up, these would be larger than a double can be.
+                        Case{kMax, "1.797693134862315e+308"}, Case{-kMax, "-1.797693134862315e+308"}}) {
     Snapshot snapshot;
     snapshot.plain.push_back({"g", "G.", Type::kGauge, {{{}, c.value}}});
     CHECK(ToText(snapshot) == "# HELP g G.\n# TYPE g gauge\ng " + std::string(c.want) + "\n");
+  }
+}
+
+TEST_CASE("Bad bytes of a label become U+FFFD, one for each") {
+  const std::string bad = "\xEF\xBF\xBD";
+  struct Case {
+    const char* name;
+    std::string value, want;
+  };
+  for (const Case& c :
+       {Case{"valid", "\xC3\xA9 \xE2\x82\xAC \xF0\x9F\x98\x80", "\xC3\xA9 \xE2\x82\xAC \xF0\x9F\x98\x80"},
+        Case{"alone", "\x80", bad}, Case{"overlong", "\xC0\xAF", bad + bad},
+        Case{"overlong of three", "\xE0\x80\xAF", bad + bad + bad}, Case{"surrogate", "\xED\xA0\x80", bad + bad + bad},
+        Case{"over U+10FFFF", "\xF4\x90\x80\x80", bad + bad + bad + bad},
+        Case{"cut short", "a\xE2\x82", "a" + bad + bad}}) {
+    CAPTURE(c.name);
+    Snapshot snapshot;
+    snapshot.plain.push_back({"g", "G.", Type::kGauge, {{{{"l", c.value}}, 1}}});
+    CHECK(ToText(snapshot) == "# HELP g G.\n# TYPE g gauge\ng{l=\"" + c.want + "\"} 1\n");
   }
 }
 
@@ -76,4 +105,17 @@ TEST_CASE("Families come by name, those without series not at all") {
   snapshot.plain.push_back({"none", "N.", Type::kGauge, {}});
   snapshot.plain.push_back({"a", "A.", Type::kCounter, {{{}, 2}}});
   CHECK(ToText(snapshot) == "# HELP a A.\n# TYPE a counter\na 2\n# HELP b B.\n# TYPE b gauge\nb 1\n");
+}
+
+TEST_CASE("Families of one name become one, in the order of labels") {
+  Family family({"x_total", "First.", Type::kCounter, {}, {}}, 10);
+  family.Add(family.FindOrAdd(Base({{"vm", "b"}}), {}), 2);
+  Snapshot snapshot = Of(family);
+  snapshot.plain.push_back({"y", "Y.", Type::kGauge, {{{}, 9}}});
+  snapshot.plain.push_back({"x_total", "Second.", Type::kCounter, {{{{"vm", "c"}}, 3}, {{{"vm", "a"}}, 1}}});
+  snapshot.plain.push_back({"x_total", "Without series.", Type::kCounter, {}});
+  CHECK(ToText(snapshot) ==
+        "# HELP x_total First.\n# TYPE x_total counter\n"
+        "x_total{vm=\"a\"} 1\nx_total{vm=\"b\"} 2\nx_total{vm=\"c\"} 3\n"
+        "# HELP y Y.\n# TYPE y gauge\ny 9\n");
 }
