@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 
@@ -23,6 +24,10 @@ class BlockNames {
   void Attach(uint64_t backend, uint64_t node);
   void Detach(uint64_t backend);
   void Clear();
+
+  // As Decoder has them, but that Restore adds to names that are empty, and leaves a part behind when it throws.
+  nlohmann::json Save() const;
+  void Restore(const nlohmann::json& state);
 
   bool IsAttached(uint64_t backend) const { return nodes_.Find(backend) != kNone; }
   // The node that the backend stands on, 0 if that is not known.

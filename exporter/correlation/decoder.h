@@ -2,12 +2,13 @@
 // C++ (scan codes, the join of a DMA request with the block layer); what it emits is used by rules like any event.
 //
 // A decoder belongs to one source, whose events it sees in order, on the one thread that owns the source. It holds the
-// state of one QEMU process; Reset() forgets it when the source is truncated or replaced. It must stay bounded under any
-// input and allocate nothing per event once warm.
+// state of one QEMU process; Reset() forgets it when the source is truncated or replaced. It must stay bounded under
+// any input and allocate nothing per event once warm.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -44,6 +45,12 @@ class Decoder {
   // Forgets all that belonged to the QEMU process: the source was truncated or replaced. Requests that are open then
   // count as abandoned.
   virtual void Reset() = 0;
+  // All state, for a checkpoint: a decoder of the same kind that restores it goes on as this one would.
+  virtual nlohmann::json Save() const = 0;
+  // Replaces the state, counters too. What is above this decoder's limits is dropped as if it had come in by events.
+  // Throws nlohmann::json::exception or std::runtime_error where `state` is not what Save() makes; the decoder is then
+  // as after Reset().
+  virtual void Restore(const nlohmann::json& state) = 0;
   // Requests that started and have not ended.
   virtual size_t open() const { return 0; }
   // Requests that were dropped without an end, over the decoder's life.
@@ -61,9 +68,9 @@ struct DecoderOutput {
 };
 
 struct DecoderLimits {
-  size_t max_open = 65536;                   // open requests; the oldest is dropped and counted above it
-  size_t max_names = 65536;                  // learned names
-  int64_t max_open_age_us = 600'000'000;     // of trace time; an older open request is dropped and counted
+  size_t max_open = 65536;                // open requests; the oldest is dropped and counted above it
+  size_t max_names = 65536;               // learned names
+  int64_t max_open_age_us = 600'000'000;  // of trace time; an older open request is dropped and counted
 };
 
 // A kind of decoder: what it reads, what it emits, how to make one. `span` names it in open_spans and

@@ -7,9 +7,12 @@
 #include <array>
 #include <memory>
 #include <tuple>
+#include <utility>
 
 #include "correlation/block_names.h"
 #include "correlation/dma_requests.h"
+#include "correlation/elapsed.h"
+#include "correlation/saved.h"
 
 namespace qte::correlation {
 namespace {
@@ -36,10 +39,12 @@ Value DurationOf(int64_t start_us, int64_t end_us) {
 
 class DmaDecoder final : public Decoder {
  public:
-  explicit DmaDecoder(const DecoderLimits& limits) : names_(limits.max_names), requests_(limits) {}
+  explicit DmaDecoder(const DecoderLimits& limits) : limits_(limits), names_(limits.max_names), requests_(limits) {}
 
   void OnEvent(const Input& input, Sink& sink) override;
   void Reset() override;
+  nlohmann::json Save() const override;
+  void Restore(const nlohmann::json& state) override;
   size_t open() const override { return requests_.open(); }
   uint64_t abandoned() const override { return requests_.abandoned(); }
 
@@ -54,6 +59,7 @@ class DmaDecoder final : public Decoder {
   void EmitStart(DmaRequest& request, Sink& sink);
   Value DeviceOf(DmaRequest& request);
 
+  DecoderLimits limits_;
   BlockNames names_;
   DmaRequests requests_;
   bool block_layer_seen_ = false;
@@ -173,6 +179,19 @@ void DmaDecoder::Reset() {
   requests_.AbandonAll();
   names_.Clear();
   block_layer_seen_ = false;
+}
+
+nlohmann::json DmaDecoder::Save() const {
+  return {{"names", names_.Save()}, {"requests", requests_.Save()}, {"block_layer_seen", block_layer_seen_}};
+}
+
+void DmaDecoder::Restore(const nlohmann::json& state) {
+  Reset();
+  DmaDecoder restored(limits_);
+  restored.names_.Restore(state.at("names"));
+  restored.requests_.Restore(state.at("requests"));
+  restored.block_layer_seen_ = SavedFlag(state.at("block_layer_seen"));
+  *this = std::move(restored);
 }
 
 std::unique_ptr<Decoder> Make(const DecoderLimits& limits) {

@@ -1,6 +1,11 @@
 #include "correlation/dma_requests.h"
 
 #include <algorithm>
+#include <stdexcept>
+#include <utility>
+
+#include "correlation/elapsed.h"
+#include "correlation/saved.h"
 
 namespace qte::correlation {
 namespace {
@@ -9,8 +14,40 @@ namespace {
 // section, which holds back the queues of a few devices: fewer than this.
 constexpr int kMaxLooks = 1024;
 
+using nlohmann::json;
+
 bool SameThread(uint64_t a, uint64_t b) {
   return a == b || a == kNoThread || b == kNoThread;
+}
+
+json SaveRequest(uint64_t dbs, const DmaRequest& request) {
+  return {{"dbs", dbs},
+          {"target", request.target},
+          {"backend", request.backend},
+          {"node", request.node},
+          {"next_offset", request.next_offset},
+          {"bytes", request.bytes},
+          {"start_us", request.start_us},
+          {"thread", request.thread},
+          {"name", std::string(request.name.view())},
+          {"direction", request.direction},
+          {"started", request.started}};
+}
+
+void RestoreRequest(const json& from, DmaRequest& request) {
+  request.target = SavedUnsigned(from.at("target"));
+  request.backend = SavedUnsigned(from.at("backend"));
+  request.node = SavedUnsigned(from.at("node"));
+  request.next_offset = SavedSigned(from.at("next_offset"));
+  request.bytes = SavedUnsigned(from.at("bytes"));
+  request.start_us = SavedSigned(from.at("start_us"));
+  request.thread = SavedUnsigned(from.at("thread"));
+  const std::string& name = SavedText(from.at("name"));
+  if (name.size() > PointerText::kMaxSize) throw std::runtime_error("saved state: a pointer that is too long");
+  request.name.Assign(name);
+  request.direction =
+      static_cast<DmaDirection>(SavedUnsigned(from.at("direction"), static_cast<uint64_t>(DmaDirection::kLast)));
+  request.started = SavedFlag(from.at("started"));
 }
 
 }  // namespace
@@ -80,6 +117,35 @@ uint32_t DmaRequests::Claim(const BlockIo& io, const BlockNames& names) const {
   }
   // The coroutine was held back and woken by another thread.
   return of_other_thread;
+}
+
+// {"requests": the oldest first, "awaiting": [dbs, ...] of those that await a part, the latest first, "abandoned"}
+json DmaRequests::Save() const {
+  json requests = json::array();
+  for (uint32_t id = table_.oldest(); id != kNone; id = table_.newer(id)) {
+    requests.push_back(SaveRequest(table_.PointerOf(id), table_[id]));
+  }
+  json awaiting = json::array();
+  for (uint32_t id = latest_; id != kNone; id = table_[id].earlier) awaiting.push_back(table_.PointerOf(id));
+  return {{"requests", std::move(requests)}, {"awaiting", std::move(awaiting)}, {"abandoned", abandoned_}};
+}
+
+void DmaRequests::Restore(const json& state) {
+  const json::array_t& requests = SavedList(state.at("requests"));
+  for (const json& from : requests) {
+    uint64_t dbs = SavedUnsigned(from.at("dbs"));
+    if (Find(dbs) != kNone) throw std::runtime_error("saved state: the same request twice");
+    RestoreRequest(from, table_[Open(dbs)]);
+  }
+  bool all_kept = requests.size() == open();
+  const json::array_t& awaiting = SavedList(state.at("awaiting"));
+  for (auto dbs = awaiting.rbegin(); dbs != awaiting.rend(); ++dbs) {
+    uint32_t id = Find(SavedUnsigned(*dbs));
+    if (id == kNone && !all_kept) continue;
+    if (id == kNone || table_[id].awaiting) throw std::runtime_error("saved state: a wrong row of awaiting requests");
+    Await(id, table_[id].thread);
+  }
+  abandoned_ += SavedUnsigned(state.at("abandoned"));
 }
 
 bool DmaRequests::MayClaim(const DmaRequest& request, const BlockIo& io, const BlockNames& names) {

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <nlohmann/json_fwd.hpp>
 #include <string_view>
 
 #include "correlation/block_names.h"
@@ -15,21 +16,18 @@
 
 namespace qte::correlation {
 
-enum class DmaDirection : uint8_t { kRead, kWrite };
-
-// From `start_us` to a later `end_us`; in unsigned numbers, since times out of a hostile line may lie 2^64 apart.
-inline uint64_t ElapsedMicroseconds(int64_t start_us, int64_t end_us) {
-  return static_cast<uint64_t>(end_us) - static_cast<uint64_t>(start_us);
-}
+enum class DmaDirection : uint8_t { kRead, kWrite, kLast = kWrite };
 
 // A pointer's text as QEMU printed it, kept in place.
 class PointerText {
  public:
+  static constexpr size_t kMaxSize = 23;  // "0x" and 16 digits, with some room
+
   void Assign(std::string_view text);
   std::string_view view() const { return {bytes_.data(), size_}; }
 
  private:
-  std::array<char, 23> bytes_{};  // "0x" and 16 digits, with some room
+  std::array<char, kMaxSize> bytes_{};
   uint8_t size_ = 0;
 };
 
@@ -78,6 +76,10 @@ class DmaRequests {
   void StopAwaiting(uint32_t id);
   // The request that `io` is the awaited part of, or kNone.
   uint32_t Claim(const BlockIo& io, const BlockNames& names) const;
+
+  // As Decoder has them, but that Restore adds to requests that are empty, and leaves a part behind when it throws.
+  nlohmann::json Save() const;
+  void Restore(const nlohmann::json& state);
 
   size_t open() const { return table_.size(); }
   uint64_t abandoned() const { return abandoned_; }

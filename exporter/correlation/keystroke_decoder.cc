@@ -3,18 +3,21 @@
 #include <array>
 #include <charconv>
 #include <memory>
+#include <utility>
 
 #include "correlation/pointer_table.h"
+#include "correlation/saved.h"
 #include "correlation/scan_code.h"
 
 namespace qte::correlation {
 namespace {
 
+using nlohmann::json;
 using trace::Value;
 
 class KeystrokeDecoder final : public Decoder {
  public:
-  explicit KeystrokeDecoder(const DecoderLimits& limits) : keyboards_(limits.max_names) {}
+  explicit KeystrokeDecoder(const DecoderLimits& limits) : limits_(limits), keyboards_(limits.max_names) {}
 
   void OnEvent(const Input& input, Sink& sink) override {
     const Value& keyboard = input.args[0];
@@ -25,6 +28,8 @@ class KeystrokeDecoder final : public Decoder {
   }
 
   void Reset() override { keyboards_.Clear(); }
+  json Save() const override;
+  void Restore(const json& state) override;
 
  private:
   ScanCodeReader& ReaderOf(uint64_t keyboard) {
@@ -44,8 +49,28 @@ class KeystrokeDecoder final : public Decoder {
     sink.Emit(0, args);
   }
 
+  DecoderLimits limits_;
   PointerTable<ScanCodeReader> keyboards_;
 };
+
+// [[pointer, reader], ...], the least recently used first.
+json KeystrokeDecoder::Save() const {
+  json rows = json::array();
+  for (uint32_t id = keyboards_.oldest(); id != keyboards_.kNone; id = keyboards_.newer(id)) {
+    rows.push_back({keyboards_.PointerOf(id), keyboards_[id].Save()});
+  }
+  return {{"keyboards", std::move(rows)}};
+}
+
+void KeystrokeDecoder::Restore(const json& state) {
+  Reset();
+  KeystrokeDecoder restored(limits_);
+  for (const json& from : SavedList(state.at("keyboards"))) {
+    const json::array_t& row = SavedRow(from, 2);
+    AddSaved(restored.keyboards_, row[0]).Restore(row[1]);
+  }
+  *this = std::move(restored);
+}
 
 std::unique_ptr<Decoder> Make(const DecoderLimits& limits) {
   return std::make_unique<KeystrokeDecoder>(limits);

@@ -1,6 +1,10 @@
 #include "correlation/lookup_table.h"
 
+#include <stdexcept>
+#include <utility>
+
 #include "base/hash.h"
+#include "correlation/saved.h"
 
 namespace qte::correlation {
 
@@ -37,6 +41,29 @@ void LookupTable::Clear() {
   index_.Clear();
   entries_.clear();
   oldest_ = 0;
+}
+
+// {"entries": [[key, value], ...], the one learned first ahead, "forgotten"}
+nlohmann::json LookupTable::Save() const {
+  nlohmann::json rows = nlohmann::json::array();
+  for (size_t i = 0; i < entries_.size(); ++i) {
+    const Entry& entry = entries_[(oldest_ + i) % entries_.size()];
+    rows.push_back({entry.key, entry.value});
+  }
+  return {{"entries", std::move(rows)}, {"forgotten", forgotten_}};
+}
+
+void LookupTable::Restore(const nlohmann::json& state) {
+  Clear();
+  LookupTable restored(max_entries_);
+  for (const nlohmann::json& from : SavedList(state.at("entries"))) {
+    const nlohmann::json::array_t& row = SavedRow(from, 2);
+    const std::string& key = SavedText(row[0]);
+    if (restored.Find(key) != nullptr) throw std::runtime_error("saved state: the same key twice");
+    restored.Learn(key, SavedText(row[1]));
+  }
+  restored.forgotten_ += SavedUnsigned(state.at("forgotten"));
+  *this = std::move(restored);
 }
 
 }  // namespace qte::correlation

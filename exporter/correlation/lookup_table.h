@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,12 @@ class LookupTable {
   // The value learned last for `key`, or null. Valid until the next Learn.
   const std::string* Find(std::string_view key) const;
   void Clear();
+
+  // All state, for a checkpoint; a table that restores it goes on as this one would. Restore replaces the state, the
+  // counter too, and forgets what is above this table's bound. It throws nlohmann::json::exception or
+  // std::runtime_error where `state` is not what Save() makes; the table is then as after Clear().
+  nlohmann::json Save() const;
+  void Restore(const nlohmann::json& state);
 
   size_t size() const { return entries_.size(); }
   uint64_t forgotten() const { return forgotten_; }

@@ -32,6 +32,8 @@ class PointerTable {
   bool full() const { return size() == max_size_; }
   // kNone when the table is empty.
   uint32_t oldest() const { return oldest_; }
+  // The next one in the row, kNone after the newest.
+  uint32_t newer(uint32_t id) const { return slots_[id].newer; }
 
   uint32_t Find(uint64_t pointer) const {
     return index_.Find(Hash(pointer), [&](uint32_t id) { return slots_[id].pointer == pointer; });

@@ -105,8 +105,8 @@ class Replay final : public Sink {
   explicit Replay(std::string_view name, const DecoderLimits& limits = {})
       : kind_(KindNamed(name)), decoder_(kind_.make(limits)) {}
 
-  void Play(const std::string& text) {
-    LogLine line = ParseLogLine(text);
+  void Play(const std::string& text) { Play(ParseLogLine(text)); }
+  void Play(const LogLine& line) {
     for (size_t which = 0; which < kind_.inputs.size(); ++which) {
       if (kind_.inputs[which].event != line.event) continue;
       std::vector<trace::Value> args;

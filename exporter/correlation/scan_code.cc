@@ -2,6 +2,8 @@
 
 #include <string_view>
 
+#include "correlation/saved.h"
+
 namespace qte::correlation {
 namespace {
 
@@ -30,6 +32,23 @@ bool IsHighCodeOfSet3(uint8_t byte) {
 }
 
 }  // namespace
+
+nlohmann::json ScanCodeReader::Save() const {
+  nlohmann::json held = nlohmann::json::array();
+  for (size_t code = 0; code < held_.size(); ++code) {
+    if (held_[code]) held.push_back(code);
+  }
+  return {{"set", set_}, {"prefix", prefix_}, {"release", release_}, {"pause_first", pause_first_}, {"held", held}};
+}
+
+void ScanCodeReader::Restore(const nlohmann::json& state) {
+  set_ = static_cast<Set>(SavedUnsigned(state.at("set"), static_cast<uint64_t>(Set::kLast)));
+  prefix_ = static_cast<Prefix>(SavedUnsigned(state.at("prefix"), static_cast<uint64_t>(Prefix::kLast)));
+  release_ = SavedFlag(state.at("release"));
+  pause_first_ = static_cast<uint8_t>(SavedUnsigned(state.at("pause_first"), UINT8_MAX));
+  held_.reset();
+  for (const nlohmann::json& code : SavedList(state.at("held"))) held_.set(SavedUnsigned(code, held_.size() - 1));
+}
 
 uint32_t ScanCodeReader::Read(uint8_t byte) {
   switch (prefix_) {

@@ -14,6 +14,7 @@
 
 #include <bitset>
 #include <cstdint>
+#include <nlohmann/json_fwd.hpp>
 
 namespace qte::correlation {
 
@@ -23,10 +24,14 @@ class ScanCodeReader {
   // 0xe075, 0xe11477), or 0 if it pressed none. A typematic repeat is a press.
   uint32_t Read(uint8_t byte);
 
+  // As Decoder has them, but that Restore leaves a part behind when it throws.
+  nlohmann::json Save() const;
+  void Restore(const nlohmann::json& state);
+
  private:
   // kUnknown reads as set 2 until a byte tells; kSet2 stands for set 3 too until a byte tells.
-  enum class Set : uint8_t { kUnknown, kSet1, kSet2, kSet3 };
-  enum class Prefix : uint8_t { kNone, kExtended, kPause };
+  enum class Set : uint8_t { kUnknown, kSet1, kSet2, kSet3, kLast = kSet3 };
+  enum class Prefix : uint8_t { kNone, kExtended, kPause, kLast = kPause };
 
   uint32_t ReadPlain(uint8_t byte);
   uint32_t ReadExtended(uint8_t byte);

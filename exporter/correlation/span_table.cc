@@ -1,18 +1,47 @@
 #include "correlation/span_table.h"
 
 #include <algorithm>
-#include <cassert>
+#include <bit>
+#include <stdexcept>
+#include <utility>
 
 #include "base/hash.h"
+#include "correlation/elapsed.h"
+#include "correlation/saved.h"
 
 namespace qte::correlation {
 namespace {
 
+using nlohmann::json;
+using trace::Value;
+using trace::ValueKind;
+
 constexpr int64_t kNoTime = INT64_MIN;
 
-trace::Value Duration(int64_t start_us, int64_t end_us) {
+Value Duration(int64_t start_us, int64_t end_us) {
   if (start_us == kNoTime || end_us == kNoTime || end_us < start_us) return {};
-  return trace::Value::Real(static_cast<double>(end_us - start_us) / 1e6);
+  return Value::Real(static_cast<double>(ElapsedMicroseconds(start_us, end_us)) / 1e6);
+}
+
+uint64_t BitsOf(const Value& value) {
+  return value.kind == ValueKind::kReal ? std::bit_cast<uint64_t>(value.real) : value.bits;
+}
+
+// The text points into `from`.
+Value RestoreValue(const json& from) {
+  const json::array_t& row = SavedRow(from, 4);
+  const std::string& text = SavedText(row[3]);
+  if (text.size() > UINT32_MAX) throw std::runtime_error("saved state: a text that is too long");
+  Value value = Value::Text(text);
+  value.kind = static_cast<ValueKind>(SavedUnsigned(row[0], static_cast<uint64_t>(ValueKind::kReal)));
+  value.negative = SavedFlag(row[2]);
+  uint64_t bits = SavedUnsigned(row[1]);
+  if (value.kind == ValueKind::kReal) {
+    value.real = std::bit_cast<double>(bits);
+  } else {
+    value.bits = bits;
+  }
+  return value;
 }
 
 }  // namespace
@@ -36,21 +65,23 @@ void SpanTable::Release(uint32_t id) {
   free_.push_back(id);
 }
 
+void SpanTable::Abandon(uint32_t id) {
+  Release(id);
+  ++abandoned_;
+}
+
 void SpanTable::DropOld(int64_t now_us) {
   if (now_us == kNoTime) return;
   while (oldest_ != kNone) {
     int64_t start_us = entries_[oldest_].start_us;
-    if (start_us == kNoTime || now_us - start_us <= limits_.max_age_us) return;
-    Release(oldest_);
-    ++abandoned_;
+    if (start_us == kNoTime || now_us <= start_us) return;
+    if (ElapsedMicroseconds(start_us, now_us) <= static_cast<uint64_t>(limits_.max_age_us)) return;
+    Abandon(oldest_);
   }
 }
 
 uint32_t SpanTable::TakeFreeEntry() {
-  if (free_.empty() && entries_.size() >= limits_.max_open) {
-    Release(oldest_);
-    ++abandoned_;
-  }
+  if (free_.empty() && entries_.size() >= limits_.max_open) Abandon(oldest_);
   if (free_.empty()) {
     entries_.emplace_back();
     return static_cast<uint32_t>(entries_.size() - 1);
@@ -60,21 +91,22 @@ uint32_t SpanTable::TakeFreeEntry() {
   return id;
 }
 
-void SpanTable::Start(std::string_view key, int64_t time_us, std::span<const trace::Value> saved) {
+void SpanTable::Start(std::string_view key, int64_t time_us, std::span<const Value> saved) {
   DropOld(time_us);
   uint64_t hash = HashBytes(key);
-  if (uint32_t open = Find(key, hash); open != kNone) {
-    Release(open);
-    ++abandoned_;
-  }
+  if (uint32_t open = Find(key, hash); open != kNone) Abandon(open);
+  Open(key, hash, time_us, saved);
+}
+
+void SpanTable::Open(std::string_view key, uint64_t hash, int64_t start_us, std::span<const Value> saved) {
   uint32_t id = TakeFreeEntry();
   Entry& entry = entries_[id];
   entry.key = key;
   entry.hash = hash;
-  entry.start_us = time_us;
+  entry.start_us = start_us;
   entry.texts.clear();
   entry.saved.assign(saved.begin(), saved.end());
-  for (trace::Value& value : entry.saved) {
+  for (Value& value : entry.saved) {
     entry.texts.append(value.text());
     value.data = nullptr;
   }
@@ -82,15 +114,18 @@ void SpanTable::Start(std::string_view key, int64_t time_us, std::span<const tra
   index_.Insert(hash, id);
 }
 
-bool SpanTable::End(std::string_view key, int64_t time_us, std::span<trace::Value> saved, trace::Value& duration) {
+bool SpanTable::End(std::string_view key, int64_t time_us, std::span<Value> saved, Value& duration) {
   DropOld(time_us);
   uint32_t id = Find(key, HashBytes(key));
   if (id == kNone) return false;
   const Entry& entry = entries_[id];
-  assert(saved.size() == entry.saved.size());
+  if (saved.size() != entry.saved.size()) {
+    Abandon(id);
+    return false;
+  }
   std::copy(entry.saved.begin(), entry.saved.end(), saved.begin());
   const char* text = entry.texts.data();
-  for (trace::Value& value : saved) {
+  for (Value& value : saved) {
     value.data = text;
     text += value.size;
   }
@@ -105,6 +140,41 @@ void SpanTable::Clear() {
   entries_.clear();
   free_.clear();
   oldest_ = newest_ = kNone;
+}
+
+// {"spans": [[key, start_us, [[kind, bits, negative, text], ...]], ...], the oldest first, "abandoned"}
+//
+// A real number is saved by its bits, since CBOR keeps no NaN as it was.
+json SpanTable::Save() const {
+  json rows = json::array();
+  for (uint32_t id = oldest_; id != kNone; id = entries_[id].newer) {
+    const Entry& entry = entries_[id];
+    json values = json::array();
+    const char* text = entry.texts.data();
+    for (const Value& value : entry.saved) {
+      values.push_back({value.kind, BitsOf(value), value.negative, std::string(text, value.size)});
+      text += value.size;
+    }
+    rows.push_back({entry.key, entry.start_us, std::move(values)});
+  }
+  return {{"spans", std::move(rows)}, {"abandoned", abandoned_}};
+}
+
+void SpanTable::Restore(const json& state) {
+  Clear();
+  SpanTable restored(limits_);
+  std::vector<Value> saved;
+  for (const json& from : SavedList(state.at("spans"))) {
+    const json::array_t& row = SavedRow(from, 3);
+    const std::string& key = SavedText(row[0]);
+    uint64_t hash = HashBytes(key);
+    if (restored.Find(key, hash) != kNone) throw std::runtime_error("saved state: the same key twice");
+    saved.clear();
+    for (const json& value : SavedList(row[2])) saved.push_back(RestoreValue(value));
+    restored.Open(key, hash, SavedSigned(row[1]), saved);
+  }
+  restored.abandoned_ += SavedUnsigned(state.at("abandoned"));
+  *this = std::move(restored);
 }
 
 }  // namespace qte::correlation

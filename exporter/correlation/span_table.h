@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <nlohmann/json_fwd.hpp>
 #include <span>
 #include <string>
 #include <string_view>
@@ -31,11 +32,18 @@ class SpanTable {
 
   // Closes the span with this key. Fills `saved` (as many as were given to Start) and returns the duration in seconds,
   // which is missing where either line has no time or time went backwards. False if no such span is open. The texts
-  // in `saved` are valid until the next call.
+  // in `saved` are valid until the next call. A span that holds another number of arguments was restored from what
+  // another declaration saved: it is abandoned.
   bool End(std::string_view key, int64_t time_us, std::span<trace::Value> saved, trace::Value& duration);
 
   // Forgets all open spans; they count as abandoned.
   void Clear();
+
+  // All state, for a checkpoint; a table that restores it goes on as this one would. Restore replaces the state, the
+  // counter too, and abandons the oldest above this table's bound. It throws nlohmann::json::exception or
+  // std::runtime_error where `state` is not what Save() makes; the table is then as after Clear().
+  nlohmann::json Save() const;
+  void Restore(const nlohmann::json& state);
 
   size_t open() const { return index_.size(); }
   uint64_t abandoned() const { return abandoned_; }
@@ -54,9 +62,11 @@ class SpanTable {
   };
 
   uint32_t Find(std::string_view key, uint64_t hash) const;
+  void Open(std::string_view key, uint64_t hash, int64_t start_us, std::span<const trace::Value> saved);
   uint32_t TakeFreeEntry();
   void DropOld(int64_t now_us);
   void Release(uint32_t id);
+  void Abandon(uint32_t id);
   void Link(uint32_t id);
 
   SpanLimits limits_;
