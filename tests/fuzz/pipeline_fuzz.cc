@@ -1,0 +1,53 @@
+// The whole way of bytes under the default config: what comes out does not depend on where they are cut, every line is
+// counted, and the exposition is one that Prometheus takes.
+//
+// Input: sizes of chunks less one, a byte each; a newline; a log. Limits are small, so that short inputs reach them.
+#include "pipeline/pipeline.h"
+
+#include <algorithm>
+
+#include "config/config.h"
+#include "exposition/text.h"
+#include "exposition_check.h"
+#include "fuzz.h"
+#include "rules/compiler.h"
+
+using namespace qte;
+using fuzz::Require;
+
+namespace {
+
+std::shared_ptr<const rules::Program> DefaultProgram() {
+  config::Loaded loaded = config::Parse(fuzz::ReadFile(QTE_SOURCE_DIR "/config/default.yaml"), "default.yaml");
+  Require(loaded.config.has_value(), "the default config is good");
+  loaded.config->limits = {
+      .max_series_per_metric = 4, .max_line_bytes = 512, .max_open_spans = 4, .max_lookup_entries = 4};
+  trace::Catalog catalog;
+  catalog.Add(fuzz::ReadFile(QTE_SOURCE_DIR "/config/trace-events"));
+  rules::Compiled compiled = rules::Compile(*loaded.config, catalog);
+  Require(compiled.program != nullptr, "the default config compiles");
+  return compiled.program;
+}
+
+std::string Exposition(std::string_view log, std::string_view sizes, char padding) {
+  static const std::shared_ptr<const rules::Program> program = DefaultProgram();
+  pipeline::Pipeline pipeline(program, pipeline::SourceLabels({}));
+  pipeline.OnOpen(0, 0, "/log/vm.log");
+  fuzz::CutInPieces(log, sizes, padding, [&](std::string_view piece) { pipeline.OnBytes(0, piece); });
+  pipeline.EndOfRecording(0);
+  Require(pipeline.lines() == static_cast<uint64_t>(std::count(log.begin(), log.end(), '\n')), "each line is counted");
+  std::string text = exposition::ToText(pipeline.TakeSnapshot());
+  pipeline.OnClose(0);
+  return text;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  std::string_view log = fuzz::View(data, size);
+  std::string_view sizes = fuzz::TakeLine(log);
+  std::string whole = Exposition(log, {}, '\n');
+  fuzz::RequireExposition(whole);
+  Require(Exposition(log, sizes.empty() ? "\x06" : sizes, '\xee') == whole, "in pieces is as whole");
+  return 0;
+}

@@ -1,0 +1,59 @@
+// The reader of recorded traces: any file is read to its end or to its damage, and what was compressed comes back.
+//
+// Input: a file, plain, gzip or zstd.
+#include "daemon/trace_reader.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+#include <zstd.h>
+
+#include <optional>
+
+#include "base/unique_fd.h"
+#include "exposition/gzip.h"
+#include "fuzz.h"
+
+using namespace qte;
+using fuzz::Require;
+
+namespace {
+
+// What ReadTrace makes of a file with these bytes; nullopt where it finds fault with them.
+std::optional<std::string> Read(std::string_view bytes) {
+  UniqueFd file(::memfd_create("trace", MFD_CLOEXEC));
+  Require(file && ::write(file.get(), bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()), "a file");
+  std::string path = "/proc/self/fd/" + std::to_string(file.get());
+  std::string text;
+  Status status = daemon::ReadTrace(path, [&](std::string_view piece) {
+    Require(!piece.empty(), "a piece holds something");
+    volatile char padded = piece.data()[piece.size() + source::kReadPadding - 1];
+    static_cast<void>(padded);
+    // A few bytes can stand for gigabytes; the start of them says enough.
+    constexpr size_t kEnough = 1 << 20;
+    if (text.size() < kEnough) text += piece;
+  });
+  if (!status) Require(status.error().starts_with(path + ": "), "an error names the file");
+  if (!status) return std::nullopt;
+  return text;
+}
+
+std::string Zstd(std::string_view text) {
+  std::string out(ZSTD_compressBound(text.size()), '\0');
+  out.resize(ZSTD_compress(out.data(), out.size(), text.data(), text.size(), 1));
+  return out;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  std::string_view text = fuzz::View(data, size);
+  std::optional<std::string> read = Read(text);
+  bool compressed = text.starts_with("\x1f\x8b") || text.starts_with("\x28\xb5\x2f\xfd");
+  Require(compressed || read == text, "a plain file is read as it is");
+  for (const std::string& packed : {exposition::Gzip(text), Zstd(text)}) {
+    Require(Read(packed) == text, "what was compressed comes back");
+    Require(Read(packed + packed) == std::string(text) + std::string(text), "two members are one after the other");
+    Require(!Read(packed.substr(0, packed.size() - 1)), "a compressed file that lacks its end is told of");
+  }
+  return 0;
+}

@@ -1,0 +1,70 @@
+// What goes out by HTTP: any text in a label, a HELP or a path leaves the exposition and the page whole.
+//
+// Input: an Accept-Encoding header, a newline, a text that a log or a config could hold.
+#include <algorithm>
+#include <cstring>
+
+#include "base/utf8.h"
+#include "exposition/gzip.h"
+#include "exposition/landing_page.h"
+#include "exposition/text.h"
+#include "exposition_check.h"
+#include "fuzz.h"
+#include "metrics/family.h"
+
+using namespace qte;
+using fuzz::Require;
+
+namespace {
+
+void CheckHeader(std::string header) {
+  bool accepts = exposition::AcceptsGzip(header);
+  std::string upper = header;
+  std::transform(upper.begin(), upper.end(), upper.begin(),
+                 [](char c) { return c >= 'a' && c <= 'z' ? c & ~0x20 : c; });
+  Require(exposition::AcceptsGzip(upper) == accepts, "the case of a header does not matter");
+  Require(exposition::AcceptsGzip(header + ",gzip"), "gzip is accepted where it is named");
+  Require(!exposition::AcceptsGzip(header + ", GZIP; q=0.0"), "gzip is refused where its weight is 0");
+}
+
+// A family's name and HELP and its labels' names come from a config, which has checked them; values may be anything.
+void CheckExposition(std::string_view text) {
+  double value = 0;
+  std::memcpy(&value, text.data(), std::min(sizeof value, text.size()));
+  std::string half(text.substr(0, text.size() / 2));
+  std::string help(text);
+  MakeValidUtf8(help);
+  auto base = std::make_shared<const metrics::Labels>(metrics::Labels{{"vm", half}});
+  std::vector<std::string_view> labels = {text, half};
+  metrics::Snapshot snapshot;
+  metrics::Family counter({"c_total", help, metrics::Type::kCounter, {"a", "b"}, {}}, 10);
+  counter.Add(counter.FindOrAdd(base, labels), value);
+  metrics::Family histogram({"h", help, metrics::Type::kHistogram, {"a", "b"}, {-1, 0, 1e300}}, 10);
+  histogram.Observe(histogram.FindOrAdd(base, labels), value);
+  snapshot.families = {counter.TakeSnapshot(), histogram.TakeSnapshot()};
+  snapshot.plain.push_back({"g", help, metrics::Type::kGauge, {{{{"path", half}}, value}}});
+  fuzz::RequireExposition(exposition::ToText(snapshot));
+}
+
+std::string Page(const std::string& text, double rate) {
+  exposition::LandingPage page;
+  page.version = page.config_file = page.config_hash = text;
+  page.sources = {{text, false, text, 1, 2}};
+  page.events = {{text, 3, rate, true}};
+  return exposition::ToHtml(page);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  std::string_view text = fuzz::View(data, size);
+  CheckHeader(std::string(fuzz::TakeLine(text)));
+  CheckExposition(text);
+  std::string html = Page(std::string(text), 1);
+  std::string plain = Page("plain", 1);
+  for (char c : std::string_view("<>\"'")) {
+    Require(std::count(html.begin(), html.end(), c) == std::count(plain.begin(), plain.end(), c),
+            "a text brings no markup to the page");
+  }
+  return 0;
+}
