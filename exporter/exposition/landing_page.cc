@@ -23,13 +23,46 @@ body { font: 15px/1.5 system-ui, sans-serif; max-width: 64rem; margin: 2rem auto
 h1 { font-size: 1.5rem; margin-bottom: 0; } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
 p { margin: .25rem 0; } a { color: var(--link); } small, .dim { color: var(--dim); }
 table { border-collapse: collapse; width: 100%; }
-th, td { text-align: left; padding: .35rem .75rem .35rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
+th, td { text-align: left; padding: .35rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 th { font-weight: 600; color: var(--dim); } td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
+th + th, td + td { padding-left: 1.25rem; } td.path { min-width: 8rem; }
+/* The size is what was read and what is behind. */
+@media (max-width: 45rem) { .wide { display: none; } }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; margin: 1rem 0; } dd { margin: 0; }
 td.path { overflow-wrap: anywhere; } .good { color: var(--good); } .bad { color: var(--bad); }
 </style>
 </head>
 <body>
+<main>
+<h1>qemu-trace-exporter</h1>
 )";
+
+constexpr std::string_view kLinks = R"(<nav aria-label="Endpoints">
+<dl>
+<dt><a href="/metrics">/metrics</a></dt><dd>what Prometheus scrapes</dd>
+<dt><a href="/api/v1/status">/api/v1/status</a></dt><dd>version, config and sources as JSON</dd>
+<dt><a href="/api/v1/events">/api/v1/events</a></dt><dd>every event seen, with a sample line, as JSON</dd>
+<dt><a href="/-/healthy">/-/healthy</a></dt><dd>whether the process answers</dd>
+<dt><a href="/-/ready">/-/ready</a></dt><dd>whether what was there at the start has been read</dd>
+</dl>
+</nav>
+)";
+
+constexpr std::string_view kSourcesHead = R"(<h2 id="sources">Sources</h2>
+<table aria-labelledby="sources">
+<thead><tr><th scope="col">Path</th><th scope="col">State</th><th scope="col" class="n wide">Size in bytes</th>
+<th scope="col" class="n">Bytes read</th><th scope="col" class="n">Behind</th></tr></thead>
+<tbody>
+)";
+
+constexpr std::string_view kEventsHead = R"(<h2 id="events">Trace events</h2>
+<table aria-labelledby="events">
+<thead><tr><th scope="col">Event</th><th scope="col" class="n">Seen</th><th scope="col" class="n">Per second</th>
+<th scope="col">Used by a rule</th></tr></thead>
+<tbody>
+)";
+
+constexpr std::string_view kTableEnd = "</tbody>\n</table>\n";
 
 constexpr size_t kMostEvents = 50;
 
@@ -73,8 +106,10 @@ std::string SourceRow(const LandingPage::Source& source) {
   uint64_t lag = source.size > source.offset ? source.size - source.offset : 0;
   std::string state = source.up ? "<span class=\"good\">up</span>"
                                 : "<span class=\"bad\">down</span> <small>" + Escape(source.error) + "</small>";
-  return fmt::format("<tr><td class=\"path\">{}</td><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>\n",
-                     Escape(source.path), state, Grouped(source.offset), Grouped(lag));
+  return fmt::format(
+      "<tr><td class=\"path\">{}</td><td>{}</td><td class=\"n wide\">{}</td><td class=\"n\">{}</td>"
+      "<td class=\"n\">{}</td></tr>\n",
+      Escape(source.path), state, Grouped(source.size), Grouped(source.offset), Grouped(lag));
 }
 
 std::string EventRow(const LandingPage::Event& event) {
@@ -84,12 +119,9 @@ std::string EventRow(const LandingPage::Event& event) {
       event.used ? "yes" : "<span class=\"dim\">no</span>");
 }
 
-}  // namespace
-
-std::string ToHtml(const LandingPage& page) {
-  std::string html(kHead);
-  html += fmt::format("<h1>qemu-trace-exporter</h1>\n<p class=\"dim\">version {} · config {} <small>{}</small></p>\n",
-                      Escape(page.version), Escape(page.config_file), Escape(page.config_hash));
+std::string Summary(const LandingPage& page) {
+  std::string html = fmt::format("<p class=\"dim\">version {} · config {} <small>{}</small></p>\n",
+                                 Escape(page.version), Escape(page.config_file), Escape(page.config_hash));
   html += fmt::format("<p>{} · {} lines read · {} series</p>\n",
                       page.ready ? "<span class=\"good\">ready</span>"
                                  : "<span class=\"bad\">not ready</span>, reading what was there at the start",
@@ -97,26 +129,37 @@ std::string ToHtml(const LandingPage& page) {
   if (!page.last_reload_successful) {
     html += "<p class=\"bad\">The last reload failed; the config before it is in use. See the log.</p>\n";
   }
-  html +=
-      "<p><a href=\"/metrics\">Metrics</a> · <a href=\"/api/v1/status\">Status</a> · "
-      "<a href=\"/api/v1/events\">Events</a> · <a href=\"/-/healthy\">Healthy</a> · "
-      "<a href=\"/-/ready\">Ready</a></p>\n";
-  html +=
-      "<h2>Sources</h2>\n<table>\n<tr><th>Path</th><th>State</th><th class=\"n\">Bytes read</th>"
-      "<th class=\"n\">Bytes behind</th></tr>\n";
-  if (page.sources.empty()) html += "<tr><td colspan=\"4\" class=\"dim\">No file matches yet.</td></tr>\n";
-  for (const LandingPage::Source& source : page.sources) html += SourceRow(source);
-  html +=
-      "</table>\n<h2>Trace events</h2>\n<table>\n<tr><th>Event</th><th class=\"n\">Seen</th>"
-      "<th class=\"n\">Per second</th><th>Used by a rule</th></tr>\n";
-  if (page.events.empty()) html += "<tr><td colspan=\"4\" class=\"dim\">None yet.</td></tr>\n";
-  for (size_t i = 0; i < page.events.size() && i < kMostEvents; ++i) html += EventRow(page.events[i]);
-  html += "</table>\n";
-  if (page.events.size() > kMostEvents) {
+  return html;
+}
+
+std::string SourceTable(const std::vector<LandingPage::Source>& sources) {
+  std::string html(kSourcesHead);
+  if (sources.empty()) html += "<tr><td colspan=\"5\" class=\"dim\">No file matches yet.</td></tr>\n";
+  for (const LandingPage::Source& source : sources) html += SourceRow(source);
+  return html.append(kTableEnd);
+}
+
+std::string EventTable(const std::vector<LandingPage::Event>& events) {
+  std::string html(kEventsHead);
+  if (events.empty()) html += "<tr><td colspan=\"4\" class=\"dim\">None yet.</td></tr>\n";
+  for (size_t i = 0; i < events.size() && i < kMostEvents; ++i) html += EventRow(events[i]);
+  html.append(kTableEnd);
+  if (events.size() > kMostEvents) {
     html += fmt::format("<p class=\"dim\">and {} more, in <a href=\"/api/v1/events\">/api/v1/events</a></p>\n",
-                        page.events.size() - kMostEvents);
+                        events.size() - kMostEvents);
   }
-  return html + "</body>\n</html>\n";
+  return html;
+}
+
+}  // namespace
+
+std::string ToHtml(const LandingPage& page) {
+  std::string html(kHead);
+  html += Summary(page);
+  html += kLinks;
+  html += SourceTable(page.sources);
+  html += EventTable(page.events);
+  return html + "</main>\n</body>\n</html>\n";
 }
 
 }  // namespace qte::exposition

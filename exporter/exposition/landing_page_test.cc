@@ -13,8 +13,8 @@ TEST_CASE("The page shows figures and escapes every text") {
   page.sources = {{"/log/a&b.log", true, "", 5, 1005}, {"/log/\"x\".log", false, "it's <gone>", 0, 0}};
   page.events = {{"pci_cfg_read", 12, 0.25, true}};
   std::string html = ToHtml(page);
-  for (const char* piece : {"1,234,567 lines", "/log/a&amp;b.log", ">1,000<", "it&#39;s &lt;gone&gt;", "pci_cfg_read",
-                            "&lt;script&gt;", "prefers-color-scheme: dark"}) {
+  for (const char* piece : {"1,234,567 lines", "/log/a&amp;b.log", ">1,005<", ">1,000<", "it&#39;s &lt;gone&gt;",
+                            "pci_cfg_read", "&lt;script&gt;", "prefers-color-scheme: dark"}) {
     CAPTURE(piece);
     CHECK(html.find(piece) != std::string::npos);
   }
@@ -29,6 +29,27 @@ TEST_CASE("An empty page and a failed reload say so") {
   CHECK(html.find("No file matches yet") != std::string::npos);
   CHECK(html.find("last reload failed") != std::string::npos);
   CHECK(html.find("not ready") != std::string::npos);
+}
+
+TEST_CASE("Each tag that is opened is closed") {
+  LandingPage page;
+  page.last_reload_successful = false;
+  page.sources = {{"a", true, "", 1, 2}, {"b", false, "why", 3, 4}};
+  page.events = {{"e", 1, 2, true}, {"f", 1, 2, false}};
+  std::string html = ToHtml(page);
+  auto count = [&](const std::string& piece) {
+    size_t found = 0;
+    for (size_t at = 0; (at = html.find(piece, at)) != std::string::npos; ++at) ++found;
+    return found;
+  };
+  for (const std::string tag :
+       {"html", "head", "title", "style", "body",  "main",  "nav", "dl", "dt", "dd",   "h1",
+        "h2",   "p",    "a",     "table", "thead", "tbody", "tr",  "th", "td", "span", "small"}) {
+    CAPTURE(tag);
+    CHECK(count("</" + tag + ">") > 0);
+    CHECK(count("<" + tag + ">") + count("<" + tag + " ") == count("</" + tag + ">"));
+  }
+  CHECK(count("<th ") == count("<th scope=\"col\""));
 }
 
 TEST_CASE("Only the busiest events are listed") {
