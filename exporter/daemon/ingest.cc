@@ -12,8 +12,11 @@ constexpr std::chrono::milliseconds kLongestWait{5000};
 
 }  // namespace
 
-Ingest::Ingest(std::unique_ptr<pipeline::Pipeline> pipeline, std::vector<source::SourceSpec> sources)
-    : pipeline_(std::move(pipeline)), sources_(std::move(sources), *this), thread_([this] { Run(); }) {}
+Ingest::Ingest(std::unique_ptr<pipeline::Pipeline> pipeline, std::vector<source::SourceSpec> sources,
+               source::Positions resume)
+    : pipeline_(std::move(pipeline)),
+      sources_(std::move(sources), *this, std::move(resume)),
+      thread_([this] { Run(); }) {}
 
 Ingest::~Ingest() {
   {
@@ -50,10 +53,14 @@ void Ingest::Run() {
     drain = drain_;
   }
   if (drain) sources_.Drain();
-  RunTasks();
-  std::lock_guard lock(mutex_);
-  stopped_ = true;
-  done_.notify_all();
+  // What was asked for up to the end is answered; what comes later is done by those who ask.
+  while (true) {
+    RunTasks();
+    std::lock_guard lock(mutex_);
+    if (!tasks_.empty()) continue;
+    stopped_ = true;
+    return;
+  }
 }
 
 void Ingest::RunTasks() {
@@ -69,18 +76,23 @@ void Ingest::RunTasks() {
   done_.notify_all();
 }
 
-bool Ingest::Post(Task task) {
-  std::unique_lock lock(mutex_);
-  if (stopped_) return false;
-  tasks_.push_back(std::move(task));
-  uint64_t ticket = ++posted_;
-  sources_.Wake();
-  done_.wait(lock, [&] { return finished_ >= ticket || stopped_; });
-  return finished_ >= ticket;
+void Ingest::Post(const Task& task) {
+  {
+    std::unique_lock lock(mutex_);
+    if (!stopped_) {
+      tasks_.push_back(task);
+      uint64_t ticket = ++posted_;
+      sources_.Wake();
+      done_.wait(lock, [&] { return finished_ >= ticket; });
+      return;
+    }
+  }
+  std::lock_guard lock(after_stop_);
+  task();
 }
 
-bool Ingest::Call(const std::function<void(pipeline::Pipeline&, const source::SourceSet&)>& task) {
-  return Post([&] { task(*pipeline_, sources_); });
+void Ingest::Call(const std::function<void(pipeline::Pipeline&, const source::SourceSet&)>& task) {
+  Post([&] { task(*pipeline_, sources_); });
 }
 
 void Ingest::Replace(std::unique_ptr<pipeline::Pipeline> next, std::vector<source::SourceSpec> sources) {
@@ -97,6 +109,9 @@ void Ingest::Replace(std::unique_ptr<pipeline::Pipeline> next, std::vector<sourc
 
 void Ingest::OnOpen(source::StreamId id, size_t source, const std::string& path) {
   pipeline_->OnOpen(id, source, path);
+}
+void Ingest::OnResume(source::StreamId id, source::StreamId was) {
+  pipeline_->OnResume(id, was);
 }
 void Ingest::OnBytes(source::StreamId id, std::string_view bytes) {
   pipeline_->OnBytes(id, bytes);

@@ -20,15 +20,16 @@ namespace qte::daemon {
 
 class Ingest final : private source::Receiver {
  public:
-  Ingest(std::unique_ptr<pipeline::Pipeline> pipeline, std::vector<source::SourceSpec> sources);
+  // `resume` tells where the streams of a checkpoint were; the pipeline has been restored from the same one.
+  Ingest(std::unique_ptr<pipeline::Pipeline> pipeline, std::vector<source::SourceSpec> sources,
+         source::Positions resume);
   // Stops without draining if Stop was not called.
   ~Ingest();
   Ingest(const Ingest&) = delete;
   Ingest& operator=(const Ingest&) = delete;
 
-  // Runs `task` on the ingest thread between two steps and waits for it. False if the thread has stopped; the task then
-  // has not run.
-  bool Call(const std::function<void(pipeline::Pipeline&, const source::SourceSet&)>& task);
+  // Runs `task` on the ingest thread between two steps and waits for it; once that thread has ended, right here.
+  void Call(const std::function<void(pipeline::Pipeline&, const source::SourceSet&)>& task);
 
   // Puts another pipeline and other sources in place; the new pipeline goes on where the old one was.
   void Replace(std::unique_ptr<pipeline::Pipeline> next, std::vector<source::SourceSpec> sources);
@@ -44,9 +45,10 @@ class Ingest final : private source::Receiver {
 
   void Run();
   void RunTasks();
-  bool Post(Task task);
+  void Post(const Task& task);
 
   void OnOpen(source::StreamId id, size_t source, const std::string& path) override;
+  void OnResume(source::StreamId id, source::StreamId was) override;
   void OnBytes(source::StreamId id, std::string_view bytes) override;
   void OnRestart(source::StreamId id, source::Restart why) override;
   void OnClose(source::StreamId id) override;
@@ -63,6 +65,7 @@ class Ingest final : private source::Receiver {
   bool stopping_ = false;    // guarded by mutex_
   bool drain_ = false;       // guarded by mutex_
   bool stopped_ = false;     // guarded by mutex_
+  std::mutex after_stop_;    // held by whoever does a task once the thread has ended
   std::thread thread_;       // last, so that all it uses is there
 };
 

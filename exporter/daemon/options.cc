@@ -36,6 +36,9 @@ void AddServeFlags(CLI::App& app, Options& options) {
       ->take_all()
       ->expected(1)
       ->allow_extra_args(false);
+  app.add_option("--state.path", options.state_path,
+                 "Directory for checkpoints, from which a restart goes on (default: none)")
+      ->type_name("DIR");
   app.add_flag("--web.enable-lifecycle", options.enable_lifecycle, "Allow reloads by POST /-/reload");
 }
 

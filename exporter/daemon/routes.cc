@@ -59,6 +59,8 @@ std::map<std::string, Route> Server::Routes() {
 }
 
 Response Server::Metrics() {
+  // Half way from a checkpoint to now, counters are lower than they were in earlier scrapes: better none than these.
+  if (ingest_ptr() != nullptr && catching_up()) return Unavailable("still reading what came since the checkpoint");
   metrics::Snapshot snapshot;
   std::vector<source::StreamStatus> streams;
   source::SourceTotals totals;
@@ -99,10 +101,15 @@ void Server::AppendOwnMetrics(metrics::Snapshot& snapshot, const std::vector<sou
   add("source_lag_bytes", "Bytes of the source's current file that are still to be read.", Type::kGauge,
       by_source(Lag));
   add("source_rotations_total", "Times a source's path came to name another file.", Type::kCounter,
-      single(totals.rotations));
-  add("source_truncations_total", "Times a source's file became shorter.", Type::kCounter, single(totals.truncations));
+      single(totals_before_.rotations + totals.rotations));
+  add("source_truncations_total", "Times a source's file became shorter.", Type::kCounter,
+      single(totals_before_.truncations + totals.truncations));
   add("lost_bytes_total", "Bytes known to have been written that were gone before they could be read.", Type::kCounter,
-      single(totals.lost_bytes));
+      single(totals_before_.lost_bytes + totals.lost_bytes));
+  if (checkpointer_ != nullptr) {
+    add("checkpoint_last_success_timestamp_seconds", "When the last checkpoint was written; 0 if none was.",
+        Type::kGauge, single(checkpointer_->last_success()));
+  }
   for (PlainFamily& family : ProcessMetrics()) snapshot.plain.push_back(std::move(family));
 }
 

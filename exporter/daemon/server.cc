@@ -21,6 +21,10 @@ std::unique_ptr<pipeline::Pipeline> MakePipeline(const LoadedConfig& loaded) {
   return std::make_unique<pipeline::Pipeline>(loaded.program, pipeline::SourceLabels(loaded.config.sources));
 }
 
+source::SourceTotals Sum(const source::SourceTotals& a, const source::SourceTotals& b) {
+  return {a.rotations + b.rotations, a.truncations + b.truncations, a.lost_bytes + b.lost_bytes};
+}
+
 double SecondsSinceEpoch() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
@@ -33,15 +37,20 @@ Server::Server(const Options& options, LoadedConfig loaded, std::function<Status
 }
 
 Status Server::Start() {
-  // The port first: whoever cannot listen should not have read anything.
+  std::optional<Resumption> resumption;
+  if (!options_.state_path.empty()) {
+    Result<std::unique_ptr<Checkpointer>> opened = Checkpointer::Open(options_.state_path);
+    if (!opened) return Error{opened.error()};
+    checkpointer_ = std::move(*opened);
+    resumption = checkpointer_->Load();
+    resumed_ = resumption.has_value();
+  }
+  // The port before any file: who cannot listen should not have read anything.
   Result<std::unique_ptr<exposition::HttpServer>> http =
       exposition::HttpServer::Start(options_.listen_addresses, Routes());
   if (!http) return Error{http.error()};
   http_ = std::move(*http);
-  {
-    std::lock_guard lock(mutex_);
-    ingest_ = std::make_unique<Ingest>(MakePipeline(loaded_), SourceSpecs(loaded_.config));
-  }
+  StartIngest(std::move(resumption));
   spdlog::info("qemu-trace-exporter {}", kVersion);
   for (size_t i = 0; i < options_.listen_addresses.size(); ++i) {
     spdlog::info("listening on {} (port {})", options_.listen_addresses[i], http_->ports()[i]);
@@ -49,6 +58,36 @@ Status Server::Start() {
   for (const config::Source& source : loaded_.config.sources) spdlog::info("following {}", source.path.value);
   Tick();
   return {};
+}
+
+void Server::StartIngest(std::optional<Resumption> resumption) {
+  std::unique_ptr<pipeline::Pipeline> pipeline = MakePipeline(loaded_);
+  source::Positions positions;
+  if (resumption) {
+    if (Status restored = pipeline->Restore(resumption->pipeline, resumption->positions); restored) {
+      positions = std::move(resumption->positions);
+      totals_before_ = resumption->totals;
+    } else {
+      checkpointer_->SetAside(restored.error());
+      pipeline = MakePipeline(loaded_);
+    }
+  }
+  {
+    std::lock_guard lock(mutex_);
+    ingest_ = std::make_unique<Ingest>(std::move(pipeline), SourceSpecs(loaded_.config), std::move(positions));
+  }
+  if (checkpointer_ == nullptr) return;
+  checkpointer_->Start([this] {
+    Moment moment;
+    Ask([&](pipeline::Pipeline& current, const source::SourceSet& sources) {
+      moment = {current.Save(), sources.SavePositions(), Sum(totals_before_, sources.Totals())};
+    });
+    return moment;
+  });
+}
+
+bool Server::catching_up() const {
+  return resumed_ && !ingest_ptr()->caught_up();
 }
 
 Status Server::Reload() {
@@ -79,7 +118,8 @@ Ingest* Server::ingest_ptr() const {
 
 bool Server::Ask(const std::function<void(pipeline::Pipeline&, const source::SourceSet&)>& task) const {
   Ingest* ingest = ingest_ptr();
-  return ingest != nullptr && ingest->Call(task);
+  if (ingest != nullptr) ingest->Call(task);
+  return ingest != nullptr;
 }
 
 Server::ReloadState Server::reload_state() const {
@@ -122,6 +162,7 @@ void Server::WarnAboutStreams(const std::vector<source::StreamStatus>& streams) 
 
 void Server::Stop() {
   if (Ingest* ingest = ingest_ptr()) ingest->Stop();
+  if (checkpointer_) checkpointer_->Stop();
   http_.reset();
 }
 

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <string>
 
+#include "daemon/checkpointer.h"
 #include "daemon/event_rates.h"
 #include "daemon/ingest.h"
 #include "daemon/load.h"
@@ -49,18 +50,26 @@ class Server {
   exposition::Response StatusJson();
   exposition::Response EventsJson();
 
+  // `totals` are those since the start of the process.
   void AppendOwnMetrics(metrics::Snapshot& snapshot, const std::vector<source::StreamStatus>& streams,
                         const source::SourceTotals& totals) const;
   ReloadState reload_state() const;
   // Null until Start has come so far: the port is open a moment before.
   Ingest* ingest_ptr() const;
-  // Runs `task` on the ingest thread; false where it is not running.
+  // Runs `task` on the ingest thread; false where there is none yet.
   bool Ask(const std::function<void(pipeline::Pipeline&, const source::SourceSet&)>& task) const;
+  void StartIngest(std::optional<Resumption> resumption);
+  // True while what came since a checkpoint is being read: counters are then lower than they were.
+  bool catching_up() const;
   void WarnAboutStreams(const std::vector<source::StreamStatus>& streams);
 
   const Options options_;
   LoadedConfig loaded_;  // of the main thread
   const std::function<Status()> request_reload_;
+  std::unique_ptr<Checkpointer> checkpointer_;  // null without --state.path
+  source::SourceTotals totals_before_;          // of the checkpoint
+  bool resumed_ = false;
+
   mutable std::mutex mutex_;
   std::unique_ptr<Ingest> ingest_;  // set once, guarded by mutex_
   ReloadState reload_;              // guarded by mutex_

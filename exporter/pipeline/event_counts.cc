@@ -1,9 +1,11 @@
 #include "pipeline/event_counts.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "base/utf8.h"
 #include "metrics/family.h"
+#include "state/series.h"
 
 namespace qte::pipeline {
 namespace {
@@ -86,17 +88,40 @@ std::vector<std::pair<uint32_t, SeenEvent>> EventCounts::Seen() const {
   return seen;
 }
 
+uint32_t EventCounts::IdOf(std::string_view name) {
+  uint32_t id = declared_.Find(name);
+  return id != trace::NameTable::kNone ? id : UndeclaredId(name);
+}
+
+nlohmann::json EventCounts::Save() const {
+  nlohmann::json groups = nlohmann::json::array();
+  for (const auto& entry : groups_) {
+    nlohmann::json counts = nlohmann::json::object();
+    entry.second->counts.ForEach([&](uint32_t id, uint64_t count) { counts[NameOf(id)] = count; });
+    groups.push_back({state::LabelsToJson(entry.first), std::move(counts)});
+  }
+  nlohmann::json samples = nlohmann::json::object();
+  for (uint32_t id = 0; id < samples_.size(); ++id) {
+    if (HasSample(id)) samples[NameOf(id)] = samples_[id];
+  }
+  return {{"groups", std::move(groups)}, {"samples", std::move(samples)}};
+}
+
+void EventCounts::Restore(const nlohmann::json& saved) {
+  for (const nlohmann::json& group : saved.at("groups")) {
+    CountPages& counts = For(std::make_shared<const metrics::Labels>(state::LabelsFromJson(group.at(0))));
+    for (const auto& [name, count] : group.at(1).items()) counts.Add(IdOf(name), count.get<uint64_t>());
+  }
+  for (const auto& [name, line] : saved.at("samples").items()) SetSample(IdOf(name), line.get<std::string>());
+}
+
 void EventCounts::Adopt(const EventCounts& old) {
-  auto id_of = [this](const std::string& name) {
-    uint32_t id = declared_.Find(name);
-    return id != trace::NameTable::kNone ? id : UndeclaredId(name);
-  };
   for (const auto& [labels, group] : old.groups_) {
     CountPages& counts = For(group->labels);
-    group->counts.ForEach([&](uint32_t id, uint64_t count) { counts.Add(id_of(old.NameOf(id)), count); });
+    group->counts.ForEach([&](uint32_t id, uint64_t count) { counts.Add(IdOf(old.NameOf(id)), count); });
   }
   for (uint32_t id = 0; id < old.samples_.size(); ++id) {
-    if (old.HasSample(id)) SetSample(id_of(old.NameOf(id)), old.samples_[id]);
+    if (old.HasSample(id)) SetSample(IdOf(old.NameOf(id)), old.samples_[id]);
   }
 }
 

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -80,8 +81,14 @@ class EventCounts {
   std::vector<std::pair<uint32_t, SeenEvent>> Seen() const;
   // Adds what another catalog's counts have counted.
   void Adopt(const EventCounts& old);
+  // {"groups": [[labels, {event: count}], ...], "samples": {event: line}}; Restore adds it, and throws where it is not
+  // what Save makes.
+  nlohmann::json Save() const;
+  void Restore(const nlohmann::json& saved);
 
  private:
+  uint32_t IdOf(std::string_view name);
+
   struct Group {
     std::shared_ptr<const metrics::Labels> labels;
     CountPages counts;

@@ -130,15 +130,18 @@ void Pipeline::OnClose(source::StreamId id) {
   auto found = feeds_.find(id);
   if (found == feeds_.end()) return;
   OnRestart(id, source::Restart::kWriterEnded);
-  const rules::Stream& stream = *found->second.stream;
-  for (size_t i = 0; i < program_->spans.size(); ++i) {
-    abandoned_before_[program_->spans[i].name] += stream.abandoned_spans(i);
-  }
+  for (const auto& [span, count] : AbandonedOf(*found->second.stream)) abandoned_before_[span] += count;
+  feeds_.erase(found);
+}
+
+std::map<std::string, uint64_t> Pipeline::AbandonedOf(const rules::Stream& stream) const {
+  std::map<std::string, uint64_t> counts;
+  for (size_t i = 0; i < program_->spans.size(); ++i) counts[program_->spans[i].name] += stream.abandoned_spans(i);
   for (size_t i = 0; i < program_->decoders.size(); ++i) {
     std::string span(program_->decoders[i].kind->span);
-    if (!span.empty()) abandoned_before_[span] += stream.decoder(i).abandoned();
+    if (!span.empty()) counts[span] += stream.decoder(i).abandoned();
   }
-  feeds_.erase(found);
+  return counts;
 }
 
 std::string Pipeline::TakePathWithoutTime() {

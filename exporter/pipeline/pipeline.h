@@ -9,10 +9,12 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/result.h"
 #include "metrics/family.h"
 #include "metrics/snapshot.h"
 #include "pipeline/event_counts.h"
@@ -20,6 +22,7 @@
 #include "rules/program.h"
 #include "rules/stream.h"
 #include "source/line_splitter.h"
+#include "source/position.h"
 #include "source/receiver.h"
 
 namespace qte::pipeline {
@@ -41,6 +44,7 @@ class Pipeline final : public source::Receiver {
   Pipeline(std::shared_ptr<const rules::Program> program, SourceLabels labels);
 
   void OnOpen(source::StreamId id, size_t source, const std::string& path) override;
+  void OnResume(source::StreamId id, source::StreamId was) override;
   void OnBytes(source::StreamId id, std::string_view bytes) override;
   void OnRestart(source::StreamId id, source::Restart why) override;
   void OnClose(source::StreamId id) override;
@@ -58,6 +62,18 @@ class Pipeline final : public source::Receiver {
   uint64_t unparsed(Unparsed reason) const { return unparsed_[static_cast<size_t>(reason)]; }
   // The path of a stream that lacks the timestamps some duration needs, told once for each stream; empty if none.
   std::string TakePathWithoutTime();
+
+  // All that a restart needs, in two steps: Save copies it between two batches, ToJson may run on another thread.
+  struct Saved {
+    std::vector<metrics::FamilySnapshot> families;
+    std::vector<uint64_t> overflowed;  // by family
+    nlohmann::json rest;
+  };
+  Saved Save() const;
+  static nlohmann::json ToJson(const Saved& saved);
+  // Takes up a checkpoint before any stream is open. `positions` tells what streams OnResume will speak of. The error
+  // says what is wrong with it; the pipeline is then good for nothing.
+  Status Restore(const nlohmann::json& saved, const source::Positions& positions);
 
   // Goes on where `old`, under another program, was: series of metrics that are unchanged, counts, open streams and
   // what they learned. `sources` tells by which of the new config's sources a stream is followed; one that is not there
@@ -86,6 +102,9 @@ class Pipeline final : public source::Receiver {
   void Remember(std::string_view line, const trace::Prefix& prefix);
   void Reject(Unparsed reason) { ++unparsed_[static_cast<size_t>(reason)]; }
   void MakeStream(Feed& feed, metrics::Labels labels);
+  nlohmann::json SaveFeed(const Feed& feed) const;
+  std::map<std::string, uint64_t> AbandonedOf(const rules::Stream& stream) const;
+  void RestoreFamilies(const nlohmann::json& saved);
   void AppendOwnMetrics(std::vector<metrics::PlainFamily>& out) const;
   void AppendSpanMetrics(std::vector<metrics::PlainFamily>& out) const;
 
@@ -94,12 +113,14 @@ class Pipeline final : public source::Receiver {
   std::vector<metrics::Family> families_;
   EventCounts event_counts_;
   std::map<source::StreamId, Feed> feeds_;
-  std::map<std::string, uint64_t> abandoned_before_;  // by span: of streams that are closed
+  std::map<std::string, uint64_t> abandoned_before_;  // by span: of streams that are no longer open
   uint64_t lines_ = 0;
   uint64_t events_ = 0;
   uint64_t bytes_ = 0;
   std::array<uint64_t, kUnparsedReasons> unparsed_{};
   LastStamp last_stamp_;
+  // What the streams of a checkpoint had, by the id that they had then, until they are open again.
+  std::map<source::StreamId, nlohmann::json> resumable_;
 };
 
 }  // namespace qte::pipeline

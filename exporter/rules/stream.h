@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <span>
 #include <string>
 #include <string_view>
@@ -43,6 +44,11 @@ class Stream final : private correlation::Sink {
 
   // The source was truncated or replaced: forgets what belonged to its QEMU process.
   void Restart();
+
+  // What was learned and what is open, for a checkpoint; and back. State of a definition that is not this program's is
+  // left out. Restore throws where the JSON is not what Save makes; the stream is then good for nothing but Restart.
+  nlohmann::json Save() const;
+  void Restore(const nlohmann::json& state);
 
   // Takes over what `old`, the same source under another Program, has learned, as far as its definition is unchanged.
   void Adopt(Stream&& old);

@@ -1,33 +1,50 @@
-// A regular file, read by pread from its start or from a given offset, while others write, truncate or delete it.
+// A regular file, read by pread from its start or from a given point, while others write, truncate or delete it.
 //
-// A NUL hole (QEMU after copytruncate) is bytes like any other.
+// Each look reads the last bytes before the offset once more, together with what is new, and the first bytes: if they
+// are not what they were, the file was truncated and has grown again, and is read from its start.
+//
+// QEMU opens its log without append, so that after a truncation it goes on at its old offset, behind a hole of NULs.
+// NULs at the start of a file are skipped, the hole without reading it; a hole elsewhere (of a log that was reclaimed,
+// read from its start) is skipped where it is large, and what remains of it makes one line that is no event.
 #pragma once
 
+#include <memory>
+
 #include "base/unique_fd.h"
+#include "source/fingerprint.h"
 #include "source/follower.h"
 
 namespace qte::source {
 
 class FileFollower final : public Follower {
  public:
+  // Begins at the point. If the file is not the one of its fingerprint (or shorter), the first look says that it was
+  // truncated.
+  explicit FileFollower(UniqueFd file, const FilePoint& point = {});
   // Begins at `start`; if that is in the middle of a line, behind the end of that line. A start beyond the end of the
   // file belongs to what stood there before: the file is then read from its beginning.
-  explicit FileFollower(UniqueFd file, uint64_t start = 0);
+  static std::unique_ptr<FileFollower> StartingAt(UniqueFd file, uint64_t start);
 
   Reading Next(std::span<char> buffer) override;
   int fd() const override { return file_.get(); }
-  uint64_t offset() const override { return offset_; }
+  uint64_t offset() const override { return point_.offset; }
   uint64_t Pending() const override;
   bool pollable() const override { return false; }
   uint64_t links() const override;
 
+  const FilePoint* point() const override { return &point_; }
+
  private:
+  bool IsSameFile(std::string_view tail) const;
   Reading StartOver(uint64_t size);
+  void Advance(std::string_view tail_and_bytes);
+  Reading WithoutNuls(std::string_view bytes);
+  void SkipHole();
   std::string_view WithoutPartialLine(std::string_view bytes);
 
   UniqueFd file_;
-  uint64_t offset_ = 0;
-  uint64_t known_size_ = 0;        // the largest size seen, for what a truncation destroys
+  FilePoint point_;
+  uint64_t size_before_ = 0;       // known size when it was truncated last
   bool skipping_partial_ = false;  // between a start in mid-line and the first newline
 };
 

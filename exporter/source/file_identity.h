@@ -1,12 +1,15 @@
 // Which file it is, whatever it is called now.
 //
 // Device and inode are exact as long as a descriptor keeps the inode from being reused, so every followed file is held
-// open. What must survive a restart (a checkpoint) needs more than that, the first bytes for one; it is added here.
+// open. What must survive a restart needs more: when the file was made, and some of its bytes (fingerprint.h).
 #pragma once
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <compare>
+#include <cstdint>
+#include <string>
 
 namespace qte::source {
 
@@ -17,5 +20,13 @@ struct FileIdentity {
   static FileIdentity Of(const struct stat& status) { return {status.st_dev, status.st_ino}; }
   auto operator<=>(const FileIdentity&) const = default;  // NOLINT(modernize-use-nullptr): clang-tidy 14 misreads <=>
 };
+
+// When an open file (or, with AT_FDCWD, the one at `path`) was made, in ns since the epoch; 0 if that is not known.
+inline int64_t BirthOf(int file, const std::string& path = {}) {
+  struct statx status;
+  int flags = path.empty() ? AT_EMPTY_PATH : 0;
+  if (::statx(file, path.c_str(), flags, STATX_BTIME, &status) != 0 || (status.stx_mask & STATX_BTIME) == 0) return 0;
+  return int64_t{status.stx_btime.tv_sec} * 1'000'000'000 + status.stx_btime.tv_nsec;
+}
 
 }  // namespace qte::source

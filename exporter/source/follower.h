@@ -11,6 +11,8 @@
 #include <string>
 #include <string_view>
 
+#include "source/fingerprint.h"
+
 namespace qte::source {
 
 // What one look at a follower gives.
@@ -51,7 +53,7 @@ class Follower {
  public:
   virtual ~Follower() = default;
 
-  // Reads at most buffer.size() bytes into the buffer.
+  // Hands up at most buffer.size() - kTailBytes bytes (a file's last ones come into the buffer once more).
   virtual Reading Next(std::span<char> buffer) = 0;
   virtual int fd() const = 0;
   // Bytes read from the current file so far.
@@ -62,6 +64,8 @@ class Follower {
   virtual bool pollable() const = 0;
   // Names on disk: 0 once the file was deleted.
   virtual uint64_t links() const = 0;
+  // How far a regular file was read; null for what cannot be read again.
+  virtual const FilePoint* point() const { return nullptr; }
   // A FIFO that somebody has open for writing: closing it would fail the writes.
   virtual bool has_writer() const { return false; }
 };

@@ -77,7 +77,9 @@ class Recorder final : public Receiver {
 
 class Following {
  public:
-  void Follow(const std::vector<SourceSpec>& specs) { set = std::make_unique<SourceSet>(specs, seen, clock); }
+  void Follow(const std::vector<SourceSpec>& specs) {
+    set = std::make_unique<SourceSet>(specs, seen, Positions{}, clock);
+  }
   void Follow(const std::string& path) { Follow(std::vector<SourceSpec>{{.path = path}}); }
 
   // Rounds until nothing more comes, without time passing.

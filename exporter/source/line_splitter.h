@@ -55,6 +55,13 @@ class LineSplitter {
     return had_line;
   }
 
+  // Goes on in the middle of a line: with what came of it, or inside one that is too long.
+  void Resume(std::string_view partial, bool skipping) {
+    held_ = partial;
+    skipping_ = skipping;
+  }
+
+  bool skipping() const { return skipping_; }
   bool has_partial() const { return skipping_ || !held_.empty(); }
   // The unfinished line so far; empty while a line that is too long is skipped.
   std::string_view partial() const { return held_; }

@@ -12,6 +12,8 @@
 
 #include "source/source_set.h"
 
+#include <ctime>
+
 #include <algorithm>
 #include <set>
 #include <utility>
@@ -44,11 +46,18 @@ constexpr seconds kUnwatchedRescan{1};
 // Looking through a huge directory must not eat the time for reading: of five parts of time, one.
 constexpr int kRestPerScan = 4;
 
+// The time as the kernel stamps it on files: coarse, and so never behind what it has stamped already.
+int64_t FileClockNow() {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME_COARSE, &now);
+  return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
 }  // namespace
 
 class SourceSet::Impl {
  public:
-  Impl(std::vector<SourceSpec> specs, Receiver& receiver, const Clock& clock);
+  Impl(std::vector<SourceSpec> specs, Receiver& receiver, Positions resume, const Clock& clock);
 
   void Step(milliseconds max_wait);
   void Wake() { sleeper_.Wake(); }
@@ -57,8 +66,10 @@ class SourceSet::Impl {
   void Reconfigure(std::vector<SourceSpec> specs);
   std::vector<StreamStatus> Streams() const;
   SourceTotals Totals() const;
+  Positions SavePositions() const;
 
  private:
+  void TellOfGone();
   bool Round();
   void TakeNews();
   void Discover(Time now);
@@ -88,29 +99,34 @@ class SourceSet::Impl {
   Watcher watcher_;
   RenameTrail trail_;
   std::vector<Problem> problems_;
+  int64_t looked_at_ = 0;  // by the clock that stamps files
   bool is_scan_needed_ = true;
   Time scan_not_before_;
   Time next_rescan_;
 
   StreamTable table_;
+  std::vector<StreamPosition> gone_;  // of the saved state; the receiver has not heard of it yet
   bool stdin_ended_ = false;
   bool caught_up_ = false;
   uint64_t truncations_ = 0;
   uint64_t lost_bytes_ = 0;
 };
 
-SourceSet::Impl::Impl(std::vector<SourceSpec> specs, Receiver& receiver, const Clock& clock)
+SourceSet::Impl::Impl(std::vector<SourceSpec> specs, Receiver& receiver, Positions resume, const Clock& clock)
     : specs_(std::move(specs)),
       receiver_(receiver),
       clock_(clock),
-      buffer_(kChunkBytes + kReadPadding),
+      buffer_(kChunkBytes + kTailBytes + kReadPadding),
       discovery_(specs_) {
   Scan scan = discovery_.Look();
   for (size_t i = 0; i < specs_.size(); ++i) {
-    if (specs_[i].start_at_end) table_.SkipContents(scan, i);
+    bool is_known = std::find(resume.specs.begin(), resume.specs.end(), specs_[i].path) != resume.specs.end();
+    if (specs_[i].start_at_end && !is_known) table_.SkipContents(scan, i);
   }
+  table_.Resume(Resumption(std::move(resume)), scan, discovery_);
   if (discovery_.stdin_source()) table_.OpenStdin(*discovery_.stdin_source());
   Discover(clock_.Now());
+  gone_ = table_.TakeGone(scan);
   for (const auto& stream : table_.streams()) {
     bool is_file = !stream->follower->pollable();
     if (is_file) stream->catch_up_to = stream->follower->offset() + stream->follower->Pending();
@@ -128,7 +144,22 @@ void SourceSet::Impl::Step(milliseconds max_wait) {
   Round();
 }
 
+// What was open at the end of the saved state ends now, without its last bytes.
+void SourceSet::Impl::TellOfGone() {
+  for (const StreamPosition& position : gone_) {
+    lost_bytes_ += position.point.known_size - std::min(position.point.known_size, position.point.offset);
+    std::optional<size_t> source = discovery_.SourceOf(position.path);
+    if (!source) continue;
+    StreamId id = table_.NewId();
+    receiver_.OnOpen(id, *source, position.path);
+    receiver_.OnResume(id, position.id);
+    receiver_.OnClose(id);
+  }
+  gone_.clear();
+}
+
 bool SourceSet::Impl::Round() {
+  TellOfGone();
   TakeNews();
   Time now = clock_.Now();
   if (now >= next_rescan_) is_scan_needed_ = true;
@@ -160,6 +191,7 @@ void SourceSet::Impl::TakeNews() {
 }
 
 void SourceSet::Impl::Discover(Time now) {
+  looked_at_ = FileClockNow();
   Scan scan = discovery_.Look();
   table_.Reconcile(scan, trail_, now);
   trail_.MarkLookedFor();
@@ -180,8 +212,9 @@ bool SourceSet::Impl::LookAt(Stream& stream, Time now) {
   if (!stream.is_announced) {
     stream.is_announced = true;
     receiver_.OnOpen(stream.id, stream.source, stream.opened_as);
+    if (stream.was != 0) receiver_.OnResume(stream.id, stream.was);
   }
-  std::span<char> chunk(buffer_.data(), kChunkBytes);
+  std::span<char> chunk(buffer_.data(), kChunkBytes + kTailBytes);
   uint64_t offset = stream.follower->offset();
   Reading reading = stream.follower->Next(chunk);
   if (reading.kind == Kind::kAtEnd) {
@@ -195,6 +228,7 @@ bool SourceSet::Impl::LookAt(Stream& stream, Time now) {
 
 bool SourceSet::Impl::Take(const Reading& reading, Stream& stream, Time now) {
   stream.error = reading.error;
+  lost_bytes_ += reading.lost_bytes;
   if (reading.kind != Kind::kBytes && reading.kind != Kind::kTruncated) ReleaseSuccessor(stream);
   switch (reading.kind) {
     case Kind::kAtEnd:
@@ -213,7 +247,6 @@ bool SourceSet::Impl::Take(const Reading& reading, Stream& stream, Time now) {
       break;
     case Kind::kTruncated:
       ++truncations_;
-      lost_bytes_ += reading.lost_bytes;
       stream.catch_up_to = 0;
       receiver_.OnRestart(stream.id, Restart::kTruncated);
       break;
@@ -251,9 +284,10 @@ void SourceSet::Impl::FinishDraining(Stream& stream, Time now) {
   if (now < stream.drain_deadline()) return;
   if (stream.follower->has_writer()) {
     stream.drain_since = now;
-  } else {
-    Close(stream);
+    return;
   }
+  if (stream.follower->point() != nullptr) table_.Finish(stream);
+  Close(stream);
 }
 
 // The entry itself goes in Sweep(): streams may be closed while they are walked through.
@@ -358,8 +392,17 @@ SourceTotals SourceSet::Impl::Totals() const {
   return {table_.rotations(), truncations_, lost_bytes_};
 }
 
-SourceSet::SourceSet(std::vector<SourceSpec> specs, Receiver& receiver, const Clock& clock)
-    : impl_(std::make_unique<Impl>(std::move(specs), receiver, clock)) {}
+Positions SourceSet::Impl::SavePositions() const {
+  Positions positions;
+  for (const SourceSpec& spec : specs_) positions.specs.push_back(spec.path);
+  positions.looked_at = looked_at_;
+  positions.streams = table_.Positions();
+  positions.streams.insert(positions.streams.end(), gone_.begin(), gone_.end());
+  return positions;
+}
+
+SourceSet::SourceSet(std::vector<SourceSpec> specs, Receiver& receiver, Positions resume, const Clock& clock)
+    : impl_(std::make_unique<Impl>(std::move(specs), receiver, std::move(resume), clock)) {}
 SourceSet::~SourceSet() = default;
 void SourceSet::Step(milliseconds max_wait) {
   impl_->Step(max_wait);
@@ -381,6 +424,9 @@ std::vector<StreamStatus> SourceSet::Streams() const {
 }
 SourceTotals SourceSet::Totals() const {
   return impl_->Totals();
+}
+Positions SourceSet::SavePositions() const {
+  return impl_->SavePositions();
 }
 
 }  // namespace qte::source

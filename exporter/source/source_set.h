@@ -22,6 +22,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "source/position.h"
 #include "source/receiver.h"
 
 namespace qte::source {
@@ -49,8 +50,10 @@ struct SourceTotals {
 
 class SourceSet {
  public:
-  // Opens what is there; the receiver hears of it in the first Step.
-  SourceSet(std::vector<SourceSpec> specs, Receiver& receiver, const Clock& clock = Clock::Steady());
+  // Opens what is there; the receiver hears of it in the first Step. With the positions of a saved state, files go on
+  // where they were: the receiver gets OnOpen and OnResume, and for a file that is gone OnClose, too.
+  SourceSet(std::vector<SourceSpec> specs, Receiver& receiver, Positions resume = {},
+            const Clock& clock = Clock::Steady());
   ~SourceSet();
 
   // One round: look for new files, read at most one chunk (256 KiB) from every stream that has something, hand it up.
@@ -71,6 +74,9 @@ class SourceSet {
   // listed, though late lines are still read from them.
   std::vector<StreamStatus> Streams() const;
   SourceTotals Totals() const;
+  // How far every file was read, rotated ones as well: what a later SourceSet needs to go on. Together with what the
+  // receiver has made of all bytes up to now it is a consistent state.
+  Positions SavePositions() const;
 
  private:
   class Impl;

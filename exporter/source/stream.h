@@ -18,6 +18,8 @@ struct Stream {
   std::string opened_as;  // the path OnOpen names
   std::string path;       // where it stands now, or stood last
   FileIdentity identity;  // unused for standard input
+  int64_t birth = 0;      // of a regular file
+  StreamId was = 0;       // the stream's id in the saved state that it goes on from
   std::unique_ptr<Follower> follower;
   bool is_stdin = false;
   bool is_announced = false;  // OnOpen was called

@@ -14,8 +14,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <set>
 #include <string_view>
+#include <system_error>
 #include <unordered_map>
 #include <utility>
 
@@ -39,6 +41,19 @@ void Leave(Stream& stream) {
   stream.former_path = stream.path;
   stream.has_successor = false;
   stream.is_idle = false;
+}
+
+// Where an open file stands; with a note of the kernel's behind it, if it is deleted.
+std::string PlaceOf(int file) {
+  std::error_code error;
+  return std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(file), error).string();
+}
+
+StreamPosition PositionOf(const Stream& stream, bool is_finished) {
+  const FilePoint& point = *stream.follower->point();
+  // As long as the receiver has not heard of the stream, its state is still kept under the old id.
+  StreamId id = stream.is_announced || stream.was == 0 ? stream.id : stream.was;
+  return {id, stream.opened_as, PlaceOf(stream.follower->fd()), stream.identity, stream.birth, point, is_finished};
 }
 
 void Return(Stream& stream) {
@@ -74,7 +89,7 @@ void StreamTable::SkipContents(const Scan& scan, size_t source) {
 void StreamTable::Reconcile(Scan& scan, const RenameTrail& trail, Clock::Time now) {
   Index index(scan, streams_);
   StreamId last_old = last_id_;
-  AdoptRotatedAway(trail, index);
+  AdoptRotatedAway(trail.entries(), index);
   for (const auto& stream : streams_) {
     if (!stream->is_stdin) Rebind(*stream, index, now);
   }
@@ -86,6 +101,7 @@ void StreamTable::Reconcile(Scan& scan, const RenameTrail& trail, Clock::Time no
   // What was just opened may have come to its path after the look, which showed its predecessor there: once more, then.
   last_linked_ = last_old;
   BoundDraining();
+  ForgetFinished();
   // Of a file that is gone, the inode may come again as another file, which is to be read from its beginning.
   std::erase_if(starts_, [&](const auto& start) { return !index.by_identity.contains(start.first); });
 }
@@ -97,12 +113,12 @@ void StreamTable::OpenStdin(size_t source) {
 }
 
 // A file that is gone again was lost before anybody could look; there is nothing left to report on.
-void StreamTable::AdoptRotatedAway(const RenameTrail& trail, Index& index) {
-  for (const RenameTrail::Entry& entry : trail.entries()) {
+void StreamTable::AdoptRotatedAway(const std::vector<RenameTrail::Entry>& entries, Index& index) {
+  for (const RenameTrail::Entry& entry : entries) {
     Result<Stream*> opened = Open(entry.path, entry.source, index);
     if (!opened || *opened == nullptr) continue;
     (*opened)->opened_as = entry.origin;
-    (*opened)->path = entry.origin;
+    (*opened)->path = entry.origin;  // which it leaves in what follows
   }
 }
 
@@ -122,7 +138,7 @@ Stream* StreamTable::Find(StreamId id) const {
 
 Stream& StreamTable::Add(const std::string& path, size_t source) {
   auto stream = std::make_unique<Stream>();
-  stream->id = ++last_id_;
+  stream->id = NewId();
   stream->source = source;
   stream->opened_as = path;
   stream->path = path;
@@ -144,13 +160,26 @@ Result<Stream*> StreamTable::Open(const std::string& path, size_t source, Index&
 
   Stream& stream = Add(path, source);
   stream.identity = identity;
-  auto start = starts_.extract(identity);
   if (S_ISFIFO(status.st_mode)) {
     stream.follower = std::make_unique<FifoFollower>(std::move(file));
   } else {
-    stream.follower = std::make_unique<FileFollower>(std::move(file), start ? start.mapped() : 0);
+    OpenFile(std::move(file), stream);
   }
   return &stream;
+}
+
+void StreamTable::OpenFile(UniqueFd file, Stream& stream) {
+  stream.birth = BirthOf(file.get());
+  auto start = starts_.extract(stream.identity);
+  if (std::optional<StreamPosition> position = resumption_.Take(stream.identity, file.get())) {
+    stream.was = position->id;
+    stream.opened_as = position->path;
+    stream.follower = std::make_unique<FileFollower>(std::move(file), position->point);
+  } else if (start) {
+    stream.follower = FileFollower::StartingAt(std::move(file), start.mapped());
+  } else {
+    stream.follower = std::make_unique<FileFollower>(std::move(file));
+  }
 }
 
 void StreamTable::Rebind(Stream& stream, const Index& index, Clock::Time now) {
@@ -197,6 +226,36 @@ void StreamTable::BoundDraining() {
   for (auto stream = streams_.rbegin(); stream != streams_.rend(); ++stream) {
     if ((*stream)->is_draining && ++draining > kMaxDraining) (*stream)->late_window = {};
   }
+}
+
+void StreamTable::Resume(Resumption resumption, Scan& scan, const Discovery& discovery) {
+  resumption_ = std::move(resumption);
+  last_id_ = resumption_.last_id();
+  finished_ = resumption_.TakeFinished();
+  Index index(scan, streams_);
+  AdoptRotatedAway(resumption_.RotatedAway(scan, discovery), index);
+}
+
+void StreamTable::Finish(const Stream& stream) {
+  if (stream.birth != 0 && stream.follower->links() > 0) finished_.push_back(PositionOf(stream, true));
+}
+
+// A file is taken for a new one if it was made no earlier than one that is followed under the same path.
+void StreamTable::ForgetFinished() {
+  std::erase_if(finished_, [this](const StreamPosition& finished) {
+    return std::none_of(streams_.begin(), streams_.end(), [&](const auto& stream) {
+      return stream->opened_as == finished.path && stream->birth <= finished.birth;
+    });
+  });
+}
+
+std::vector<StreamPosition> StreamTable::Positions() const {
+  std::vector<StreamPosition> positions = resumption_.Waiting();
+  positions.insert(positions.end(), finished_.begin(), finished_.end());
+  for (const auto& stream : streams_) {
+    if (stream->follower->point() != nullptr) positions.push_back(PositionOf(*stream, false));
+  }
+  return positions;
 }
 
 }  // namespace qte::source

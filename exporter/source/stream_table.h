@@ -11,8 +11,11 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "base/unique_fd.h"
 #include "source/discovery.h"
+#include "source/position.h"
 #include "source/rename_trail.h"
+#include "source/resumption.h"
 #include "source/stream.h"
 
 namespace qte::source {
@@ -33,6 +36,14 @@ class StreamTable {
   // of permission is worth another try.
   void Reconcile(Scan& scan, const RenameTrail& trail, Clock::Time now);
   void OpenStdin(size_t source);
+  // Goes on from a saved state; before anything else. The files that were rotated away meanwhile are opened first.
+  void Resume(Resumption resumption, Scan& scan, const Discovery& discovery);
+  // The streams of the saved state whose files are gone.
+  std::vector<StreamPosition> TakeGone(const Scan& scan) { return resumption_.TakeGone(scan); }
+  // Remembers a file that was read to its end, as long as it might be taken for a new one after a restart.
+  void Finish(const Stream& stream);
+  std::vector<StreamPosition> Positions() const;
+  StreamId NewId() { return ++last_id_; }
 
   // By ascending id, so that a file comes before its successor.
   std::vector<std::unique_ptr<Stream>>& streams() { return streams_; }
@@ -46,14 +57,18 @@ class StreamTable {
 
   Stream& Add(const std::string& path, size_t source);
   Result<Stream*> Open(const std::string& path, size_t source, Index& index);
-  void AdoptRotatedAway(const RenameTrail& trail, Index& index);
+  void OpenFile(UniqueFd file, Stream& stream);
+  void AdoptRotatedAway(const std::vector<RenameTrail::Entry>& entries, Index& index);
   void OpenFound(Scan& scan, Index& index);
   void Rebind(Stream& stream, const Index& index, Clock::Time now);
   void LinkToPredecessor(Stream& stream, Clock::Time now);
   void BoundDraining();
+  void ForgetFinished();
 
   std::vector<std::unique_ptr<Stream>> streams_;
   std::map<FileIdentity, uint64_t> starts_;  // where to begin in files that are not open yet
+  Resumption resumption_;
+  std::vector<StreamPosition> finished_;
   StreamId last_id_ = 0;
   StreamId last_linked_ = 0;  // streams up to this one look for a predecessor no more
   uint64_t rotations_ = 0;
