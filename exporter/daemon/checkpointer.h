@@ -13,25 +13,10 @@
 #include <thread>
 
 #include "base/result.h"
-#include "pipeline/pipeline.h"
-#include "source/source_set.h"
+#include "pipeline/moment.h"
 #include "state/checkpoint.h"
 
 namespace qte::daemon {
-
-// A moment of the daemon: series and offsets belong together.
-struct Moment {
-  pipeline::Pipeline::Saved pipeline;
-  source::Positions positions;
-  source::SourceTotals totals;
-};
-
-// What a checkpoint held.
-struct Resumption {
-  nlohmann::json pipeline;
-  source::Positions positions;
-  source::SourceTotals totals;
-};
 
 class Checkpointer {
  public:
@@ -41,12 +26,14 @@ class Checkpointer {
   Checkpointer& operator=(const Checkpointer&) = delete;
 
   // What was saved, if anything is there and sound; what is not is set aside with a warning in the log.
-  std::optional<Resumption> Load();
+  std::optional<pipeline::Resumption> Load();
   // Sets aside a checkpoint that turned out to be of no use.
   void SetAside(const std::string& why);
 
-  // Starts to write what `take` gives.
-  void Start(std::function<Moment()> take);
+  // Gives the moment, unless it has the version that is on the disk already.
+  using Take = std::function<std::optional<pipeline::Moment>(uint64_t version)>;
+  // Writes at once, and then every few seconds.
+  void Start(Take take);
   // Ends the thread and writes a last time. Nothing happens without Start.
   void Stop();
 
@@ -60,9 +47,11 @@ class Checkpointer {
   void Write();
 
   state::CheckpointDirectory directory_;
-  std::function<Moment()> take_;
+  Take take_;
   std::atomic<double> last_success_ = 0;
-  bool failing_ = false;  // of whoever writes: one thread at a time
+  // Of whoever writes, one thread at a time.
+  uint64_t written_version_ = UINT64_MAX;
+  bool failing_ = false;
   std::mutex mutex_;
   std::condition_variable wake_;
   bool stopping_ = false;  // guarded by mutex_

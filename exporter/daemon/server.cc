@@ -22,7 +22,7 @@ std::unique_ptr<pipeline::Pipeline> MakePipeline(const LoadedConfig& loaded) {
 }
 
 source::SourceTotals Sum(const source::SourceTotals& a, const source::SourceTotals& b) {
-  return {a.rotations + b.rotations, a.truncations + b.truncations, a.lost_bytes + b.lost_bytes};
+  return {a.rotations + b.rotations, a.truncations + b.truncations, a.lost_bytes + b.lost_bytes, b.opened};
 }
 
 double SecondsSinceEpoch() {
@@ -37,7 +37,7 @@ Server::Server(const Options& options, LoadedConfig loaded, std::function<Status
 }
 
 Status Server::Start() {
-  std::optional<Resumption> resumption;
+  std::optional<pipeline::Resumption> resumption;
   if (!options_.state_path.empty()) {
     Result<std::unique_ptr<Checkpointer>> opened = Checkpointer::Open(options_.state_path);
     if (!opened) return Error{opened.error()};
@@ -60,13 +60,14 @@ Status Server::Start() {
   return {};
 }
 
-void Server::StartIngest(std::optional<Resumption> resumption) {
+void Server::StartIngest(std::optional<pipeline::Resumption> resumption) {
   std::unique_ptr<pipeline::Pipeline> pipeline = MakePipeline(loaded_);
   source::Positions positions;
   if (resumption) {
     if (Status restored = pipeline->Restore(resumption->pipeline, resumption->positions); restored) {
       positions = std::move(resumption->positions);
       totals_before_ = resumption->totals;
+      spdlog::info("going on from the checkpoint in {}", options_.state_path);
     } else {
       checkpointer_->SetAside(restored.error());
       pipeline = MakePipeline(loaded_);
@@ -77,10 +78,14 @@ void Server::StartIngest(std::optional<Resumption> resumption) {
     ingest_ = std::make_unique<Ingest>(std::move(pipeline), SourceSpecs(loaded_.config), std::move(positions));
   }
   if (checkpointer_ == nullptr) return;
-  checkpointer_->Start([this] {
-    Moment moment;
+  checkpointer_->Start([this](uint64_t known_version) {
+    std::optional<pipeline::Moment> moment;
     Ask([&](pipeline::Pipeline& current, const source::SourceSet& sources) {
-      moment = {current.Save(), sources.SavePositions(), Sum(totals_before_, sources.Totals())};
+      // Counters that only rise, so their sum stays as it is only where nothing has happened.
+      source::SourceTotals totals = sources.Totals();
+      uint64_t version = current.bytes() + totals.rotations + totals.truncations + totals.opened;
+      if (version == known_version) return;
+      moment = {current.Save(), sources.SavePositions(), Sum(totals_before_, totals), version};
     });
     return moment;
   });

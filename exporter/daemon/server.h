@@ -58,7 +58,7 @@ class Server {
   Ingest* ingest_ptr() const;
   // Runs `task` on the ingest thread; false where there is none yet.
   bool Ask(const std::function<void(pipeline::Pipeline&, const source::SourceSet&)>& task) const;
-  void StartIngest(std::optional<Resumption> resumption);
+  void StartIngest(std::optional<pipeline::Resumption> resumption);
   // True while what came since a checkpoint is being read: counters are then lower than they were.
   bool catching_up() const;
   void WarnAboutStreams(const std::vector<source::StreamStatus>& streams);

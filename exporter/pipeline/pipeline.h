@@ -58,6 +58,7 @@ class Pipeline final : public source::Receiver {
   std::vector<SeenEvent> SeenEvents() const;
   size_t series_count() const;
   uint64_t lines() const { return lines_; }
+  uint64_t bytes() const { return bytes_; }
   uint64_t events() const { return events_; }
   uint64_t unparsed(Unparsed reason) const { return unparsed_[static_cast<size_t>(reason)]; }
   // The path of a stream that lacks the timestamps some duration needs, told once for each stream; empty if none.

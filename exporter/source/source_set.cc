@@ -389,7 +389,7 @@ std::vector<StreamStatus> SourceSet::Impl::Streams() const {
 }
 
 SourceTotals SourceSet::Impl::Totals() const {
-  return {table_.rotations(), truncations_, lost_bytes_};
+  return {table_.rotations(), truncations_, lost_bytes_, table_.opened()};
 }
 
 Positions SourceSet::Impl::SavePositions() const {

@@ -46,6 +46,7 @@ struct SourceTotals {
   uint64_t rotations = 0;  // a path came to name another file
   uint64_t truncations = 0;
   uint64_t lost_bytes = 0;  // known to have been written and gone before they could be read
+  uint64_t opened = 0;      // streams, by this SourceSet
 };
 
 class SourceSet {

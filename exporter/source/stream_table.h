@@ -50,6 +50,7 @@ class StreamTable {
   const std::vector<std::unique_ptr<Stream>>& streams() const { return streams_; }
   Stream* Find(StreamId id) const;
   uint64_t rotations() const { return rotations_; }
+  uint64_t opened() const { return last_id_; }
 
  private:
   // What a scan found, by path and by identity, and what is followed already.

@@ -4,9 +4,11 @@
 #include <sys/file.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <thread>
 
 #include "base/atomic_file.h"
 #include "base/hash.h"
@@ -27,6 +29,18 @@ uint64_t NumberAt(std::string_view bytes, size_t at) {
     number |= static_cast<uint64_t>(static_cast<unsigned char>(bytes[at + i])) << (8 * i);
   }
   return number;
+}
+
+// A process that was killed a moment ago may still hold the lock.
+constexpr std::chrono::seconds kPatience{1};
+
+bool TryLock(int file) {
+  auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (::flock(file, LOCK_EX | LOCK_NB) != 0) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return true;
 }
 
 }  // namespace
@@ -63,7 +77,7 @@ Result<CheckpointDirectory> CheckpointDirectory::Open(const std::string& directo
   std::string path = directory + "/lock";
   UniqueFd lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640));
   if (!lock) return Error{"cannot write to state directory \"" + directory + "\": " + std::strerror(errno)};
-  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+  if (!TryLock(lock.get())) {
     return Error{"state directory \"" + directory + "\" is in use by another process"};
   }
   return CheckpointDirectory(directory, std::move(lock));

@@ -1,0 +1,88 @@
+#include "pipeline/moment.h"
+
+#include <stdexcept>
+#include <utility>
+
+namespace qte::pipeline {
+
+using nlohmann::json;
+
+namespace {
+
+json ToJson(const source::StreamPosition& position) {
+  const source::Fingerprint& known = position.point.fingerprint;
+  return {{"id", position.id},
+          {"path", position.path},
+          {"place", position.place},
+          {"device", position.file.device},
+          {"inode", position.file.inode},
+          {"birth", position.birth},
+          {"offset", position.point.offset},
+          {"known_size", position.point.known_size},
+          {"has_data", position.point.has_data},
+          {"head", {known.head_size, known.head_hash}},
+          {"tail", {known.tail_size, known.tail_hash}},
+          {"finished", position.is_finished}};
+}
+
+source::StreamPosition PositionFromJson(const json& from) {
+  source::StreamPosition position;
+  from.at("id").get_to(position.id);
+  from.at("path").get_to(position.path);
+  from.at("place").get_to(position.place);
+  from.at("device").get_to(position.file.device);
+  from.at("inode").get_to(position.file.inode);
+  from.at("birth").get_to(position.birth);
+  from.at("offset").get_to(position.point.offset);
+  from.at("known_size").get_to(position.point.known_size);
+  from.at("has_data").get_to(position.point.has_data);
+  source::Fingerprint& known = position.point.fingerprint;
+  from.at("head").at(0).get_to(known.head_size);
+  from.at("head").at(1).get_to(known.head_hash);
+  from.at("tail").at(0).get_to(known.tail_size);
+  from.at("tail").at(1).get_to(known.tail_hash);
+  from.at("finished").get_to(position.is_finished);
+  if (known.head_size > source::kHeadBytes || known.tail_size > source::kTailBytes ||
+      known.tail_size > position.point.offset) {
+    throw std::range_error("a file's fingerprint is larger than it can be");
+  }
+  return position;
+}
+
+json ToJson(const source::Positions& positions) {
+  json streams = json::array();
+  for (const source::StreamPosition& stream : positions.streams) streams.push_back(ToJson(stream));
+  return {{"specs", positions.specs}, {"looked_at", positions.looked_at}, {"streams", std::move(streams)}};
+}
+
+source::Positions PositionsFromJson(const json& from) {
+  source::Positions positions;
+  from.at("specs").get_to(positions.specs);
+  from.at("looked_at").get_to(positions.looked_at);
+  for (const json& stream : from.at("streams")) positions.streams.push_back(PositionFromJson(stream));
+  return positions;
+}
+
+}  // namespace
+
+json ToJson(const Moment& moment) {
+  return {{"pipeline", Pipeline::ToJson(moment.pipeline)},
+          {"positions", ToJson(moment.positions)},
+          {"totals",
+           {{"rotations", moment.totals.rotations},
+            {"truncations", moment.totals.truncations},
+            {"lost_bytes", moment.totals.lost_bytes}}}};
+}
+
+Resumption ResumptionFromJson(json payload) {
+  Resumption resumption;
+  resumption.positions = PositionsFromJson(payload.at("positions"));
+  const json& totals = payload.at("totals");
+  totals.at("rotations").get_to(resumption.totals.rotations);
+  totals.at("truncations").get_to(resumption.totals.truncations);
+  totals.at("lost_bytes").get_to(resumption.totals.lost_bytes);
+  resumption.pipeline = std::move(payload.at("pipeline"));
+  return resumption;
+}
+
+}  // namespace qte::pipeline

@@ -1,0 +1,37 @@
+// A moment of pipeline and sources together: what a checkpoint holds.
+//
+//   {"pipeline": as in save.cc,
+//    "positions": {"specs": [path, ...], "looked_at",
+//                  "streams": [{"id", "path", "place", "device", "inode", "birth", "offset", "known_size", "has_data",
+//                               "head": [size, hash], "tail": [size, hash], "finished"}, ...]},
+//    "totals": {"rotations", "truncations", "lost_bytes"}}
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "pipeline/pipeline.h"
+#include "source/source_set.h"
+
+namespace qte::pipeline {
+
+// Series and offsets, taken between two batches.
+struct Moment {
+  Pipeline::Saved pipeline;
+  source::Positions positions;
+  source::SourceTotals totals;
+  uint64_t version = 0;  // no other moment of this process has the same, unless there was nothing new
+};
+
+nlohmann::json ToJson(const Moment& moment);
+
+// What a later process begins with: `pipeline` is for Pipeline::Restore.
+struct Resumption {
+  nlohmann::json pipeline;
+  source::Positions positions;
+  source::SourceTotals totals;
+};
+
+// Throws std::exception where the JSON is not what ToJson makes.
+Resumption ResumptionFromJson(nlohmann::json payload);
+
+}  // namespace qte::pipeline
