@@ -1,0 +1,68 @@
+// Runs random histories and tells which of them went wrong.
+#include <stdlib.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <filesystem>
+#include <string>
+
+#include "history.h"
+
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Options {
+  unsigned histories = 2000;
+  unsigned seed = 1;
+  int steps = 120;
+  bool verbose = false;
+};
+
+fs::path MakeDirectory() {
+  std::string name = (fs::temp_directory_path() / "qte-model-XXXXXX").string();
+  if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot make " + name);
+  return fs::canonical(name);
+}
+
+// True if all was as it must be.
+bool RunOne(unsigned seed, const Options& options, size_t& tokens, size_t& destroyed) {
+  fs::path directory = MakeDirectory();
+  std::vector<std::string> wrong;
+  {
+    qte::model::History history(seed, directory);
+    history.Run(options.steps);
+    wrong = history.Check();
+    tokens += history.tokens();
+    destroyed += history.destroyed();
+    if (!wrong.empty() || options.verbose) {
+      std::printf("seed %u:\n", seed);
+      for (const std::string& action : history.log()) std::printf("  %s\n", action.c_str());
+    }
+  }
+  for (const std::string& what : wrong) std::printf("  WRONG: %s\n", what.c_str());
+  fs::remove_all(directory);
+  return wrong.empty();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  CLI::App app("Random histories of writers and reader against a model; a history follows from its seed");
+  app.add_option("--histories", options.histories, "How many (default 2000)");
+  app.add_option("--seed", options.seed, "Seed of the first one (default 1)");
+  app.add_option("--steps", options.steps, "Actions in each (default 120)");
+  app.add_flag("--verbose", options.verbose, "Show what happens in each");
+  CLI11_PARSE(app, argc, argv);
+
+  unsigned failures = 0;
+  size_t tokens = 0;
+  size_t destroyed = 0;
+  for (unsigned i = 0; i < options.histories && failures < 3; ++i) {
+    if (!RunOne(options.seed + i, options, tokens, destroyed)) ++failures;
+    if ((i + 1) % 500 == 0) std::printf("%u of %u\n", i + 1, options.histories);
+  }
+  std::printf("%zu lines, %zu of them in files that were destroyed; %u histories wrong\n", tokens, destroyed, failures);
+  return failures == 0 ? 0 : 1;
+}
