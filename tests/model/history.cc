@@ -105,7 +105,7 @@ void History::ActOfReader() {
     case 3:
       return Save();
     case 4:
-      clock_.Advance(milliseconds(Random(2000)));
+      clock_.Advance(milliseconds(Random(4000)));
       return Log("time passes");
     case 5:
     case 6:
@@ -252,6 +252,7 @@ void History::Save() {
   std::set<Token> unread;
   for (Writer& writer : writers_) {
     for (const auto& file : writer.files()) {
+      file->is_truncation_saved = file->is_truncation_seen;
       file->saved_offset = file->is_truncation_seen ? OffsetIn(*file) : 0;
       for (const Line& line : file->lines) {
         if (file->is_deleted && line.end > file->saved_offset) unread.insert(line.token);
@@ -266,6 +267,7 @@ void History::Kill() {
   destroyed_.insert(at_risk_.begin(), at_risk_.end());
   for (Writer& writer : writers_) {
     for (const auto& file : writer.files()) {
+      file->is_truncation_seen = file->is_truncation_saved;
       if (!file->is_deleted) continue;
       file->is_unreachable = true;
       for (const Line& line : file->lines) {

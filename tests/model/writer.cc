@@ -87,6 +87,7 @@ void Writer::Truncate() {
   file_->size = 0;
   file_->data_begin = 0;
   file_->is_truncation_seen = false;
+  file_->is_truncation_saved = false;
   file_->saved_offset = 0;
 }
 

@@ -27,9 +27,10 @@ struct File {
   uint64_t data_begin = 0;  // behind the hole that a truncation left
   uint64_t size = 0;
   bool is_deleted = false;
-  bool is_unreachable = false;     // and no reader has it open
-  bool is_truncation_seen = true;  // the reader has looked since the last one
-  uint64_t saved_offset = 0;       // of the last checkpoint; 0 if that was before the last truncation
+  bool is_unreachable = false;      // and no reader has it open
+  bool is_truncation_seen = true;   // the reader has looked since the last one
+  bool is_truncation_saved = true;  // and a checkpoint was taken since that
+  uint64_t saved_offset = 0;        // of the last checkpoint; 0 if that was before the last truncation
 };
 
 // One QEMU and its log. Lines are "model_line <token>\n".
