@@ -108,6 +108,7 @@ struct Limits {
   uint64_t max_line_bytes = 65536;
   uint64_t max_open_spans = 65536;
   uint64_t max_lookup_entries = 65536;
+  std::optional<std::chrono::microseconds> expire_after;  // a source's series, once it has been silent for so long
 };
 
 struct Config {

@@ -53,7 +53,7 @@ TEST_CASE("Nodes of the wrong type are refused, lists and maps at their key, tex
       {"metrics: {name: x}", "x.yaml:1:1: \"metrics\" must be a list of maps with name, type, event ..., not a map"},
       {"limits: 5",
        "x.yaml:1:9: \"limits\" must be a map with max_series_per_metric, max_line_bytes, max_open_spans, "
-       "max_lookup_entries, not \"5\""},
+       "max_lookup_entries, expire_after, not \"5\""},
   });
 }
 

@@ -10,6 +10,8 @@ TEST_CASE("Limits") {
   CHECK(defaults.max_line_bytes == 65536);
   CHECK(defaults.max_open_spans == 65536);
   CHECK(defaults.max_lookup_entries == 65536);
+  CHECK(!defaults.expire_after);
+  CHECK(ParseGood("limits: {expire_after: 24h}").limits.expire_after == std::chrono::hours(24));
   Limits limits = ParseGood(
                       "limits: {max_series_per_metric: 1, max_line_bytes: 010, max_open_spans: 3,"
                       " max_lookup_entries: 18446744073709551615}")
@@ -30,6 +32,7 @@ TEST_CASE("Bad limits") {
        "x.yaml:1:26: \"max_open_spans\" must be a whole number from 1, not \"18446744073709551616\""},
       {"limits: {max_lookup_entries: [1]}",
        "x.yaml:1:10: \"max_lookup_entries\" must be a whole number from 1, not a list"},
+      {"limits: {expire_after: 24}", "x.yaml:1:24: \"expire_after\" must be a duration such as 10m or 24h, not \"24\""},
       {"limits:\n  max_series_per_metric:\n",
        "x.yaml:2:3: \"max_series_per_metric\" must be a whole number from 1, not empty"},
   });

@@ -136,11 +136,14 @@ void Server::Tick() {
   std::vector<pipeline::SeenEvent> events;
   std::vector<source::StreamStatus> streams;
   std::string path;
+  size_t expired = 0;
   Ask([&](pipeline::Pipeline& pipeline, const source::SourceSet& sources) {
     events = pipeline.SeenEvents();
     streams = sources.Streams();
     path = pipeline.TakePathWithoutTime();
+    expired = pipeline.ExpireIdle(Clock::Steady().Now());
   });
+  if (expired > 0) spdlog::info("{} series of sources that are silent have expired", expired);
   if (!path.empty()) {
     spdlog::warn("{}: lines carry no timestamps, so durations stay empty; run QEMU with -msg timestamp=on", path);
   }

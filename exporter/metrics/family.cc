@@ -86,6 +86,32 @@ void Family::Restore(const FamilySnapshot& snapshot) {
   }
 }
 
+size_t Family::Remove(const Labels& base) {
+  size_t before = count_;
+  FamilySnapshot old = TakeSnapshot();
+  bool has_any = false;
+  for (size_t i = 0; i < before && !has_any; ++i) has_any = *old.LabelsOf(i).base == base;
+  if (!has_any) return 0;
+
+  index_.Clear();
+  labels_.clear();
+  values_.clear();
+  bucket_counts_.clear();
+  count_ = 0;
+  other_ = FlatIndex::kNone;
+  size_t buckets = spec_->type == Type::kHistogram ? spec_->bounds.size() + 1 : 0;
+  std::vector<std::string_view> values;
+  for (size_t from = 0; from < before; ++from) {
+    const LabelChunk::Entry& entry = old.LabelsOf(from);
+    if (*entry.base == base) continue;
+    values.assign(entry.values.begin(), entry.values.end());
+    SeriesId to = Append(entry.base, values, HashLabels(*entry.base, values));
+    values_[to] = old.values[from];
+    for (size_t i = 0; i < buckets; ++i) bucket_counts_[to * buckets + i] = old.bucket_counts[from * buckets + i];
+  }
+  return before - count_;
+}
+
 bool Compatible(const FamilySpec& a, const FamilySpec& b) {
   return a.name == b.name && a.type == b.type && a.label_names == b.label_names && a.bounds == b.bounds;
 }

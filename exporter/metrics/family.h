@@ -40,6 +40,8 @@ class Family {
   }
 
   FamilySnapshot TakeSnapshot() const;
+  // Removes all series with these source labels and returns how many they were. Series ids are others afterwards.
+  size_t Remove(const Labels& base);
   // Adds the series of a snapshot of the same spec, e.g. from before a reload.
   void Restore(const FamilySnapshot& snapshot);
 

@@ -68,6 +68,14 @@ class EventCounts {
   // Counts by one set of source labels. Stable in memory.
   CountPages& For(const std::shared_ptr<const metrics::Labels>& labels);
 
+  // Forgets the counts of one set; its CountPages are gone.
+  void Remove(const metrics::Labels& labels) { groups_.erase(labels); }
+  // Calls visit(labels) for every set.
+  template <class Visit>
+  void ForEachLabels(Visit&& visit) const {
+    for (const auto& [labels, group] : groups_) visit(labels);
+  }
+
   // The id of an event that is not declared.
   uint32_t UndeclaredId(std::string_view name);
   const std::string& NameOf(uint32_t id) const;

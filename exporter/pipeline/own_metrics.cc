@@ -31,6 +31,9 @@ void Pipeline::AppendOwnMetrics(std::vector<PlainFamily>& out) const {
   out.push_back(Single("read_bytes_total", "Bytes read from all sources.", Type::kCounter, number(bytes_)));
   out.push_back(Single("series", "Series of all configured metrics.", Type::kGauge, number(series_count())));
 
+  out.push_back(Single("series_expired_total", "Series removed because their source was silent for expire_after.",
+                       Type::kCounter, number(expired_)));
+
   PlainFamily unparsed{
       "qemu_trace_exporter_unparsed_lines_total", "Lines that no rule could use, by reason.", Type::kCounter, {}};
   for (size_t i = 0; i < kUnparsedReasons; ++i) {

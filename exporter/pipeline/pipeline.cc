@@ -42,6 +42,7 @@ Pipeline::Pipeline(std::shared_ptr<const rules::Program> program, SourceLabels l
 void Pipeline::MakeStream(Feed& feed, metrics::Labels labels) {
   auto shared = std::make_shared<const metrics::Labels>(std::move(labels));
   feed.counts = &event_counts_.For(shared);
+  feed.activity = &activity_.For(*shared);
   feed.stream = std::make_unique<rules::Stream>(program_, std::move(shared), families_);
 }
 
@@ -59,6 +60,8 @@ void Pipeline::OnBytes(source::StreamId id, std::string_view bytes) {
 // Bytes to lines.
 void Pipeline::Step(Feed& feed, std::string_view batch) {
   bytes_ += batch.size();
+  if (feed.activity == nullptr) Revive(feed);
+  feed.activity->bytes += batch.size();
   feed.splitter.Feed(
       batch, [&](std::string_view line) { OnLine(feed, line); },
       [&] {
@@ -160,6 +163,34 @@ size_t Pipeline::series_count() const {
   return count;
 }
 
+size_t Pipeline::ExpireIdle(Clock::Time now) {
+  if (!program_->limits.expire_after) return 0;
+  size_t removed = 0;
+  bool is_any_idle = false;
+  for (const metrics::Labels& labels : activity_.TakeIdle(now, *program_->limits.expire_after)) {
+    is_any_idle = true;
+    for (metrics::Family& family : families_) removed += family.Remove(labels);
+    event_counts_.Remove(labels);
+    for (auto& [id, feed] : feeds_) {
+      if (*feed.stream->labels() == labels) feed.activity = nullptr;
+    }
+  }
+  if (is_any_idle) {
+    for (auto& [id, feed] : feeds_) feed.stream->ForgetSeries();
+    for (auto& [id, feed] : feeds_) {
+      if (feed.activity != nullptr) feed.stream->RenewSeries();
+    }
+  }
+  expired_ += removed;
+  return removed;
+}
+
+void Pipeline::Revive(Feed& feed) {
+  feed.counts = &event_counts_.For(feed.stream->labels());
+  feed.activity = &activity_.For(*feed.stream->labels());
+  feed.stream->RenewSeries();
+}
+
 std::vector<SeenEvent> Pipeline::SeenEvents() const {
   std::vector<SeenEvent> events;
   for (auto& [id, event] : event_counts_.Seen()) {
@@ -184,6 +215,7 @@ void Pipeline::Adopt(Pipeline&& old, const std::map<source::StreamId, size_t>& s
   unparsed_ = old.unparsed_;
   last_stamp_ = old.last_stamp_;
   abandoned_before_ = std::move(old.abandoned_before_);
+  expired_ = old.expired_;
   for (auto& [id, feed] : old.feeds_) {
     std::unique_ptr<rules::Stream> stream = std::move(feed.stream);
     auto source = sources.find(id);

@@ -14,9 +14,11 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/result.h"
 #include "metrics/family.h"
 #include "metrics/snapshot.h"
+#include "pipeline/activity.h"
 #include "pipeline/event_counts.h"
 #include "pipeline/source_labels.h"
 #include "rules/program.h"
@@ -61,6 +63,9 @@ class Pipeline final : public source::Receiver {
   uint64_t bytes() const { return bytes_; }
   uint64_t events() const { return events_; }
   uint64_t unparsed(Unparsed reason) const { return unparsed_[static_cast<size_t>(reason)]; }
+  // Removes the series of VMs that had nothing to tell for the config's `expire_after`, and returns how many they were.
+  // If they come back, they begin at 0.
+  size_t ExpireIdle(Clock::Time now);
   // The path of a stream that lacks the timestamps some duration needs, told once for each stream; empty if none.
   std::string TakePathWithoutTime();
 
@@ -88,6 +93,7 @@ class Pipeline final : public source::Receiver {
     source::LineSplitter splitter;
     std::unique_ptr<rules::Stream> stream;
     CountPages* counts = nullptr;
+    Activity::Entry* activity = nullptr;  // null once the series have expired
     bool told_about_time = false;
   };
 
@@ -103,6 +109,7 @@ class Pipeline final : public source::Receiver {
   void Remember(std::string_view line, const trace::Prefix& prefix);
   void Reject(Unparsed reason) { ++unparsed_[static_cast<size_t>(reason)]; }
   void MakeStream(Feed& feed, metrics::Labels labels);
+  void Revive(Feed& feed);
   nlohmann::json SaveFeed(const Feed& feed) const;
   std::map<std::string, uint64_t> AbandonedOf(const rules::Stream& stream) const;
   void RestoreFamilies(const nlohmann::json& saved);
@@ -115,6 +122,8 @@ class Pipeline final : public source::Receiver {
   EventCounts event_counts_;
   std::map<source::StreamId, Feed> feeds_;
   std::map<std::string, uint64_t> abandoned_before_;  // by span: of streams that are no longer open
+  Activity activity_;
+  uint64_t expired_ = 0;  // series
   uint64_t lines_ = 0;
   uint64_t events_ = 0;
   uint64_t bytes_ = 0;

@@ -1,8 +1,8 @@
 // A pipeline's part of a checkpoint:
 //
 //   {"families": [as in state/series.h], "events": [as in EventCounts],
-//    "lines", "event_lines", "bytes", "unparsed": {reason: count}, "abandoned": {span: count}, "last_stamp": prefix,
-//    "streams": [[id, {"abandoned": {span: count}, "partial": bytes, "skipping": bool, "stream": as in
+//    "lines", "event_lines", "bytes", "expired", "unparsed": {reason: count}, "abandoned": {span: count}, "last_stamp":
+//    prefix, "streams": [[id, {"abandoned": {span: count}, "partial": bytes, "skipping": bool, "stream": as in
 //    rules/stream_state.cc}], ...]}
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -40,6 +40,7 @@ Pipeline::Saved Pipeline::Save() const {
                 {"lines", lines_},
                 {"event_lines", events_},
                 {"bytes", bytes_},
+                {"expired", expired_},
                 {"unparsed", std::move(unparsed)},
                 {"abandoned", abandoned_before_},
                 {"last_stamp", std::string(last_stamp_.text.data(), last_stamp_.prefix.size)},
@@ -61,6 +62,11 @@ json Pipeline::ToJson(const Saved& saved) {
 void Pipeline::RestoreFamilies(const json& saved) {
   for (const json& entry : saved) {
     metrics::FamilySnapshot before = state::FamilyFromJson(entry);
+    // Whoever is not there any more expires, too; the series of all that is over the limit does not.
+    for (size_t i = 0; i < before.series_count; ++i) {
+      const metrics::Labels& base = *before.LabelsOf(i).base;
+      if (base.empty() || base.front().second != metrics::kOther) activity_.For(base);
+    }
     for (metrics::Family& family : families_) {
       if (!metrics::Compatible(*before.spec, family.spec())) continue;
       family.Restore(before);
@@ -76,6 +82,8 @@ Status Pipeline::Restore(const json& saved, const source::Positions& positions) 
     lines_ = saved.at("lines").get<uint64_t>();
     events_ = saved.at("event_lines").get<uint64_t>();
     bytes_ = saved.at("bytes").get<uint64_t>();
+    expired_ = saved.at("expired").get<uint64_t>();
+    event_counts_.ForEachLabels([this](const metrics::Labels& labels) { activity_.For(labels); });
     for (size_t i = 0; i < kUnparsedReasons; ++i) {
       unparsed_[i] = saved.at("unparsed").value(std::string(NameOf(static_cast<Unparsed>(i))), uint64_t{0});
     }

@@ -79,6 +79,15 @@ Stream::Stream(std::shared_ptr<const Program> program, std::shared_ptr<const met
   MakeForeseeableSeries();
 }
 
+void Stream::ForgetSeries() {
+  for (SeriesCache& cache : caches_) cache = SeriesCache();
+}
+
+void Stream::RenewSeries() {
+  ForgetSeries();
+  MakeForeseeableSeries();
+}
+
 // A series whose labels do not depend on any event exists at 0 from the start.
 void Stream::MakeForeseeableSeries() {
   auto make = [this](const RulePlan& rule) {

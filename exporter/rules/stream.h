@@ -45,6 +45,12 @@ class Stream final : private correlation::Sink {
   // The source was truncated or replaced: forgets what belonged to its QEMU process.
   void Restart();
 
+  // The families' series are others, or fewer: looks all of them up again. Those that exist at 0 from the start are
+  // made.
+  void RenewSeries();
+  // As RenewSeries, but makes none before an event asks for it.
+  void ForgetSeries();
+
   // What was learned and what is open, for a checkpoint; and back. State of a definition that is not this program's is
   // left out. Restore throws where the JSON is not what Save makes; the stream is then good for nothing but Restart.
   nlohmann::json Save() const;

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <string>
@@ -49,6 +50,9 @@ class Recorder final : public Receiver {
     paths[id] = path;
     sources[id] = source;
     log.push_back("open #" + std::to_string(id));
+  }
+  void OnResume(StreamId id, StreamId was) override {
+    log.push_back("resume #" + std::to_string(id) + " as #" + std::to_string(was));
   }
   void OnBytes(StreamId id, std::string_view bytes) override {
     CHECK(paths.contains(id));
@@ -102,6 +106,10 @@ class Following {
   }
   static void WriteTo(int fd, std::string_view text) {
     REQUIRE(::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()));
+  }
+  static std::string TextOf(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
   }
   static void Rename(const std::string& from, const std::string& to) { std::filesystem::rename(from, to); }
   static void Remove(const std::string& path) { std::filesystem::remove_all(path); }

@@ -194,6 +194,7 @@ void History::Destroy(File& file, bool is_deleted) {
     if (line.end > read && !is_held) destroyed_.insert(line.token);
     at_risk_.insert(line.token);
   }
+  at_risk_bytes_ += file.size - std::min(file.size, file.saved_offset);
   if (file.size > read) destroyed_bytes_ += file.size - std::max(read, file.data_begin);
 }
 
@@ -260,11 +261,13 @@ void History::Save() {
     }
   }
   at_risk_ = std::move(unread);
+  at_risk_bytes_ = 0;
   Log("save");
 }
 
 void History::Kill() {
   destroyed_.insert(at_risk_.begin(), at_risk_.end());
+  destroyed_bytes_ += at_risk_bytes_;
   for (Writer& writer : writers_) {
     for (const auto& file : writer.files()) {
       file->is_truncation_seen = file->is_truncation_saved;

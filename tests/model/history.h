@@ -84,6 +84,7 @@ class History {
   std::set<Token> at_risk_;    // read, and then destroyed: gone if the reader is killed before it saves
   std::set<Token> never_;      // never whole: may not be counted
   uint64_t destroyed_bytes_ = 0;
+  uint64_t at_risk_bytes_ = 0;
   std::vector<std::string> log_;
 };
 

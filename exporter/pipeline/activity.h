@@ -1,0 +1,51 @@
+// When each set of source labels (as a rule one VM) last had anything to tell, so that what is gone can expire.
+//
+// Who counts bytes adds them to an entry; the time is looked at every few seconds only. One thread.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <vector>
+
+#include "base/clock.h"
+#include "metrics/snapshot.h"
+
+namespace qte::pipeline {
+
+class Activity {
+ public:
+  struct Entry {
+    uint64_t bytes = 0;
+    uint64_t known_bytes = 0;  // when it was looked at last
+    Clock::Time changed{};
+  };
+
+  // Stays where it is until TakeIdle gives its labels.
+  Entry& For(const metrics::Labels& labels) { return entries_[labels]; }
+
+  // Removes and returns the label sets that had no byte for `limit`, as far as looks at the time can tell. A set that
+  // is looked at for the first time counts from now.
+  std::vector<metrics::Labels> TakeIdle(Clock::Time now, Clock::Duration limit) {
+    std::vector<metrics::Labels> idle;
+    for (auto item = entries_.begin(); item != entries_.end();) {
+      Entry& entry = item->second;
+      bool is_new = entry.changed == Clock::Time{};
+      if (is_new || entry.bytes != entry.known_bytes) {
+        entry.known_bytes = entry.bytes;
+        entry.changed = now;
+      }
+      if (now - entry.changed < limit) {
+        ++item;
+      } else {
+        idle.push_back(item->first);
+        item = entries_.erase(item);
+      }
+    }
+    return idle;
+  }
+
+ private:
+  std::map<metrics::Labels, Entry> entries_;
+};
+
+}  // namespace qte::pipeline

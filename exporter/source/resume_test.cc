@@ -1,0 +1,250 @@
+// A later SourceSet that goes on from saved positions: what happened to the files while nobody looked.
+#include <ctime>
+
+#include "source/following.h"
+
+namespace qte::source {
+namespace {
+
+class Resuming : public Following {
+ public:
+  // Follows anew, from what was saved; what was heard before is forgotten.
+  void Resume(const std::vector<SourceSpec>& next, Positions saved) {
+    seen = Recorder();
+    set = std::make_unique<SourceSet>(next, seen, std::move(saved), clock);
+    Settle();
+  }
+  // Saves, and forgets the SourceSet as kill -9 would.
+  Positions Kill() {
+    Positions saved = set->SavePositions();
+    set.reset();
+    return saved;
+  }
+  // Files are stamped by a clock that moves every few milliseconds.
+  static void NextTick() {
+    timespec before{};
+    timespec now{};
+    ::clock_gettime(CLOCK_REALTIME_COARSE, &before);
+    do {
+      ::clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    } while (now.tv_sec == before.tv_sec && now.tv_nsec == before.tv_nsec);
+  }
+  void Truncate(const std::string& path) { REQUIRE(::truncate(path.c_str(), 0) == 0); }
+
+  std::string log = dir / "vm.log";
+  std::vector<SourceSpec> specs{{.path = log}};
+};
+
+TEST_CASE("resume: a file goes on at its offset, as the stream that it was") {
+  Resuming f;
+  f.Append(f.log, "one\ntw");
+  f.Follow(f.specs);
+  f.Settle();
+  Positions saved = f.Kill();
+  f.Append(f.log, "o\nthree\n");
+  f.Resume(f.specs, saved);
+  CHECK(f.seen.All() == "o\nthree\n");
+  CHECK(f.seen.log == std::vector<std::string>{"open #2", "resume #2 as #1"});
+}
+
+TEST_CASE("resume: a file that was rotated away is read first, then its successor") {
+  Resuming f;
+  f.Append(f.log, "one\n");
+  f.Follow(f.specs);
+  f.Settle();
+  Positions saved = f.Kill();
+  f.Append(f.log, "two\n");
+  f.Rename(f.log, f.log + ".1");
+  f.Append(f.log, "three\n");
+  f.Resume(f.specs, saved);
+  CHECK(f.seen.bytes_of == std::map<StreamId, std::string>{{2, "two\n"}, {3, "three\n"}});
+  CHECK(f.seen.order == std::vector<StreamId>{2, 3});
+  CHECK(f.seen.paths[2] == f.log);
+  CHECK(f.set->Totals().rotations == 1);
+}
+
+TEST_CASE("resume: files that came and were rotated away while nobody looked are read") {
+  Resuming f;
+  f.Append(f.log, "one\n");
+  f.Follow(f.specs);
+  f.Settle();
+  Positions saved = f.Kill();
+  for (int i = 20; i > 0; --i) {
+    f.Rename(f.log, f.log + "." + std::to_string(i));
+    f.Append(f.log, "file " + std::to_string(i) + "\n");
+  }
+  f.Resume(f.specs, saved);
+  CHECK(f.seen.bytes_of.size() == 20);
+  CHECK(f.set->Totals().rotations == 20);
+}
+
+TEST_CASE("resume: a file that was there for minutes and then rotated is told from older ones") {
+  Resuming f;
+  f.Append(f.log, "one\n");
+  f.Follow(f.specs);
+  f.Settle();
+  f.Rename(f.log, f.log + ".1");
+  f.Append(f.log, "two\n");
+  f.Settle();
+  f.Pass(std::chrono::seconds(30));
+  REQUIRE(f.seen.Has("close #1"));
+  Positions saved = f.Kill();
+  f.Rename(f.log + ".1", f.log + ".2");
+  f.Rename(f.log, f.log + ".1");
+  f.Append(f.log, "three\n");
+  f.Resume(f.specs, saved);
+  CHECK(f.seen.All() == "three\n");
+}
+
+TEST_CASE("resume: rotated logs from before the daemon are left alone") {
+  Resuming f;
+  f.Append(f.log + ".1", "old\n");
+  f.Append(f.log + ".2.gz", "old\n");
+  f.NextTick();
+  f.Follow(f.specs);
+  f.Settle();
+  Positions saved = f.Kill();
+  f.Append(f.log, "new\n");
+  f.Resume(f.specs, saved);
+  CHECK(f.seen.All() == "new\n");
+}
+
+TEST_CASE("resume: a log that came and was rotated before the first look at it is read") {
+  Resuming f;
+  f.Follow(f.specs);
+  f.Settle();
+  Positions saved = f.Kill();
+  f.Append(f.log, "one\n");
+  f.Rename(f.log, f.log + ".1");
+  f.Append(f.log, "two\n");
+  f.Resume(f.specs, saved);
+  CHECK(f.seen.All() == "one\ntwo\n");
+}
+
+TEST_CASE("resume: a truncated file starts over") {
+  Resuming f;
+  f.Append(f.log, "one\ntw");
+  f.Follow(f.specs);
+  f.Settle();
+  Positions saved = f.Kill();
+  f.Truncate(f.log);
+  SECTION("shorter") {
+    f.Append(f.log, "x\n");
+  }
+  SECTION("of the same size") {
+    f.Append(f.log, "2ne\n2w");
+  }
+  SECTION("longer") {
+    f.Append(f.log, "two\nthree\nfour\n");
+  }
+  std::string now = f.TextOf(f.log);
+  f.Resume(f.specs, saved);
+  CHECK(f.seen.All() == now);
+  CHECK(f.seen.log == std::vector<std::string>{"open #2", "resume #2 as #1", "truncated #2"});
+  CHECK(f.set->Totals().truncations == 1);
+}
+
+TEST_CASE("resume: deleted and made anew, under an inode that may be the same") {
+  Resuming f;
+  f.Append(f.log, "one\n");
+  f.Follow(f.specs);
+  f.Settle();
+  Positions saved = f.Kill();
+  f.Remove(f.log);
+  f.NextTick();
+  f.Append(f.log, "one\ntwo\n");
+  f.Resume(f.specs, saved);
+  CHECK(f.seen.All() == "one\ntwo\n");
+  CHECK(f.seen.log == std::vector<std::string>{"open #3", "resume #3 as #1", "close #3", "open #2"});
+}
+
+TEST_CASE("resume: a file that is gone is closed, and what it still had is lost") {
+  Resuming f;
+  f.Append(f.log, "one\n");
+  f.Follow(f.specs);
+  f.Settle();
+  Positions saved = f.Kill();
+  saved.streams.at(0).point.known_size += 100;
+  f.Remove(f.log);
+  f.Resume(f.specs, saved);
+  CHECK(f.seen.log == std::vector<std::string>{"open #2", "resume #2 as #1", "close #2"});
+  CHECK(f.set->Totals().lost_bytes == 100);
+}
+
+TEST_CASE("resume: a directory that is not there yet is waited for") {
+  Resuming f;
+  std::string directory = f.dir / "mount";
+  f.MakeDirectory(directory);
+  f.Append(directory + "/vm.log", "one\n");
+  f.specs = {{.path = directory + "/vm.log"}};
+  f.Follow(f.specs);
+  f.Settle();
+  Positions saved = f.Kill();
+  f.Rename(directory, f.dir / "unmounted");
+  f.Resume(f.specs, saved);
+  CHECK(f.seen.log.empty());
+  SECTION("and found in a second life") {
+    f.Resume(f.specs, f.Kill());
+  }
+  f.Rename(f.dir / "unmounted", directory);
+  f.Append(directory + "/vm.log", "two\n");
+  f.Pass(std::chrono::seconds(10));
+  CHECK(f.seen.All() == "two\n");
+}
+
+TEST_CASE("resume: the link was switched while nobody looked") {
+  Resuming f;
+  std::filesystem::create_symlink(f.dir / "a.txt", f.log);
+  f.Append(f.dir / "a.txt", "one\n");
+  f.Follow(f.specs);
+  f.Settle();
+  Positions saved = f.Kill();
+  f.Append(f.dir / "a.txt", "two\n");
+  f.Append(f.dir / "b.txt", "three\n");
+  std::filesystem::create_symlink(f.dir / "b.txt", f.dir / "new");
+  f.Rename(f.dir / "new", f.log);
+  f.Resume(f.specs, saved);
+  CHECK(f.seen.All() == "two\nthree\n");
+}
+
+TEST_CASE("resume: start at the end skips only what was there before the first life") {
+  Resuming f;
+  f.specs[0] = {.path = f.dir / "*.log", .start_at_end = true};
+  f.Append(f.log, "old\n");
+  f.Follow(f.specs);
+  f.Settle();
+  Positions saved = f.Kill();
+  f.Append(f.log, "one\n");
+  f.Append(f.dir / "new.log", "two\n");
+  f.Resume(f.specs, saved);
+  CHECK(f.seen.All() == "two\none\n");  // in the order of names
+}
+
+TEST_CASE("resume: a file under a glob that was renamed keeps the path that it came with") {
+  Resuming f;
+  f.specs = {{.path = f.log + "*"}};
+  f.Append(f.log, "one\n");
+  f.Follow(f.specs);
+  f.Settle();
+  Positions saved = f.Kill();
+  f.Append(f.log, "two\n");
+  f.Rename(f.log, f.log + ".1");
+  f.Append(f.log, "three\n");
+  f.Resume(f.specs, saved);
+  CHECK(f.seen.All() == "three\ntwo\n");
+  CHECK(f.seen.Has("resume #3 as #1"));
+  CHECK(f.seen.paths[3] == f.log);
+}
+
+TEST_CASE("resume: a source that left the config is not heard of") {
+  Resuming f;
+  f.Append(f.log, "one\n");
+  f.Follow(f.specs);
+  f.Settle();
+  Positions saved = f.Kill();
+  f.Resume({{.path = f.dir / "other.log"}}, saved);
+  CHECK(f.seen.log.empty());
+}
+
+}  // namespace
+}  // namespace qte::source
