@@ -13,6 +13,7 @@ Each guest has another way to rotate, as far as that can be without loss:
 
 import argparse
 import http.client
+import math
 import pathlib
 import random
 import shutil
@@ -68,6 +69,8 @@ class Scraper(threading.Thread):
         self.refused = 0
         self.complaints = []
         self.checkpoint = 0.0
+        # One that was written earlier may be of a daemon that was still catching up.
+        self.believe_checkpoints_after = math.inf
         self.ending = threading.Event()
 
     def run(self):
@@ -86,7 +89,9 @@ class Scraper(threading.Thread):
 
     def _take(self, metrics):
         self.scrapes += 1
-        self.checkpoint = max(self.checkpoint, metrics.value(CHECKPOINTED) or 0.0)
+        written = metrics.value(CHECKPOINTED) or 0.0
+        if written > self.believe_checkpoints_after:
+            self.checkpoint = written
         now = dict(counters(metrics))
         for key, value in self._highest.items():
             if now.get(key, 0) < value:
@@ -216,6 +221,7 @@ class Rounds:
         self._writer.start()
         try:
             for number in range(self._rounds + 1):
+                self._scraper.believe_checkpoints_after = math.inf
                 with exporter.Daemon(*self._arguments, port=self._port) as daemon:
                     self._round(number, daemon)
         finally:
@@ -249,7 +255,9 @@ class Rounds:
             wrong = self._writer.tally.differences(daemon.metrics())
         if wrong:
             raise Failure(f"round {number} has wrong numbers:\n{wrong}{daemon.log()}")
-        self._writer.resume(all_read_at=time.time())
+        all_read_at = time.time()
+        self._scraper.believe_checkpoints_after = all_read_at + CHECKPOINT_SECONDS
+        self._writer.resume(all_read_at)
         if self._writer.error:
             raise self._writer.error
         if self._scraper.complaints:
