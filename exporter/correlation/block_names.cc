@@ -1,5 +1,7 @@
 #include "correlation/block_names.h"
 
+#include <stdexcept>
+
 #include "correlation/saved.h"
 
 namespace qte::correlation {
@@ -20,13 +22,33 @@ json SaveTable(const PointerTable<Entry>& table) {
 }  // namespace
 
 void BlockNames::Open(uint64_t node, std::string_view filename) {
+  uint32_t id = files_.Find(node);
   if (filename.empty()) {
-    uint32_t known = files_.Find(node);
-    if (known != kNone) files_.Erase(known);
-    return;
+    if (id == kNone) return;
+    SetName(id, {});
+    return files_.Erase(id);
   }
-  bool added = false;
-  files_[files_.FindOrAdd(node, added)] = filename;
+  if (id == kNone) {
+    if (files_.full()) ForgetFile();
+    id = files_.Add(node);
+  }
+  files_.MakeNewest(id);
+  SetName(id, filename);
+  while (file_bytes_ > kMaxFileBytes && files_.oldest() != id) ForgetFile();
+}
+
+void BlockNames::ForgetFile() {
+  SetName(files_.oldest(), {});
+  files_.Forget();
+}
+
+// Short ones are assigned, which allocates nothing; a long one's memory does not stay with its slot.
+void BlockNames::SetName(uint32_t id, std::string_view name) {
+  constexpr size_t kKeptBytes = 256;
+  std::string& old = files_[id];
+  file_bytes_ += name.size() - old.size();
+  if (old.capacity() > kKeptBytes) old = std::string();
+  old = name;
 }
 
 void BlockNames::Attach(uint64_t backend, uint64_t node) {
@@ -40,23 +62,31 @@ void BlockNames::Detach(uint64_t backend) {
 }
 
 void BlockNames::Clear() {
-  files_.Clear();
+  while (files_.size() > 0) {
+    SetName(files_.oldest(), {});
+    files_.Erase(files_.oldest());
+  }
   nodes_.Clear();
 }
 
 json BlockNames::Save() const {
-  return {{"files", SaveTable(files_)}, {"nodes", SaveTable(nodes_)}};
+  return {{"files", SaveTable(files_)}, {"nodes", SaveTable(nodes_)}, {"forgotten", forgotten()}};
 }
 
 void BlockNames::Restore(const json& state) {
   for (const json& from : SavedList(state.at("files"))) {
     const json::array_t& row = SavedRow(from, 2);
-    AddSaved(files_, row[0]) = SavedText(row[1]);
+    uint64_t node = SavedUnsigned(row[0]);
+    if (files_.Find(node) != kNone) throw std::runtime_error("saved state: the same pointer twice");
+    const std::string& filename = SavedText(row[1]);
+    if (filename.empty()) throw std::runtime_error("saved state: a file without a name");
+    Open(node, filename);
   }
   for (const json& from : SavedList(state.at("nodes"))) {
     const json::array_t& row = SavedRow(from, 2);
     AddSaved(nodes_, row[0]) = SavedUnsigned(row[1]);
   }
+  nodes_.set_forgotten(nodes_.forgotten() + SavedUnsigned(state.at("forgotten")));
 }
 
 uint64_t BlockNames::NodeOf(uint64_t backend) {

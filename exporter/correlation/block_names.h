@@ -2,7 +2,7 @@
 //
 // Pointers are QEMU's own and are reused at once, so the latest word counts. Nodes are not forgotten when a backend
 // leaves them, since QEMU logs no close: at start a node is opened, attached to a temporary backend, and attached
-// again. Each of the two tables is bounded; the least recently used entry gives way.
+// again. Each of the two tables is bounded, that of files in bytes as well; the least recently used entry gives way.
 #pragma once
 
 #include <cstddef>
@@ -17,6 +17,9 @@ namespace qte::correlation {
 
 class BlockNames {
  public:
+  // Of all names together; room for 65,536 of 256 bytes.
+  static constexpr size_t kMaxFileBytes = size_t{16} << 20;
+
   explicit BlockNames(size_t max_names) : files_(max_names), nodes_(max_names) {}
 
   // A node was opened. One without a file (null-co, for one) has an empty filename.
@@ -24,6 +27,9 @@ class BlockNames {
   void Attach(uint64_t backend, uint64_t node);
   void Detach(uint64_t backend);
   void Clear();
+
+  // Files and backends that gave way to others.
+  uint64_t forgotten() const { return files_.forgotten() + nodes_.forgotten(); }
 
   // As Decoder has them, but that Restore adds to names that are empty, and leaves a part behind when it throws.
   nlohmann::json Save() const;
@@ -38,8 +44,12 @@ class BlockNames {
  private:
   static constexpr uint32_t kNone = FlatIndex::kNone;
 
-  PointerTable<std::string> files_;  // by node
-  PointerTable<uint64_t> nodes_;     // by backend
+  void ForgetFile();
+  void SetName(uint32_t id, std::string_view name);
+
+  PointerTable<std::string> files_;  // by node; a free slot's name is empty
+  size_t file_bytes_ = 0;
+  PointerTable<uint64_t> nodes_;  // by backend
 };
 
 }  // namespace qte::correlation

@@ -55,6 +55,8 @@ class Decoder {
   virtual size_t open() const { return 0; }
   // Requests that were dropped without an end, over the decoder's life.
   virtual uint64_t abandoned() const { return 0; }
+  // What it had learned and gave up to make room, over the decoder's life.
+  virtual uint64_t forgotten() const { return 0; }
 };
 
 struct DecoderInput {

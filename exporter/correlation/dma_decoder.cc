@@ -47,6 +47,7 @@ class DmaDecoder final : public Decoder {
   void Restore(const nlohmann::json& state) override;
   size_t open() const override { return requests_.open(); }
   uint64_t abandoned() const override { return requests_.abandoned(); }
+  uint64_t forgotten() const override { return names_.forgotten(); }
 
  private:
   void OnBlockLayer(const Input& input, Sink& sink);

@@ -20,34 +20,27 @@ bool SameThread(uint64_t a, uint64_t b) {
   return a == b || a == kNoThread || b == kNoThread;
 }
 
+// [dbs, target, backend, node, next_offset, bytes, start_us, thread, name, direction, started]; tens of thousands of
+// JSON objects would take a hundred megabytes.
 json SaveRequest(uint64_t dbs, const DmaRequest& request) {
-  return {{"dbs", dbs},
-          {"target", request.target},
-          {"backend", request.backend},
-          {"node", request.node},
-          {"next_offset", request.next_offset},
-          {"bytes", request.bytes},
-          {"start_us", request.start_us},
-          {"thread", request.thread},
-          {"name", std::string(request.name.view())},
-          {"direction", request.direction},
-          {"started", request.started}};
+  return json::array({dbs, request.target, request.backend, request.node, request.next_offset, request.bytes,
+                      request.start_us, request.thread, std::string(request.name.view()), request.direction,
+                      request.started});
 }
 
-void RestoreRequest(const json& from, DmaRequest& request) {
-  request.target = SavedUnsigned(from.at("target"));
-  request.backend = SavedUnsigned(from.at("backend"));
-  request.node = SavedUnsigned(from.at("node"));
-  request.next_offset = SavedSigned(from.at("next_offset"));
-  request.bytes = SavedUnsigned(from.at("bytes"));
-  request.start_us = SavedSigned(from.at("start_us"));
-  request.thread = SavedUnsigned(from.at("thread"));
-  const std::string& name = SavedText(from.at("name"));
+void RestoreRequest(const json::array_t& row, DmaRequest& request) {
+  request.target = SavedUnsigned(row[1]);
+  request.backend = SavedUnsigned(row[2]);
+  request.node = SavedUnsigned(row[3]);
+  request.next_offset = SavedSigned(row[4]);
+  request.bytes = SavedUnsigned(row[5]);
+  request.start_us = SavedSigned(row[6]);
+  request.thread = SavedUnsigned(row[7]);
+  const std::string& name = SavedText(row[8]);
   if (name.size() > PointerText::kMaxSize) throw std::runtime_error("saved state: a pointer that is too long");
   request.name.Assign(name);
-  request.direction =
-      static_cast<DmaDirection>(SavedUnsigned(from.at("direction"), static_cast<uint64_t>(DmaDirection::kLast)));
-  request.started = SavedFlag(from.at("started"));
+  request.direction = static_cast<DmaDirection>(SavedUnsigned(row[9], static_cast<uint64_t>(DmaDirection::kLast)));
+  request.started = SavedFlag(row[10]);
 }
 
 }  // namespace
@@ -133,9 +126,10 @@ json DmaRequests::Save() const {
 void DmaRequests::Restore(const json& state) {
   const json::array_t& requests = SavedList(state.at("requests"));
   for (const json& from : requests) {
-    uint64_t dbs = SavedUnsigned(from.at("dbs"));
+    const json::array_t& row = SavedRow(from, 11);
+    uint64_t dbs = SavedUnsigned(row[0]);
     if (Find(dbs) != kNone) throw std::runtime_error("saved state: the same request twice");
-    RestoreRequest(from, table_[Open(dbs)]);
+    RestoreRequest(row, table_[Open(dbs)]);
   }
   bool all_kept = requests.size() == open();
   const json::array_t& awaiting = SavedList(state.at("awaiting"));

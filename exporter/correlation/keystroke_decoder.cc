@@ -30,6 +30,7 @@ class KeystrokeDecoder final : public Decoder {
   void Reset() override { keyboards_.Clear(); }
   json Save() const override;
   void Restore(const json& state) override;
+  uint64_t forgotten() const override { return keyboards_.forgotten(); }
 
  private:
   ScanCodeReader& ReaderOf(uint64_t keyboard) {
@@ -53,13 +54,13 @@ class KeystrokeDecoder final : public Decoder {
   PointerTable<ScanCodeReader> keyboards_;
 };
 
-// [[pointer, reader], ...], the least recently used first.
+// {"keyboards": [[pointer, reader], ...], the least recently used first, "forgotten"}
 json KeystrokeDecoder::Save() const {
   json rows = json::array();
   for (uint32_t id = keyboards_.oldest(); id != keyboards_.kNone; id = keyboards_.newer(id)) {
     rows.push_back({keyboards_.PointerOf(id), keyboards_[id].Save()});
   }
-  return {{"keyboards", std::move(rows)}};
+  return {{"keyboards", std::move(rows)}, {"forgotten", keyboards_.forgotten()}};
 }
 
 void KeystrokeDecoder::Restore(const json& state) {
@@ -69,6 +70,7 @@ void KeystrokeDecoder::Restore(const json& state) {
     const json::array_t& row = SavedRow(from, 2);
     AddSaved(restored.keyboards_, row[0]).Restore(row[1]);
   }
+  restored.keyboards_.set_forgotten(restored.keyboards_.forgotten() + SavedUnsigned(state.at("forgotten")));
   *this = std::move(restored);
 }
 

@@ -9,47 +9,55 @@
 namespace qte::correlation {
 
 uint32_t LookupTable::FindEntry(std::string_view key, uint64_t hash) const {
-  return index_.Find(hash, [&](uint32_t id) { return entries_[id].key == key; });
+  return index_.Find(hash, [&](uint32_t id) { return At(id).key == key; });
 }
 
 const std::string* LookupTable::Find(std::string_view key) const {
   uint32_t id = FindEntry(key, HashBytes(key));
-  return id == FlatIndex::kNone ? nullptr : &entries_[id].value;
+  return id == FlatIndex::kNone ? nullptr : &At(id).value;
 }
 
 void LookupTable::Learn(std::string_view key, std::string_view value) {
   uint64_t hash = HashBytes(key);
   uint32_t id = FindEntry(key, hash);
-  if (id == FlatIndex::kNone) {
-    if (entries_.size() < max_entries_) {
-      id = static_cast<uint32_t>(entries_.size());
-      entries_.emplace_back();
-    } else {
-      id = static_cast<uint32_t>(oldest_);
-      oldest_ = (oldest_ + 1) % entries_.size();
-      index_.Erase(entries_[id].hash, id);
-      ++forgotten_;
-    }
-    entries_[id].key = key;
-    entries_[id].hash = hash;
-    index_.Insert(hash, id);
-  }
-  entries_[id].value = value;
+  if (id == FlatIndex::kNone) id = Add(key, hash);
+  Entry& entry = At(id);
+  bytes_ += value.size() - entry.value.size();
+  // Short ones are assigned, which allocates nothing; a long one's memory is given back.
+  constexpr size_t kKeptBytes = 256;
+  if (entry.value.capacity() > kKeptBytes) entry.value = std::string();
+  entry.value = value;
+  while (bytes_ > kMaxBytes && entries_.size() > 1) ForgetOldest();
+}
+
+uint32_t LookupTable::Add(std::string_view key, uint64_t hash) {
+  if (entries_.size() == max_entries_) ForgetOldest();
+  uint32_t id = (first_id_ + static_cast<uint32_t>(entries_.size())) & kIdMask;
+  entries_.push_back({std::string(key), {}, hash});
+  bytes_ += key.size();
+  index_.Insert(hash, id);
+  return id;
+}
+
+void LookupTable::ForgetOldest() {
+  const Entry& oldest = entries_.front();
+  index_.Erase(oldest.hash, first_id_);
+  bytes_ -= oldest.key.size() + oldest.value.size();
+  entries_.pop_front();
+  first_id_ = (first_id_ + 1) & kIdMask;
+  ++forgotten_;
 }
 
 void LookupTable::Clear() {
   index_.Clear();
   entries_.clear();
-  oldest_ = 0;
+  bytes_ = 0;
 }
 
 // {"entries": [[key, value], ...], the one learned first ahead, "forgotten"}
 nlohmann::json LookupTable::Save() const {
   nlohmann::json rows = nlohmann::json::array();
-  for (size_t i = 0; i < entries_.size(); ++i) {
-    const Entry& entry = entries_[(oldest_ + i) % entries_.size()];
-    rows.push_back({entry.key, entry.value});
-  }
+  for (const Entry& entry : entries_) rows.push_back({entry.key, entry.value});
   return {{"entries", std::move(rows)}, {"forgotten", forgotten_}};
 }
 

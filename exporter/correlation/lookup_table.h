@@ -1,13 +1,14 @@
 // A lookup: names learned from one event, used as labels of others ("node 0x55.. is disk.img").
 //
-// Bounded: once `max_entries` keys are known, learning a new one forgets the key that was learned first, and counts it.
+// Bounded in keys and in bytes: where `max_entries` keys are known, or their texts take more than kMaxBytes, the key that
+// was learned first is forgotten, and counted.
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/flat_index.h"
 
@@ -15,6 +16,9 @@ namespace qte::correlation {
 
 class LookupTable {
  public:
+  // Room for 65,536 names of 256 bytes. A hostile log may have names of the length of a line.
+  static constexpr size_t kMaxBytes = size_t{16} << 20;
+
   explicit LookupTable(size_t max_entries) : max_entries_(max_entries) {}
 
   void Learn(std::string_view key, std::string_view value);
@@ -38,12 +42,20 @@ class LookupTable {
     uint64_t hash = 0;
   };
 
+  // Ids go up with every key that is learned, and around.
+  static constexpr uint32_t kIdMask = UINT32_MAX >> 1;
+  Entry& At(uint32_t id) { return entries_[(id - first_id_) & kIdMask]; }
+  const Entry& At(uint32_t id) const { return entries_[(id - first_id_) & kIdMask]; }
+
   uint32_t FindEntry(std::string_view key, uint64_t hash) const;
+  uint32_t Add(std::string_view key, uint64_t hash);
+  void ForgetOldest();
 
   size_t max_entries_;
   FlatIndex index_;
-  std::vector<Entry> entries_;
-  size_t oldest_ = 0;  // of a full table: the entry to forget next
+  std::deque<Entry> entries_;  // the one learned first ahead
+  uint32_t first_id_ = 0;      // of the entry ahead
+  size_t bytes_ = 0;           // of all keys and values
   uint64_t forgotten_ = 0;
 };
 

@@ -63,7 +63,16 @@ class PointerTable {
     LinkNewest(id);
   }
 
-  // The entry of `pointer` made the newest, added if there is none; then the least recently used one gives way if the
+  // Erases the least recently used entry, to make room.
+  void Forget() {
+    Erase(oldest_);
+    ++forgotten_;
+  }
+  // Entries that made room, over the table's life.
+  uint64_t forgotten() const { return forgotten_; }
+  void set_forgotten(uint64_t count) { forgotten_ = count; }
+
+  // The entry of `pointer` made the newest, added if there is none; then the least recently used one is forgotten if the
   // table is full. `added` tells which.
   uint32_t FindOrAdd(uint64_t pointer, bool& added) {
     uint32_t id = Find(pointer);
@@ -72,7 +81,7 @@ class PointerTable {
       MakeNewest(id);
       return id;
     }
-    if (full()) Erase(oldest_);
+    if (full()) Forget();
     return Add(pointer);
   }
 
@@ -119,6 +128,7 @@ class PointerTable {
   uint32_t oldest_ = kNone;
   uint32_t newest_ = kNone;
   uint32_t free_ = kNone;
+  uint64_t forgotten_ = 0;
 };
 
 }  // namespace qte::correlation

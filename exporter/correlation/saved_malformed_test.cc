@@ -240,7 +240,7 @@ TEST_CASE("Far more than the limits allow is cut to them") {
     keys["keyboards"].push_back({i + 0x1000, keys["keyboards"][0][1]});
     dma["names"]["files"].push_back({i + 0x1000, "x"});
     dma["requests"]["requests"].push_back(request);
-    dma["requests"]["requests"].back()["dbs"] = i + 0x1000;
+    dma["requests"]["requests"].back()[0] = i + 0x1000;
     dma["requests"]["awaiting"].push_back(i + 0x1000);
   }
   CHECK_FALSE(Refuses({"lookup", MakeLookup}, lookup));

@@ -18,6 +18,9 @@ using trace::ValueKind;
 
 constexpr int64_t kNoTime = INT64_MIN;
 
+// A string of this size stays with an entry that is free.
+constexpr size_t kKeptBytes = 256;
+
 Value Duration(int64_t start_us, int64_t end_us) {
   if (start_us == kNoTime || end_us == kNoTime || end_us < start_us) return {};
   return Value::Real(static_cast<double>(ElapsedMicroseconds(start_us, end_us)) / 1e6);
@@ -63,11 +66,23 @@ void SpanTable::Release(uint32_t id) {
   (entry.newer == kNone ? newest_ : entries_[entry.newer].older) = entry.older;
   index_.Erase(entry.hash, id);
   free_.push_back(id);
+  bytes_ -= entry.bytes();
 }
 
 void SpanTable::Abandon(uint32_t id) {
   Release(id);
+  Shrink(entries_[id]);
   ++abandoned_;
+}
+
+void SpanTable::Shrink(Entry& entry) {
+  if (entry.key.capacity() > kKeptBytes) entry.key = std::string();
+  if (entry.texts.capacity() > kKeptBytes) entry.texts = std::string();
+}
+
+void SpanTable::ShrinkEnded() {
+  if (ended_ != kNone) Shrink(entries_[ended_]);
+  ended_ = kNone;
 }
 
 void SpanTable::DropOld(int64_t now_us) {
@@ -92,6 +107,7 @@ uint32_t SpanTable::TakeFreeEntry() {
 }
 
 void SpanTable::Start(std::string_view key, int64_t time_us, std::span<const Value> saved) {
+  ShrinkEnded();
   DropOld(time_us);
   uint64_t hash = HashBytes(key);
   if (uint32_t open = Find(key, hash); open != kNone) Abandon(open);
@@ -110,11 +126,14 @@ void SpanTable::Open(std::string_view key, uint64_t hash, int64_t start_us, std:
     entry.texts.append(value.text());
     value.data = nullptr;
   }
+  bytes_ += entry.bytes();
   Link(id);
   index_.Insert(hash, id);
+  while (bytes_ > kMaxBytes && oldest_ != id) Abandon(oldest_);
 }
 
 bool SpanTable::End(std::string_view key, int64_t time_us, std::span<Value> saved, Value& duration) {
+  ShrinkEnded();
   DropOld(time_us);
   uint32_t id = Find(key, HashBytes(key));
   if (id == kNone) return false;
@@ -130,7 +149,8 @@ bool SpanTable::End(std::string_view key, int64_t time_us, std::span<Value> save
     text += value.size;
   }
   duration = Duration(entry.start_us, time_us);
-  Release(id);  // its strings stay until the entry is used again
+  Release(id);
+  ended_ = id;  // its strings stay until the next call
   return true;
 }
 
@@ -139,7 +159,8 @@ void SpanTable::Clear() {
   index_.Clear();
   entries_.clear();
   free_.clear();
-  oldest_ = newest_ = kNone;
+  oldest_ = newest_ = ended_ = kNone;
+  bytes_ = 0;
 }
 
 // {"spans": [[key, start_us, [[kind, bits, negative, text], ...]], ...], the oldest first, "abandoned"}

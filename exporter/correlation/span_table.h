@@ -1,9 +1,9 @@
 // Open spans: start events that wait for their end, by key.
 //
-// A start keeps the arguments that rules will need at the end. Bounded in number and in age (of trace time): the oldest
-// open span makes room, one that is too old is dropped when the next event comes, and a start whose key is open already
-// replaces it, since QEMU reuses pointers and tags at once; each of these counts as abandoned. Entries are recycled
-// with their strings, so that nothing is allocated once warm.
+// A start keeps the arguments that rules will need at the end. Bounded in number, in bytes and in age (of trace time):
+// the oldest open span makes room, one that is too old is dropped when the next event comes, and a start whose key is
+// open already replaces it, since QEMU reuses pointers and tags at once; each of these counts as abandoned. Entries are
+// recycled with their strings, unless these are long, so that nothing is allocated once warm.
 #pragma once
 
 #include <cstdint>
@@ -25,6 +25,9 @@ struct SpanLimits {
 
 class SpanTable {
  public:
+  // Of all keys and texts together; room for 65,536 spans with 256 bytes each.
+  static constexpr size_t kMaxBytes = size_t{16} << 20;
+
   explicit SpanTable(SpanLimits limits) : limits_(limits) {}
 
   // `saved` is copied. `time_us` is INT64_MIN where the line has no time.
@@ -59,6 +62,8 @@ class SpanTable {
     int64_t start_us = 0;
     uint32_t older = kNone;  // neighbours in order of start
     uint32_t newer = kNone;
+
+    size_t bytes() const { return key.size() + texts.size(); }
   };
 
   uint32_t Find(std::string_view key, uint64_t hash) const;
@@ -68,6 +73,8 @@ class SpanTable {
   void Release(uint32_t id);
   void Abandon(uint32_t id);
   void Link(uint32_t id);
+  void ShrinkEnded();
+  static void Shrink(Entry& entry);
 
   SpanLimits limits_;
   FlatIndex index_;
@@ -75,6 +82,8 @@ class SpanTable {
   std::vector<uint32_t> free_;
   uint32_t oldest_ = kNone;
   uint32_t newest_ = kNone;
+  uint32_t ended_ = kNone;  // the last one that ended, whose texts the caller may still read
+  size_t bytes_ = 0;        // of the open ones
   uint64_t abandoned_ = 0;
 };
 

@@ -51,6 +51,26 @@ TEST_CASE("A lookup gives what was learned last, and forgets the oldest at its c
   CHECK(table.Find("c") == nullptr);
 }
 
+TEST_CASE("A lookup forgets the oldest where its texts are too many bytes") {
+  LookupTable table(65536);
+  std::string name(50'000, 'x');
+  constexpr size_t kCount = 1000;
+  for (size_t i = 0; i < kCount; ++i) table.Learn(std::to_string(i), name + std::to_string(i));
+  CHECK(table.size() == LookupTable::kMaxBytes / (name.size() + 6));
+  CHECK(table.forgotten() == kCount - table.size());
+  CHECK(*table.Find("999") == name + "999");
+  CHECK(table.Find("0") == nullptr);
+  // What is replaced makes room as well.
+  for (size_t i = 0; i < kCount; ++i) {
+    if (table.Find(std::to_string(i)) != nullptr) table.Learn(std::to_string(i), "short");
+  }
+  size_t known = table.size();
+  uint64_t forgotten = table.forgotten();
+  for (int i = 0; i < 300; ++i) table.Learn("new" + std::to_string(i), name);
+  CHECK(table.size() == known + 300);
+  CHECK(table.forgotten() == forgotten);
+}
+
 TEST_CASE("Spans join start and end") {
   SpanTable table({});
   table.Start("a", 1'000'000, {});
@@ -125,4 +145,24 @@ TEST_CASE("A table that has been full for long stays sound") {
   uint64_t ended = 0;
   for (int i = 0; i < 5000; ++i) ended += End(table, std::to_string(i), 5000) != -2 ? 1 : 0;
   CHECK(ended <= 16);
+}
+
+TEST_CASE("The oldest spans make room where what is kept of them is too many bytes") {
+  SpanTable table({});
+  std::string text(50'000, 'x');
+  Value saved[] = {Value::Text(text)};
+  constexpr size_t kCount = 1000;
+  for (size_t i = 0; i < kCount; ++i) table.Start(std::to_string(i), kNone, saved);
+  CHECK(table.open() == SpanTable::kMaxBytes / (text.size() + 3));
+  CHECK(table.abandoned() == kCount - table.open());
+  Value ended[1];
+  Value duration;
+  CHECK(table.End("999", kNone, ended, duration));
+  CHECK(ended[0].text() == text);
+  CHECK_FALSE(table.End("0", kNone, ended, duration));
+  // Room that was given back can be used again.
+  size_t open = table.open();
+  CHECK(table.End("998", kNone, ended, duration));
+  table.Start("new", kNone, saved);
+  CHECK(table.open() == open);
 }

@@ -74,9 +74,10 @@ void Checkpointer::Stop() {
 // A failure is told once, not every few seconds.
 void Checkpointer::Write() {
   std::optional<pipeline::Moment> moment = take_(written_version_);
-  Status written = moment ? directory_.Write(ToJson(*moment)) : Status();
+  uint64_t version = moment ? moment->version : written_version_;
+  Status written = moment ? directory_.Write(ToJson(std::move(*moment))) : Status();
   if (written) {
-    if (moment) written_version_ = moment->version;
+    written_version_ = version;
     if (failing_) spdlog::info("checkpoints can be written again");
     last_success_ = SecondsSinceEpoch();
   } else if (!failing_) {

@@ -2,8 +2,12 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
 
+#include "base/utf8.h"
 #include "daemon/embedded.h"
 #include "daemon/process_metrics.h"
 #include "daemon/server.h"
@@ -39,6 +43,19 @@ void SortByCount(std::vector<pipeline::SeenEvent>& events) {
 
 uint64_t Lag(const source::StreamStatus& stream) {
   return stream.size > stream.offset ? stream.size - stream.offset : 0;
+}
+
+// The newest stream of each path as a label shows it. In the middle of a rotation two stand at one path, and two paths
+// may be one text when they hold what is no UTF-8; Prometheus would refuse the scrape over a series that comes twice.
+std::map<std::string, source::StreamStatus> BySourceLabel(const std::vector<source::StreamStatus>& streams) {
+  std::map<std::string, source::StreamStatus> newest;
+  for (const source::StreamStatus& stream : streams) {
+    std::string label = stream.path;
+    MakeValidUtf8(label);
+    auto [known, added] = newest.try_emplace(std::move(label), stream);
+    if (!added && stream.id > known->second.id) known->second = stream;
+  }
+  return newest;
 }
 
 }  // namespace
@@ -81,10 +98,10 @@ void Server::AppendOwnMetrics(metrics::Snapshot& snapshot, const std::vector<sou
     snapshot.plain.push_back({std::string("qemu_trace_exporter_") + name, help, type, std::move(series)});
   };
   auto single = [](auto value) { return std::vector<PlainFamily::Series>{{{}, static_cast<double>(value)}}; };
-  auto by_source = [&](auto value_of) {
+  auto by_source = [sources = BySourceLabel(streams)](auto value_of) {
     std::vector<PlainFamily::Series> series;
-    for (const source::StreamStatus& stream : streams) {
-      series.push_back({{{"source", stream.path}}, static_cast<double>(value_of(stream))});
+    for (const auto& [label, stream] : sources) {
+      series.push_back({{{"source", label}}, static_cast<double>(value_of(stream))});
     }
     return series;
   };

@@ -4,6 +4,8 @@
 
 #include <string_view>
 
+#include "base/utf8.h"
+
 namespace qte::exposition {
 namespace {
 
@@ -66,9 +68,12 @@ constexpr std::string_view kTableEnd = "</tbody>\n</table>\n";
 
 constexpr size_t kMostEvents = 50;
 
+// Paths may hold any bytes; the page is UTF-8.
 std::string Escape(std::string_view text) {
+  std::string valid(text);
+  MakeValidUtf8(valid);
   std::string escaped;
-  for (char c : text) {
+  for (char c : valid) {
     switch (c) {
       case '&':
         escaped += "&amp;";

@@ -22,6 +22,12 @@ TEST_CASE("The page shows figures and escapes every text") {
   CHECK(html.find("//") == std::string::npos);  // no request leaves for anywhere
 }
 
+TEST_CASE("A path that is no UTF-8 does not make the page invalid") {
+  LandingPage page;
+  page.sources = {{"/log/a\xff.log", true, "", 5, 5}};
+  CHECK(ToHtml(page).find("/log/a\xef\xbf\xbd.log") != std::string::npos);
+}
+
 TEST_CASE("An empty page and a failed reload say so") {
   LandingPage page;
   page.last_reload_successful = false;

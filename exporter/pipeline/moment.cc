@@ -65,8 +65,8 @@ source::Positions PositionsFromJson(const json& from) {
 
 }  // namespace
 
-json ToJson(const Moment& moment) {
-  return {{"pipeline", Pipeline::ToJson(moment.pipeline)},
+json ToJson(Moment moment) {
+  return {{"pipeline", Pipeline::ToJson(std::move(moment.pipeline))},
           {"positions", ToJson(moment.positions)},
           {"totals",
            {{"rotations", moment.totals.rotations},

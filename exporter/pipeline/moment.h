@@ -22,7 +22,7 @@ struct Moment {
   uint64_t version = 0;  // no other moment of this process has the same, unless there was nothing new
 };
 
-nlohmann::json ToJson(const Moment& moment);
+nlohmann::json ToJson(Moment moment);
 
 // What a later process begins with: `pipeline` is for Pipeline::Restore.
 struct Resumption {

@@ -58,43 +58,35 @@ void Pipeline::AppendOwnMetrics(std::vector<PlainFamily>& out) const {
   }
 }
 
-// Spans of the config and of decoders, summed over all sources.
+// Of spans, lookups and decoders, summed over all sources.
 void Pipeline::AppendSpanMetrics(std::vector<PlainFamily>& out) const {
-  struct Count {
-    double open = 0;
-    double abandoned = 0;
-  };
-  std::map<std::string, Count> spans;
-  for (const rules::SpanPlan& span : program_->spans) spans[span.name];
+  std::map<std::string, size_t> open;
+  for (const rules::SpanPlan& span : program_->spans) open[span.name];
   for (const rules::DecoderPlan& decoder : program_->decoders) {
-    if (!decoder.kind->span.empty()) spans[std::string(decoder.kind->span)];
+    if (!decoder.kind->span.empty()) open[std::string(decoder.kind->span)];
   }
-  for (auto& [name, count] : spans) {
-    auto before = abandoned_before_.find(name);
-    if (before != abandoned_before_.end()) count.abandoned = static_cast<double>(before->second);
-  }
-  auto add = [&](const std::string& name, size_t open, uint64_t abandoned) {
-    spans[name].open += static_cast<double>(open);
-    spans[name].abandoned += static_cast<double>(abandoned);
-  };
+  Losses losses;
+  for (const auto& [span, count] : open) losses.abandoned[span];
+  for (const rules::LookupPlan& lookup : program_->lookups) losses.forgotten[lookup.name];
+  for (const rules::DecoderPlan& decoder : program_->decoders) losses.forgotten[std::string(decoder.kind->name)];
+  losses.Add(losses_before_);
   for (const auto& [id, feed] : feeds_) {
-    for (size_t i = 0; i < program_->spans.size(); ++i) {
-      add(program_->spans[i].name, feed.stream->open_spans(i), feed.stream->abandoned_spans(i));
-    }
+    losses.Add(LossesOf(*feed.stream));
+    for (size_t i = 0; i < program_->spans.size(); ++i) open[program_->spans[i].name] += feed.stream->open_spans(i);
     for (size_t i = 0; i < program_->decoders.size(); ++i) {
       std::string span(program_->decoders[i].kind->span);
-      if (!span.empty()) add(span, feed.stream->decoder(i).open(), feed.stream->decoder(i).abandoned());
+      if (!span.empty()) open[span] += feed.stream->decoder(i).open();
     }
   }
-  PlainFamily open{"qemu_trace_exporter_open_spans", "Requests that have started and not yet ended.", Type::kGauge, {}};
-  PlainFamily abandoned{
-      "qemu_trace_exporter_spans_abandoned_total", "Requests dropped without an end.", Type::kCounter, {}};
-  for (const auto& [name, count] : spans) {
-    open.series.push_back({{{"span", name}}, count.open});
-    abandoned.series.push_back({{{"span", name}}, count.abandoned});
-  }
-  out.push_back(std::move(open));
-  out.push_back(std::move(abandoned));
+  auto add = [&out](const char* name, const char* help, Type type, const char* label, const auto& counts) {
+    PlainFamily family{std::string("qemu_trace_exporter_") + name, help, type, {}};
+    for (const auto& [value, count] : counts) family.series.push_back({{{label, value}}, static_cast<double>(count)});
+    out.push_back(std::move(family));
+  };
+  add("open_spans", "Requests that have started and not yet ended.", Type::kGauge, "span", open);
+  add("spans_abandoned_total", "Requests dropped without an end.", Type::kCounter, "span", losses.abandoned);
+  add("lookups_forgotten_total", "Names that lookups and decoders had learned and gave up to make room.",
+      Type::kCounter, "lookup", losses.forgotten);
 }
 
 }  // namespace qte::pipeline

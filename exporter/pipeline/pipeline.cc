@@ -133,18 +133,34 @@ void Pipeline::OnClose(source::StreamId id) {
   auto found = feeds_.find(id);
   if (found == feeds_.end()) return;
   OnRestart(id, source::Restart::kWriterEnded);
-  for (const auto& [span, count] : AbandonedOf(*found->second.stream)) abandoned_before_[span] += count;
+  losses_before_.Add(LossesOf(*found->second.stream));
   feeds_.erase(found);
 }
 
-std::map<std::string, uint64_t> Pipeline::AbandonedOf(const rules::Stream& stream) const {
-  std::map<std::string, uint64_t> counts;
-  for (size_t i = 0; i < program_->spans.size(); ++i) counts[program_->spans[i].name] += stream.abandoned_spans(i);
-  for (size_t i = 0; i < program_->decoders.size(); ++i) {
-    std::string span(program_->decoders[i].kind->span);
-    if (!span.empty()) counts[span] += stream.decoder(i).abandoned();
+Pipeline::Losses Pipeline::LossesOf(const rules::Stream& stream) const {
+  Losses losses;
+  for (size_t i = 0; i < program_->spans.size(); ++i) {
+    losses.abandoned[program_->spans[i].name] += stream.abandoned_spans(i);
   }
-  return counts;
+  for (size_t i = 0; i < program_->lookups.size(); ++i) {
+    losses.forgotten[program_->lookups[i].name] += stream.lookup(i).forgotten();
+  }
+  for (size_t i = 0; i < program_->decoders.size(); ++i) {
+    const correlation::DecoderKind& kind = *program_->decoders[i].kind;
+    if (!kind.span.empty()) losses.abandoned[std::string(kind.span)] += stream.decoder(i).abandoned();
+    losses.forgotten[std::string(kind.name)] += stream.decoder(i).forgotten();
+  }
+  return losses;
+}
+
+void Pipeline::Losses::Add(const Losses& other) {
+  for (const auto& [span, count] : other.abandoned) abandoned[span] += count;
+  for (const auto& [lookup, count] : other.forgotten) forgotten[lookup] += count;
+}
+
+void Pipeline::Losses::Subtract(const Losses& other) {
+  for (const auto& [span, count] : other.abandoned) abandoned[span] -= std::min(abandoned[span], count);
+  for (const auto& [lookup, count] : other.forgotten) forgotten[lookup] -= std::min(forgotten[lookup], count);
 }
 
 std::string Pipeline::TakePathWithoutTime() {
@@ -214,7 +230,7 @@ void Pipeline::Adopt(Pipeline&& old, const std::map<source::StreamId, size_t>& s
   bytes_ = old.bytes_;
   unparsed_ = old.unparsed_;
   last_stamp_ = old.last_stamp_;
-  abandoned_before_ = std::move(old.abandoned_before_);
+  losses_before_ = std::move(old.losses_before_);
   expired_ = old.expired_;
   for (auto& [id, feed] : old.feeds_) {
     std::unique_ptr<rules::Stream> stream = std::move(feed.stream);

@@ -76,7 +76,7 @@ class Pipeline final : public source::Receiver {
     nlohmann::json rest;
   };
   Saved Save() const;
-  static nlohmann::json ToJson(const Saved& saved);
+  static nlohmann::json ToJson(Saved saved);
   // Takes up a checkpoint before any stream is open. `positions` tells what streams OnResume will speak of. The error
   // says what is wrong with it; the pipeline is then good for nothing.
   Status Restore(const nlohmann::json& saved, const source::Positions& positions);
@@ -111,7 +111,17 @@ class Pipeline final : public source::Receiver {
   void MakeStream(Feed& feed, metrics::Labels labels);
   void Revive(Feed& feed);
   nlohmann::json SaveFeed(const Feed& feed) const;
-  std::map<std::string, uint64_t> AbandonedOf(const rules::Stream& stream) const;
+  // What a stream has given up.
+  struct Losses {
+    std::map<std::string, uint64_t> abandoned;  // by span
+    std::map<std::string, uint64_t> forgotten;  // by lookup or decoder
+
+    void Add(const Losses& other);
+    void Subtract(const Losses& other);
+  };
+  Losses LossesOf(const rules::Stream& stream) const;
+  static nlohmann::json ToJson(const Losses& losses);
+  static Losses LossesFromJson(const nlohmann::json& from);
   void RestoreFamilies(const nlohmann::json& saved);
   void AppendOwnMetrics(std::vector<metrics::PlainFamily>& out) const;
   void AppendSpanMetrics(std::vector<metrics::PlainFamily>& out) const;
@@ -121,7 +131,7 @@ class Pipeline final : public source::Receiver {
   std::vector<metrics::Family> families_;
   EventCounts event_counts_;
   std::map<source::StreamId, Feed> feeds_;
-  std::map<std::string, uint64_t> abandoned_before_;  // by span: of streams that are no longer open
+  Losses losses_before_;  // of streams that are no longer open
   Activity activity_;
   uint64_t expired_ = 0;  // series
   uint64_t lines_ = 0;

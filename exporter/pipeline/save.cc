@@ -1,9 +1,11 @@
 // A pipeline's part of a checkpoint:
 //
 //   {"families": [as in state/series.h], "events": [as in EventCounts],
-//    "lines", "event_lines", "bytes", "expired", "unparsed": {reason: count}, "abandoned": {span: count}, "last_stamp":
-//    prefix, "streams": [[id, {"abandoned": {span: count}, "partial": bytes, "skipping": bool, "stream": as in
+//    "lines", "event_lines", "bytes", "expired", "unparsed": {reason: count}, "losses": losses, "last_stamp": prefix,
+//    "streams": [[id, {"losses": losses, "partial": bytes, "skipping": bool, "stream": as in
 //    rules/stream_state.cc}], ...]}
+//
+// where losses are {"abandoned": {span: count}, "forgotten": {lookup: count}}.
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -16,9 +18,20 @@ namespace qte::pipeline {
 
 using nlohmann::json;
 
+json Pipeline::ToJson(const Losses& losses) {
+  return {{"abandoned", losses.abandoned}, {"forgotten", losses.forgotten}};
+}
+
+Pipeline::Losses Pipeline::LossesFromJson(const json& from) {
+  Losses losses;
+  from.at("abandoned").get_to(losses.abandoned);
+  from.at("forgotten").get_to(losses.forgotten);
+  return losses;
+}
+
 json Pipeline::SaveFeed(const Feed& feed) const {
   return {{"partial", std::string(feed.splitter.partial())},
-          {"abandoned", AbandonedOf(*feed.stream)},
+          {"losses", ToJson(LossesOf(*feed.stream))},
           {"skipping", feed.splitter.skipping()},
           {"stream", feed.stream->Save()}};
 }
@@ -42,14 +55,14 @@ Pipeline::Saved Pipeline::Save() const {
                 {"bytes", bytes_},
                 {"expired", expired_},
                 {"unparsed", std::move(unparsed)},
-                {"abandoned", abandoned_before_},
+                {"losses", ToJson(losses_before_)},
                 {"last_stamp", std::string(last_stamp_.text.data(), last_stamp_.prefix.size)},
                 {"streams", std::move(streams)}};
   return saved;
 }
 
-json Pipeline::ToJson(const Saved& saved) {
-  json result = saved.rest;
+json Pipeline::ToJson(Saved saved) {
+  json result = std::move(saved.rest);
   json families = json::array();
   for (size_t i = 0; i < saved.families.size(); ++i) {
     families.push_back(state::FamilyToJson(saved.families[i], saved.overflowed[i]));
@@ -87,15 +100,14 @@ Status Pipeline::Restore(const json& saved, const source::Positions& positions) 
     for (size_t i = 0; i < kUnparsedReasons; ++i) {
       unparsed_[i] = saved.at("unparsed").value(std::string(NameOf(static_cast<Unparsed>(i))), uint64_t{0});
     }
-    abandoned_before_ = saved.at("abandoned").get<std::map<std::string, uint64_t>>();
+    losses_before_ = LossesFromJson(saved.at("losses"));
     auto stamp = saved.at("last_stamp").get<std::string>();
     Remember(stamp, trace::FindPrefix(stamp));
     std::set<source::StreamId> ids;
     for (const source::StreamPosition& position : positions.streams) ids.insert(position.id);
     for (const json& entry : saved.at("streams")) {
-      // Until it is open again, what a stream abandoned counts with the closed ones.
-      auto abandoned = entry.at(1).at("abandoned").get<std::map<std::string, uint64_t>>();
-      for (const auto& [span, count] : abandoned) abandoned_before_[span] += count;
+      // Until it is open again, what a stream has given up counts with the closed ones.
+      losses_before_.Add(LossesFromJson(entry.at(1).at("losses")));
       auto id = entry.at(0).get<source::StreamId>();
       if (ids.contains(id)) resumable_[id] = entry.at(1);
     }
@@ -113,9 +125,7 @@ void Pipeline::OnResume(source::StreamId id, source::StreamId was) {
   try {
     feed->second.splitter.Resume(saved.at("partial").get<std::string>(), saved.at("skipping").get<bool>());
     feed->second.stream->Restore(saved.at("stream"));
-    for (const auto& [span, count] : AbandonedOf(*feed->second.stream)) {
-      abandoned_before_[span] -= std::min(abandoned_before_[span], count);
-    }
+    losses_before_.Subtract(LossesOf(*feed->second.stream));
   } catch (const std::exception&) {
     feed->second.stream->Restart();  // the file was whole, so this is a bug of ours: names are lost, counts are not
   }

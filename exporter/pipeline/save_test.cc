@@ -87,7 +87,7 @@ TEST_CASE("What the config no longer has is left out, what it has otherwise begi
 TEST_CASE("A payload that no Save made is an error") {
   auto first = Start(DefaultConfig());
   Resumption resumption = ThroughFile(**first);
-  for (const char* key : {"families", "events", "lines", "bytes", "unparsed", "abandoned", "last_stamp", "streams"}) {
+  for (const char* key : {"families", "events", "lines", "bytes", "unparsed", "losses", "last_stamp", "streams"}) {
     INFO(key);
     nlohmann::json broken = resumption.pipeline;
     broken.erase(key);

@@ -38,16 +38,20 @@ metrics::SeriesId SeriesCache::Find(uint64_t hash, std::span<const std::string_v
 
 void SeriesCache::Insert(uint64_t hash, std::span<const std::string_view> inputs, metrics::SeriesId series,
                          size_t max_entries) {
-  constexpr size_t kMaxBytes = size_t{16} << 20;
-  if (entries_.size() >= max_entries || bytes_.size() > kMaxBytes) {
+  // Arguments may be as long as a line; labels are cut, so these must not fill a cache that each source has many of.
+  constexpr size_t kMostBytesPerEntry = 256;
+  size_t size = 0;
+  for (std::string_view input : inputs) size += sizeof(uint32_t) + input.size();
+  if (size > kMostBytesPerEntry * max_entries) return;
+  if (entries_.size() >= max_entries || bytes_.size() + size > kMostBytesPerEntry * max_entries) {
     index_.Clear();
     entries_.clear();
     bytes_.clear();
   }
   Entry entry{static_cast<uint32_t>(bytes_.size()), series};
   for (std::string_view input : inputs) {
-    uint32_t size = SizeMark(input);
-    bytes_.append(reinterpret_cast<const char*>(&size), sizeof size);
+    uint32_t mark = SizeMark(input);
+    bytes_.append(reinterpret_cast<const char*>(&mark), sizeof mark);
     bytes_.append(input);
   }
   index_.Insert(hash, static_cast<uint32_t>(entries_.size()));

@@ -73,6 +73,7 @@ class SourceSet::Impl {
   bool Round();
   void TakeNews();
   void Discover(Time now);
+  void DiscoverAtRest();
   bool IsDue(const Stream& stream, Time now) const;
   bool LookAt(Stream& stream, Time now);
   bool Take(const Reading& reading, Stream& stream, Time now);
@@ -118,6 +119,8 @@ SourceSet::Impl::Impl(std::vector<SourceSpec> specs, Receiver& receiver, Positio
       clock_(clock),
       buffer_(kChunkBytes + kTailBytes + kReadPadding),
       discovery_(specs_) {
+  // Watched before the look that counts: what is renamed after it leaves a trail.
+  watcher_.SetDirectories(discovery_.Look().directories);
   Scan scan = discovery_.Look();
   for (size_t i = 0; i < specs_.size(); ++i) {
     bool is_known = std::find(resume.specs.begin(), resume.specs.end(), specs_[i].path) != resume.specs.end();
@@ -125,7 +128,7 @@ SourceSet::Impl::Impl(std::vector<SourceSpec> specs, Receiver& receiver, Positio
   }
   table_.Resume(Resumption(std::move(resume)), scan, discovery_);
   if (discovery_.stdin_source()) table_.OpenStdin(*discovery_.stdin_source());
-  Discover(clock_.Now());
+  DiscoverAtRest();
   gone_ = table_.TakeGone(scan);
   for (const auto& stream : table_.streams()) {
     bool is_file = !stream->follower->pollable();
@@ -188,6 +191,17 @@ void SourceSet::Impl::TakeNews() {
   }
   if (!news.overflowed) return;
   for (const auto& stream : table_.streams()) stream->is_idle = false;
+}
+
+// What is renamed during a look may be missed by it, under its old name as under its new one: then another look.
+void SourceSet::Impl::DiscoverAtRest() {
+  constexpr int kMostLooks = 100;
+  TakeNews();
+  for (int looks = 0; looks < kMostLooks; ++looks) {
+    Discover(clock_.Now());
+    TakeNews();
+    if (trail_.entries().empty()) return;
+  }
 }
 
 void SourceSet::Impl::Discover(Time now) {

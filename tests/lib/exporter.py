@@ -30,6 +30,17 @@ def replay(*arguments, stdin=b""):
     return exposition.parse(done.stdout)
 
 
+def request(url, method="GET", headers=()):
+    """(status, headers, body as bytes). OSError where nobody answers."""
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, method=method, headers=dict(headers)),
+                                    timeout=10) as response:
+            return response.status, response.headers, response.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.headers, error.read()
+
+
 class Daemon:
     """`qemu-trace-exporter serve` on a loopback port (a free one unless told), as a context manager. Leaving it ends
     the daemon."""
@@ -63,14 +74,7 @@ class Daemon:
         return self._log.read().decode(errors="replace")
 
     def request(self, path, method="GET", headers=()):
-        """(status, headers, body as bytes). A daemon that is gone raises, with its log."""
-        request = urllib.request.Request(self.url + path, method=method, headers=dict(headers))
-        try:
-            with urllib.request.urlopen(request, timeout=10) as response:
-                return response.status, response.headers, response.read()
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, error.headers, error.read()
+        return request(self.url + path, method, headers)
 
     def status(self, path, method="GET"):
         """The status code, or None while nobody answers."""
@@ -108,6 +112,11 @@ class Daemon:
         """Waits until `count` bytes have been read in all, and returns the exposition."""
         return self.wait_for_metrics(lambda m: m.total("qemu_trace_exporter_read_bytes_total") >= count,
                                      f"{count} bytes to be read", timeout)
+
+    def kill(self):
+        """SIGKILL: no chance to do anything about it."""
+        self.process.kill()
+        self.process.wait()
 
     def stop(self):
         """SIGTERM; the exit code."""

@@ -39,7 +39,7 @@ class Exposition:
 def parse(text):
     """An Exposition, or ValueError that names the line."""
     result = Exposition()
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         try:
             _parse_line(line, result)
         except (AttributeError, ValueError) as error:

@@ -1,0 +1,37 @@
+"""What the kernel knows of a process: memory, processor time, descriptors, threads."""
+
+import os
+import pathlib
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def peak_memory(pid):
+    """The largest resident set so far, in bytes."""
+    return _status(pid, "VmHWM") << 10
+
+
+def memory(pid):
+    """The resident set now, in bytes."""
+    return _status(pid, "VmRSS") << 10
+
+
+def _status(pid, field):
+    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(field + ":"):
+            return int(line.split()[1])
+    raise AssertionError(f"no {field} of process {pid}; has it ended?")
+
+
+def processor_seconds(pid):
+    """User and system time of all threads."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def descriptors(pid):
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def threads(pid):
+    return len(os.listdir(f"/proc/{pid}/task"))
