@@ -44,7 +44,8 @@ struct Source {
   std::optional<Text> path_pattern;  // RE2; named groups become labels
   std::vector<std::pair<Text, std::string>> labels;
   Start start = Start::kBeginning;
-  bool reclaim = false;
+  std::optional<Place> reclaim;  // where the config asks for it: what was consumed goes back to the disk
+  uint64_t max_disk_bytes = uint64_t{64} << 20;  // with reclaim: what a log may take on disk
 };
 
 struct Lookup {

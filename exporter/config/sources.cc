@@ -5,11 +5,13 @@
 
 #include "config/names.h"
 #include "config/regex.h"
+#include "config/scalar.h"
 
 namespace qte::config {
 namespace {
 
-constexpr auto kKeys = std::to_array<std::string_view>({"path", "path_pattern", "labels", "start", "reclaim"});
+constexpr auto kKeys =
+    std::to_array<std::string_view>({"path", "path_pattern", "labels", "start", "reclaim", "max_disk_bytes"});
 constexpr auto kStarts = std::to_array<std::string_view>({"beginning", "end"});
 constexpr auto kBools = std::to_array<std::string_view>({"true", "false"});
 
@@ -40,11 +42,24 @@ std::vector<std::pair<Text, std::string>> ReadFixedLabels(const Field& field, Re
   return labels;
 }
 
-// Nothing implements it yet, and a user who asks for it relies on the disk staying bounded.
-void RefuseReclaim(const Field& field, Report& report) {
-  std::optional<size_t> choice = ReadChoice(field, kBools, report);
-  if (choice && kBools[*choice] == "true") {
-    report.Add(field.node->at, "\"reclaim: true\" is not supported yet; leave it out");
+// Below this, checkpoints would be written all the time.
+constexpr uint64_t kLeastDiskBytes = uint64_t{1} << 20;
+
+void ReadReclaim(Fields& fields, Source& source, Report& report) {
+  if (const Field* reclaim = fields.Find("reclaim")) {
+    std::optional<size_t> choice = ReadChoice(*reclaim, kBools, report);
+    if (choice && kBools[*choice] == "true") source.reclaim = report.PlaceOf(reclaim->node->at);
+  }
+  const Field* most = fields.Find("max_disk_bytes");
+  if (most == nullptr) return;
+  std::optional<uint64_t> bytes;
+  if (most->node->kind == YamlNode::Kind::kScalar) bytes = ParseCount(most->node->text);
+  if (bytes.value_or(0) < kLeastDiskBytes) {
+    ReportMismatch(*most, "a number of bytes, 1048576 (1 MiB) or more", report);
+  } else if (!source.reclaim) {
+    report.Add(most->at, "\"max_disk_bytes\" does nothing without \"reclaim: true\"");
+  } else {
+    source.max_disk_bytes = *bytes;
   }
 }
 
@@ -59,7 +74,7 @@ Source ReadSource(const Field& item, Report& report) {
   if (const Field* start = fields.Find("start")) {
     source.start = ReadChoice(*start, kStarts, report) == 1 ? Start::kEnd : Start::kBeginning;
   }
-  if (const Field* reclaim = fields.Find("reclaim")) RefuseReclaim(*reclaim, report);
+  ReadReclaim(fields, source, report);
   return source;
 }
 

@@ -2,12 +2,15 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <chrono>
 
 namespace qte::daemon {
 namespace {
 
 constexpr std::chrono::seconds kInterval{3};
+// A fast QEMU writes 60 MB a second.
+constexpr std::chrono::milliseconds kReclaimInterval{100};
 
 double SecondsSinceEpoch() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
@@ -30,7 +33,9 @@ std::optional<pipeline::Resumption> Checkpointer::Load() {
   if (!loaded.warning.empty()) spdlog::warn("{}", loaded.warning);
   if (!loaded.payload) return std::nullopt;
   try {
-    return pipeline::ResumptionFromJson(std::move(*loaded.payload));
+    pipeline::Resumption resumption = pipeline::ResumptionFromJson(std::move(*loaded.payload));
+    reclaimed_bytes_ = reclaimed_before_ = resumption.totals.reclaimed_bytes;
+    return resumption;
   } catch (const std::exception& error) {
     SetAside(error.what());
     return std::nullopt;
@@ -41,19 +46,24 @@ void Checkpointer::SetAside(const std::string& why) {
   spdlog::warn("{}", directory_.SetAside(why));
 }
 
-void Checkpointer::Start(Take take) {
+void Checkpointer::Start(Take take, Positions positions) {
   take_ = std::move(take);
+  positions_ = std::move(positions);
   thread_ = std::thread([this] { Run(); });
 }
 
 void Checkpointer::Run() {
   Write();
   std::unique_lock lock(mutex_);
-  while (!wake_.wait_for(lock, kInterval, [this] { return stopping_; })) {
+  while (!wake_.wait_for(lock, reclaims_ ? kReclaimInterval : kInterval, [this] { return stopping_; })) {
     lock.unlock();
-    Write();
+    if (IsDue()) Write();
     lock.lock();
   }
+}
+
+bool Checkpointer::IsDue() {
+  return std::chrono::steady_clock::now() >= next_ || (reclaims_ && reclaimer_.IsUrgent(positions_()));
 }
 
 void Checkpointer::EndThread() {
@@ -71,13 +81,28 @@ void Checkpointer::Stop() {
   Write();
 }
 
+Status Checkpointer::Write(pipeline::Moment moment) {
+  uint64_t version = moment.version;
+  source::Positions positions = moment.positions;
+  uint64_t reclaimed = reclaimed_before_ + reclaimer_.bytes();
+  moment.totals.reclaimed_bytes = reclaimed;
+  Status written = directory_.Write(ToJson(std::move(moment)));
+  if (!written) return written;
+  written_version_ = version;
+  reclaimed_bytes_ = reclaimed;
+  reclaimer_.Reclaim(positions);
+  reclaims_ = std::any_of(positions.streams.begin(), positions.streams.end(),
+                          [](const source::StreamPosition& position) { return position.reclaim_above > 0; });
+  return written;
+}
+
 // A failure is told once, not every few seconds.
 void Checkpointer::Write() {
   std::optional<pipeline::Moment> moment = take_(written_version_);
-  uint64_t version = moment ? moment->version : written_version_;
-  Status written = moment ? directory_.Write(ToJson(std::move(*moment))) : Status();
+  next_ = std::chrono::steady_clock::now() + kInterval - kReclaimInterval / 2;
+  Status written;
+  if (moment) written = Write(std::move(*moment));
   if (written) {
-    written_version_ = version;
     if (failing_) spdlog::info("checkpoints can be written again");
     last_success_ = SecondsSinceEpoch();
   } else if (!failing_) {

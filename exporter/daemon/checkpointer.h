@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <memory>
@@ -13,6 +14,7 @@
 #include <thread>
 
 #include "base/result.h"
+#include "daemon/reclaimer.h"
 #include "pipeline/moment.h"
 #include "state/checkpoint.h"
 
@@ -32,26 +34,38 @@ class Checkpointer {
 
   // Gives the moment, unless it has the version that is on the disk already.
   using Take = std::function<std::optional<pipeline::Moment>(uint64_t version)>;
-  // Writes at once, and then every few seconds.
-  void Start(Take take);
+  // Where the sources are now.
+  using Positions = std::function<source::Positions()>;
+  // Writes at once, and then every few seconds; sooner where a log that is to be reclaimed has grown.
+  void Start(Take take, Positions positions);
   // Ends the thread and writes a last time. Nothing happens without Start.
   void Stop();
 
   // When the last checkpoint was written, in seconds since the epoch; 0 if none was.
   double last_success() const { return last_success_.load(); }
+  // Bytes of logs given back, as the last checkpoint has it: a restart does not go back behind that.
+  uint64_t reclaimed_bytes() const { return reclaimed_bytes_.load(); }
 
  private:
   explicit Checkpointer(state::CheckpointDirectory directory) : directory_(std::move(directory)) {}
   void Run();
   void EndThread();
   void Write();
+  Status Write(pipeline::Moment moment);
+  bool IsDue();
 
   state::CheckpointDirectory directory_;
   Take take_;
+  Positions positions_;
+  Reclaimer reclaimer_;
   std::atomic<double> last_success_ = 0;
+  std::atomic<uint64_t> reclaimed_bytes_ = 0;
+  uint64_t reclaimed_before_ = 0;  // by earlier processes
   // Of whoever writes, one thread at a time.
   uint64_t written_version_ = UINT64_MAX;
+  std::chrono::steady_clock::time_point next_{};
   bool failing_ = false;
+  bool reclaims_ = false;  // any log
   std::mutex mutex_;
   std::condition_variable wake_;
   bool stopping_ = false;  // guarded by mutex_

@@ -81,6 +81,17 @@ LoadOutcome LoadConfig(const Options& options) {
   return outcome;
 }
 
+Status CheckReclaim(const config::Config& config, const Options& options) {
+  if (!options.state_path.empty()) return {};
+  for (const config::Source& source : config.sources) {
+    if (!source.reclaim) continue;
+    config::Diagnostic diagnostic{*source.reclaim,
+                                  "\"reclaim\" needs --state.path: only what a checkpoint holds is given back"};
+    return Error{diagnostic.Format()};
+  }
+  return {};
+}
+
 void PrintProblems(const LoadOutcome& outcome) {
   for (const std::string& error : outcome.errors) std::cerr << error << '\n';
   for (const std::string& warning : outcome.warnings) std::cerr << "warning: " << warning << '\n';

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/result.h"
 #include "config/config.h"
 #include "daemon/options.h"
 #include "rules/program.h"
@@ -27,6 +28,9 @@ struct LoadOutcome {
 
 // --trace.path stands for the config's `sources`.
 LoadOutcome LoadConfig(const Options& options);
+
+// What was read may only be given back where a checkpoint says that it was.
+Status CheckReclaim(const config::Config& config, const Options& options);
 
 // Prints what is wrong on stderr, a line each.
 void PrintProblems(const LoadOutcome& outcome);

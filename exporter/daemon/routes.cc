@@ -126,6 +126,8 @@ void Server::AppendOwnMetrics(metrics::Snapshot& snapshot, const std::vector<sou
   if (checkpointer_ != nullptr) {
     add("checkpoint_last_success_timestamp_seconds", "When the last checkpoint was written; 0 if none was.",
         Type::kGauge, single(checkpointer_->last_success()));
+    add("reclaimed_bytes_total", "Bytes of consumed logs given back to the disk.", Type::kCounter,
+        single(checkpointer_->reclaimed_bytes()));
   }
   for (PlainFamily& family : ProcessMetrics()) snapshot.plain.push_back(std::move(family));
 }

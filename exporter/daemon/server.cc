@@ -12,7 +12,8 @@ namespace {
 std::vector<source::SourceSpec> SourceSpecs(const config::Config& config) {
   std::vector<source::SourceSpec> specs;
   for (const config::Source& source : config.sources) {
-    specs.push_back({source.path.value, source.start == config::Start::kEnd});
+    specs.push_back(
+        {source.path.value, source.start == config::Start::kEnd, source.reclaim ? source.max_disk_bytes : uint64_t{0}});
   }
   return specs;
 }
@@ -21,8 +22,8 @@ std::unique_ptr<pipeline::Pipeline> MakePipeline(const LoadedConfig& loaded) {
   return std::make_unique<pipeline::Pipeline>(loaded.program, pipeline::SourceLabels(loaded.config.sources));
 }
 
-source::SourceTotals Sum(const source::SourceTotals& a, const source::SourceTotals& b) {
-  return {a.rotations + b.rotations, a.truncations + b.truncations, a.lost_bytes + b.lost_bytes, b.opened};
+pipeline::Totals Sum(const pipeline::Totals& before, const source::SourceTotals& now) {
+  return {before.rotations + now.rotations, before.truncations + now.truncations, before.lost_bytes + now.lost_bytes};
 }
 
 double SecondsSinceEpoch() {
@@ -37,6 +38,7 @@ Server::Server(const Options& options, LoadedConfig loaded, std::function<Status
 }
 
 Status Server::Start() {
+  if (Status possible = CheckReclaim(loaded_.config, options_); !possible) return possible;
   std::optional<pipeline::Resumption> resumption;
   if (!options_.state_path.empty()) {
     Result<std::unique_ptr<Checkpointer>> opened = Checkpointer::Open(options_.state_path);
@@ -78,17 +80,27 @@ void Server::StartIngest(std::optional<pipeline::Resumption> resumption) {
     ingest_ = std::make_unique<Ingest>(std::move(pipeline), SourceSpecs(loaded_.config), std::move(positions));
   }
   if (checkpointer_ == nullptr) return;
-  checkpointer_->Start([this](uint64_t known_version) {
-    std::optional<pipeline::Moment> moment;
-    Ask([&](pipeline::Pipeline& current, const source::SourceSet& sources) {
-      // Counters that only rise, so their sum stays as it is only where nothing has happened.
-      source::SourceTotals totals = sources.Totals();
-      uint64_t version = current.bytes() + totals.rotations + totals.truncations + totals.opened;
-      if (version == known_version) return;
-      moment = {current.Save(), sources.SavePositions(), Sum(totals_before_, totals), version};
-    });
-    return moment;
+  checkpointer_->Start([this](uint64_t known_version) { return TakeMoment(known_version); },
+                       [this] { return PositionsNow(); });
+}
+
+// Nothing if the version is the known one.
+std::optional<pipeline::Moment> Server::TakeMoment(uint64_t known_version) const {
+  std::optional<pipeline::Moment> moment;
+  Ask([&](pipeline::Pipeline& pipeline, const source::SourceSet& sources) {
+    // Counters that only rise, so their sum stays as it is only where nothing has happened.
+    source::SourceTotals totals = sources.Totals();
+    uint64_t version = pipeline.bytes() + totals.rotations + totals.truncations + totals.opened;
+    if (version == known_version) return;
+    moment = {pipeline.Save(), sources.SavePositions(), Sum(totals_before_, totals), version};
   });
+  return moment;
+}
+
+source::Positions Server::PositionsNow() const {
+  source::Positions positions;
+  Ask([&](pipeline::Pipeline&, const source::SourceSet& sources) { positions = sources.SavePositions(); });
+  return positions;
 }
 
 bool Server::catching_up() const {
@@ -97,6 +109,10 @@ bool Server::catching_up() const {
 
 Status Server::Reload() {
   LoadOutcome outcome = LoadConfig(options_);
+  if (outcome.loaded) {
+    Status possible = CheckReclaim(outcome.loaded->config, options_);
+    if (!possible) outcome = {std::nullopt, {possible.error()}, {}};
+  }
   for (const std::string& warning : outcome.warnings) spdlog::warn("{}", warning);
   if (!outcome.loaded) {
     std::string all;

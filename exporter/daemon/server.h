@@ -58,6 +58,8 @@ class Server {
   Ingest* ingest_ptr() const;
   // Runs `task` on the ingest thread; false where there is none yet.
   bool Ask(const std::function<void(pipeline::Pipeline&, const source::SourceSet&)>& task) const;
+  std::optional<pipeline::Moment> TakeMoment(uint64_t known_version) const;
+  source::Positions PositionsNow() const;
   void StartIngest(std::optional<pipeline::Resumption> resumption);
   // True while what came since a checkpoint is being read: counters are then lower than they were.
   bool catching_up() const;
@@ -67,7 +69,7 @@ class Server {
   LoadedConfig loaded_;  // of the main thread
   const std::function<Status()> request_reload_;
   std::unique_ptr<Checkpointer> checkpointer_;  // null without --state.path
-  source::SourceTotals totals_before_;          // of the checkpoint
+  pipeline::Totals totals_before_;              // of the checkpoint
   bool resumed_ = false;
 
   mutable std::mutex mutex_;

@@ -71,7 +71,8 @@ json ToJson(Moment moment) {
           {"totals",
            {{"rotations", moment.totals.rotations},
             {"truncations", moment.totals.truncations},
-            {"lost_bytes", moment.totals.lost_bytes}}}};
+            {"lost_bytes", moment.totals.lost_bytes},
+            {"reclaimed_bytes", moment.totals.reclaimed_bytes}}}};
 }
 
 Resumption ResumptionFromJson(json payload) {
@@ -81,6 +82,7 @@ Resumption ResumptionFromJson(json payload) {
   totals.at("rotations").get_to(resumption.totals.rotations);
   totals.at("truncations").get_to(resumption.totals.truncations);
   totals.at("lost_bytes").get_to(resumption.totals.lost_bytes);
+  totals.at("reclaimed_bytes").get_to(resumption.totals.reclaimed_bytes);
   resumption.pipeline = std::move(payload.at("pipeline"));
   return resumption;
 }

@@ -4,7 +4,7 @@
 //    "positions": {"specs": [path, ...], "looked_at",
 //                  "streams": [{"id", "path", "place", "device", "inode", "birth", "offset", "known_size", "has_data",
 //                               "head": [size, hash], "tail": [size, hash], "finished"}, ...]},
-//    "totals": {"rotations", "truncations", "lost_bytes"}}
+//    "totals": {"rotations", "truncations", "lost_bytes", "reclaimed_bytes"}}
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -14,11 +14,19 @@
 
 namespace qte::pipeline {
 
+// Counts of all processes up to now.
+struct Totals {
+  uint64_t rotations = 0;
+  uint64_t truncations = 0;
+  uint64_t lost_bytes = 0;
+  uint64_t reclaimed_bytes = 0;
+};
+
 // Series and offsets, taken between two batches.
 struct Moment {
   Pipeline::Saved pipeline;
   source::Positions positions;
-  source::SourceTotals totals;
+  Totals totals;
   uint64_t version = 0;  // no other moment of this process has the same, unless there was nothing new
 };
 
@@ -28,7 +36,7 @@ nlohmann::json ToJson(Moment moment);
 struct Resumption {
   nlohmann::json pipeline;
   source::Positions positions;
-  source::SourceTotals totals;
+  Totals totals;
 };
 
 // Throws std::exception where the JSON is not what ToJson makes.

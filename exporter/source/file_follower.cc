@@ -22,6 +22,15 @@ std::string_view ReadHead(int file, uint32_t size, std::array<char, kHeadBytes>&
   return {buffer.data(), static_cast<size_t>(std::max<ssize_t>(n, 0))};
 }
 
+// `tail` is what the file holds before the offset.
+bool IsSame(int file, const Fingerprint& known, std::string_view tail) {
+  if (known.tail_size > 0 && !known.IsTail(tail)) return false;
+  if (known.head_size == 0) return true;
+  std::array<char, kHeadBytes> buffer;
+  std::string_view head = ReadHead(file, known.head_size, buffer);
+  return head.size() == known.head_size && known.IsHead(head);
+}
+
 }  // namespace
 
 FileFollower::FileFollower(UniqueFd file, const FilePoint& point) : file_(std::move(file)), point_(point) {}
@@ -51,7 +60,7 @@ Reading FileFollower::Next(std::span<char> buffer) {
   std::string_view got(buffer.data(), static_cast<size_t>(n));
   if (got.size() < tail_size) return {};  // truncated since fstat: the next look sees it
   // After reading, so that what was read is what was looked at.
-  if (!IsSameFile(got.substr(0, tail_size))) return StartOver(size);
+  if (!IsSame(file_.get(), point_.fingerprint, got.substr(0, tail_size))) return StartOver(size);
   point_.known_size = std::max(point_.known_size, size);
   if (got.size() == tail_size) return {};
   std::string_view bytes = got.substr(tail_size);
@@ -74,13 +83,11 @@ uint64_t FileFollower::links() const {
   return ::fstat(file_.get(), &status) == 0 ? status.st_nlink : 0;
 }
 
-bool FileFollower::IsSameFile(std::string_view tail) const {
-  const Fingerprint& known = point_.fingerprint;
-  if (known.tail_size > 0 && !known.IsTail(tail)) return false;
-  if (known.head_size == 0) return true;
-  std::array<char, kHeadBytes> buffer;
-  std::string_view head = ReadHead(file_.get(), known.head_size, buffer);
-  return head.size() == known.head_size && known.IsHead(head);
+bool FileFollower::IsSameFile(int file, const FilePoint& point) {
+  std::array<char, kTailBytes> buffer;
+  size_t size = point.fingerprint.tail_size;
+  ssize_t n = ::pread(file, buffer.data(), size, static_cast<off_t>(point.offset - size));
+  return n == static_cast<ssize_t>(size) && IsSame(file, point.fingerprint, {buffer.data(), size});
 }
 
 Reading FileFollower::StartOver(uint64_t size) {

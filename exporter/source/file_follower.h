@@ -33,9 +33,10 @@ class FileFollower final : public Follower {
   uint64_t links() const override;
 
   const FilePoint* point() const override { return &point_; }
+  // Whether an open file is the one that was read up to a point.
+  static bool IsSameFile(int file, const FilePoint& point);
 
  private:
-  bool IsSameFile(std::string_view tail) const;
   Reading StartOver(uint64_t size);
   void Advance(std::string_view tail_and_bytes);
   Reading WithoutNuls(std::string_view bytes);

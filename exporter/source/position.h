@@ -20,6 +20,9 @@ struct StreamPosition {
   int64_t birth = 0;  // when the file was made, in ns since the epoch; 0 where the file system does not tell
   FilePoint point;
   bool is_finished = false;  // rotated away, and read to its end: told only so that it is not taken for a new one
+  // Of this process, not to be saved.
+  size_t source = SIZE_MAX;    // index of the spec in force, where it is open
+  uint64_t reclaim_above = 0;  // of that spec
 };
 
 struct Positions {

@@ -411,6 +411,9 @@ Positions SourceSet::Impl::SavePositions() const {
   for (const SourceSpec& spec : specs_) positions.specs.push_back(spec.path);
   positions.looked_at = looked_at_;
   positions.streams = table_.Positions();
+  for (StreamPosition& position : positions.streams) {
+    if (position.source < specs_.size()) position.reclaim_above = specs_[position.source].reclaim_above;
+  }
   positions.streams.insert(positions.streams.end(), gone_.begin(), gone_.end());
   return positions;
 }

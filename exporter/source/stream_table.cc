@@ -53,7 +53,8 @@ StreamPosition PositionOf(const Stream& stream, bool is_finished) {
   const FilePoint& point = *stream.follower->point();
   // As long as the receiver has not heard of the stream, its state is still kept under the old id.
   StreamId id = stream.is_announced || stream.was == 0 ? stream.id : stream.was;
-  return {id, stream.opened_as, PlaceOf(stream.follower->fd()), stream.identity, stream.birth, point, is_finished};
+  return {id,          stream.opened_as, PlaceOf(stream.follower->fd()), stream.identity, stream.birth, point,
+          is_finished, stream.source};
 }
 
 void Return(Stream& stream) {

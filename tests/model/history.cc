@@ -246,8 +246,8 @@ void History::Settle() {
 }
 
 void History::Save() {
-  source::SourceTotals totals = sources_->Totals();
-  totals.lost_bytes += totals_before_.lost_bytes;
+  pipeline::Totals totals;
+  totals.lost_bytes = totals_before_.lost_bytes + sources_->Totals().lost_bytes;
   pipeline::Moment moment{pipeline_->Save(), sources_->SavePositions(), totals};
   checkpoint_ = state::EncodeCheckpoint(ToJson(moment));
   std::set<Token> unread;

@@ -54,7 +54,6 @@ class History {
   void Save();
   void Kill();
   void StopAndStart();
-  void Accumulate(const source::SourceTotals& totals);
 
   void EndPart(Writer& writer);
   void NoteLookedAt();
@@ -76,7 +75,7 @@ class History {
 
   std::unique_ptr<pipeline::Pipeline> pipeline_;  // null while the reader is down
   std::unique_ptr<source::SourceSet> sources_;
-  source::SourceTotals totals_before_;
+  pipeline::Totals totals_before_;
   std::string checkpoint_;
   std::map<const Writer*, int> unseen_rotations_;
 
