@@ -38,6 +38,16 @@ void CountPages::Add(uint32_t id, uint64_t count) {
 }
 
 CountPages& EventCounts::For(const std::shared_ptr<const metrics::Labels>& labels) {
+  auto known = groups_.find(*labels);
+  if (known != groups_.end()) return known->second->counts;
+  if (groups_.size() < limits_.label_sets) return Kept(labels);
+  ++overflowed_;
+  metrics::Labels folded = *labels;
+  for (auto& [name, value] : folded) value = metrics::kOther;
+  return Kept(std::make_shared<const metrics::Labels>(std::move(folded)));
+}
+
+CountPages& EventCounts::Kept(const std::shared_ptr<const metrics::Labels>& labels) {
   std::unique_ptr<Group>& group = groups_[*labels];
   if (group == nullptr) group = std::make_unique<Group>(Group{labels, {}});
   return group->counts;
@@ -46,7 +56,7 @@ CountPages& EventCounts::For(const std::shared_ptr<const metrics::Labels>& label
 uint32_t EventCounts::UndeclaredId(std::string_view name) {
   uint32_t id = undeclared_.Find(name);
   if (id == trace::NameTable::kNone) {
-    bool full = undeclared_.size() >= max_undeclared_;
+    bool full = undeclared_.size() >= limits_.undeclared;
     id = undeclared_.Add(full ? metrics::kOther : name);
   }
   return static_cast<uint32_t>(declared_.size()) + id;
@@ -104,22 +114,24 @@ nlohmann::json EventCounts::Save() const {
   for (uint32_t id = 0; id < samples_.size(); ++id) {
     if (HasSample(id)) samples[NameOf(id)] = samples_[id];
   }
-  return {{"groups", std::move(groups)}, {"samples", std::move(samples)}};
+  return {{"groups", std::move(groups)}, {"samples", std::move(samples)}, {"overflowed", overflowed_}};
 }
 
 void EventCounts::Restore(const nlohmann::json& saved) {
   for (const nlohmann::json& group : saved.at("groups")) {
-    CountPages& counts = For(std::make_shared<const metrics::Labels>(state::LabelsFromJson(group.at(0))));
+    CountPages& counts = Kept(std::make_shared<const metrics::Labels>(state::LabelsFromJson(group.at(0))));
     for (const auto& [name, count] : group.at(1).items()) counts.Add(IdOf(name), count.get<uint64_t>());
   }
   for (const auto& [name, line] : saved.at("samples").items()) SetSample(IdOf(name), line.get<std::string>());
+  saved.at("overflowed").get_to(overflowed_);
 }
 
 void EventCounts::Adopt(const EventCounts& old) {
   for (const auto& [labels, group] : old.groups_) {
-    CountPages& counts = For(group->labels);
+    CountPages& counts = Kept(group->labels);
     group->counts.ForEach([&](uint32_t id, uint64_t count) { counts.Add(IdOf(old.NameOf(id)), count); });
   }
+  overflowed_ = old.overflowed_;
   for (uint32_t id = 0; id < old.samples_.size(); ++id) {
     if (old.HasSample(id)) SetSample(IdOf(old.NameOf(id)), old.samples_[id]);
   }

@@ -1,9 +1,11 @@
 // How often each trace event was seen, for each set of source labels: qemu_trace_events_total and /api/v1/events.
 //
 // Every line pays for this, so a count is one increment in a page of an array. Events that no catalog declares get ids
-// of their own when they are first seen, up to a cap; beyond it they count together as "_other_".
+// of their own when they are first seen, up to a cap; beyond it they count together as "_other_". So do sources with
+// labels of their own: VMs come and go, and their counts stay.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <map>
@@ -13,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "metrics/family.h"
 #include "metrics/snapshot.h"
 #include "trace/name_table.h"
 
@@ -61,15 +64,22 @@ struct SeenEvent {
 
 class EventCounts {
  public:
+  struct Limits {
+    size_t undeclared = 0;  // events
+    size_t label_sets = 0;
+  };
+
   // `declared` are the catalog's names; their ids are the events' ids.
-  EventCounts(const trace::NameTable& declared, size_t max_undeclared)
-      : declared_(declared), max_undeclared_(max_undeclared) {}
+  EventCounts(const trace::NameTable& declared, Limits limits) : declared_(declared), limits_(limits) {}
 
   // Counts by one set of source labels. Stable in memory.
   CountPages& For(const std::shared_ptr<const metrics::Labels>& labels);
 
-  // Forgets the counts of one set; its CountPages are gone.
-  void Remove(const metrics::Labels& labels) { groups_.erase(labels); }
+  // Forgets the counts of one set; its CountPages are gone. "_other_" stays, since sources of other labels count there.
+  void Remove(const metrics::Labels& labels) {
+    bool is_other = std::all_of(labels.begin(), labels.end(), [](const auto& l) { return l.second == metrics::kOther; });
+    if (!is_other) groups_.erase(labels);
+  }
   // Calls visit(labels) for every set.
   template <class Visit>
   void ForEachLabels(Visit&& visit) const {
@@ -84,18 +94,23 @@ class EventCounts {
   bool HasSample(uint32_t id) const { return id < samples_.size() && !samples_[id].empty(); }
   void SetSample(uint32_t id, std::string_view line);
 
+  // Sets of source labels that were folded into "_other_", counted each time one is asked for.
+  uint64_t overflowed() const { return overflowed_; }
+
   metrics::PlainFamily ToFamily() const;
   // Without `used`, which is the program's to say.
   std::vector<std::pair<uint32_t, SeenEvent>> Seen() const;
   // Adds what another catalog's counts have counted.
   void Adopt(const EventCounts& old);
-  // {"groups": [[labels, {event: count}], ...], "samples": {event: line}}; Restore adds it, and throws where it is not
-  // what Save makes.
+  // {"groups": [[labels, {event: count}], ...], "samples": {event: line}, "overflowed"}; Restore adds it, and throws
+  // where it is not what Save makes.
   nlohmann::json Save() const;
   void Restore(const nlohmann::json& saved);
 
  private:
   uint32_t IdOf(std::string_view name);
+  // As For(), but whatever the limit: of counts that are taken over, none shall be folded.
+  CountPages& Kept(const std::shared_ptr<const metrics::Labels>& labels);
 
   struct Group {
     std::shared_ptr<const metrics::Labels> labels;
@@ -103,7 +118,8 @@ class EventCounts {
   };
 
   const trace::NameTable& declared_;
-  size_t max_undeclared_;
+  Limits limits_;
+  uint64_t overflowed_ = 0;
   trace::NameTable undeclared_;
   std::map<metrics::Labels, std::unique_ptr<Group>> groups_;
   std::vector<std::string> samples_;

@@ -49,6 +49,7 @@ void Pipeline::AppendOwnMetrics(std::vector<PlainFamily>& out) const {
   for (const metrics::Family& family : families_) {
     overflow.series.push_back({{{"metric", family.spec().name}}, number(family.overflowed())});
   }
+  overflow.series.push_back({{{"metric", "qemu_trace_events_total"}}, number(event_counts_.overflowed())});
   out.push_back(std::move(overflow));
 
   if (last_stamp_.prefix.kind != trace::PrefixKind::kNone) {

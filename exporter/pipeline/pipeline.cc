@@ -32,7 +32,7 @@ std::string_view NameOf(Unparsed reason) {
 }
 
 Pipeline::Pipeline(std::shared_ptr<const rules::Program> program, SourceLabels labels)
-    : program_(std::move(program)), labels_(std::move(labels)), event_counts_(program_->names, kMaxUndeclaredEvents) {
+    : program_(std::move(program)), labels_(std::move(labels)), event_counts_(program_->names, {kMaxUndeclaredEvents, program_->limits.max_series_per_metric}) {
   families_.reserve(program_->families.size());
   for (const metrics::FamilySpec& spec : program_->families) {
     families_.emplace_back(spec, program_->limits.max_series_per_metric);

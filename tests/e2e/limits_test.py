@@ -269,8 +269,14 @@ class FilesTest(unittest.TestCase):
                 (self.directory / f"vm{j}.log").unlink()
         self.assertEqual(daemon.metrics().total("qemu_pci_config_reads_total"), self.FILES)
         process.wait_until(lambda: procfs.descriptors(pid) == start, f"{start} descriptors again")
+        metrics = daemon.metrics()
+        self.assertEqual(metrics.total("qemu_trace_events_total"), self.FILES)
+        self.assertEqual(metrics.total("qemu_trace_events_total", vm="_other_"), self.FILES - 1000)
+        self.assertEqual(metrics.value(OWN + "series_overflow_total", metric="qemu_trace_events_total"),
+                         self.FILES - 1000)
         peak = procfs.peak_memory(pid)
         print(f"{self.FILES} files that came and went: {peak / 2**20:.1f} MiB at most")
+        self.assertLess(peak, MOST_MEMORY)
 
 
 if __name__ == "__main__":
