@@ -2,6 +2,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <chrono>
 #include <nlohmann/json.hpp>
 
 #include "daemon/embedded.h"
@@ -103,6 +104,12 @@ void Server::AppendOwnMetrics(metrics::Snapshot& snapshot, const std::vector<sou
   add("source_truncations_total", "Times a source's file became shorter.", Type::kCounter, single(totals.truncations));
   add("lost_bytes_total", "Bytes known to have been written that were gone before they could be read.", Type::kCounter,
       single(totals.lost_bytes));
+  add("pipe_buffered_bytes", "Bytes read from FIFOs and standard input that wait to be worked on.", Type::kGauge,
+      single(totals.pipe_buffered_bytes));
+  add("pipe_full_seconds_total",
+      "Seconds in which a FIFO or standard input was not read since the buffer was full, so that its writer had to "
+      "wait.",
+      Type::kCounter, single(std::chrono::duration<double>(totals.pipe_full_time).count()));
   for (PlainFamily& family : ProcessMetrics()) snapshot.plain.push_back(std::move(family));
 }
 

@@ -190,6 +190,7 @@ bool SourceSet::Impl::LookAt(Stream& stream, Time now) {
   }
   uint64_t much = stream.follower->pollable() ? kMuchOfPipe : kChunkBytes;
   if (reading.kind == Kind::kBytes && stream.follower->offset() - offset >= much) has_more_ = true;
+  if (stream.follower->has_more()) has_more_ = true;
   return Take(reading, stream, now);
 }
 
@@ -355,7 +356,12 @@ std::vector<StreamStatus> SourceSet::Impl::Streams() const {
 }
 
 SourceTotals SourceSet::Impl::Totals() const {
-  return {table_.rotations(), truncations_, lost_bytes_};
+  const PipeReader& pipes = table_.pipes();
+  return {.rotations = table_.rotations(),
+          .truncations = truncations_,
+          .lost_bytes = lost_bytes_,
+          .pipe_buffered_bytes = pipes.buffered_bytes(),
+          .pipe_full_time = pipes.full_time()};
 }
 
 SourceSet::SourceSet(std::vector<SourceSpec> specs, Receiver& receiver, const Clock& clock)

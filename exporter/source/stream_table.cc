@@ -93,7 +93,7 @@ void StreamTable::Reconcile(Scan& scan, const RenameTrail& trail, Clock::Time no
 void StreamTable::OpenStdin(size_t source) {
   Stream& stream = Add("-", source);
   stream.is_stdin = true;
-  stream.follower = std::make_unique<StdinFollower>();
+  stream.follower = FollowStdin(pipes_);
 }
 
 // A file that is gone again was lost before anybody could look; there is nothing left to report on.
@@ -146,7 +146,7 @@ Result<Stream*> StreamTable::Open(const std::string& path, size_t source, Index&
   stream.identity = identity;
   auto start = starts_.extract(identity);
   if (S_ISFIFO(status.st_mode)) {
-    stream.follower = std::make_unique<FifoFollower>(std::move(file));
+    stream.follower = FollowFifo(pipes_, std::move(file));
   } else {
     stream.follower = std::make_unique<FileFollower>(std::move(file), start ? start.mapped() : 0);
   }

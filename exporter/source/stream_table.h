@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "source/discovery.h"
+#include "source/pipe_reader.h"
 #include "source/rename_trail.h"
 #include "source/stream.h"
 
@@ -39,6 +40,7 @@ class StreamTable {
   const std::vector<std::unique_ptr<Stream>>& streams() const { return streams_; }
   Stream* Find(StreamId id) const;
   uint64_t rotations() const { return rotations_; }
+  const PipeReader& pipes() const { return pipes_; }
 
  private:
   // What a scan found, by path and by identity, and what is followed already.
@@ -52,6 +54,7 @@ class StreamTable {
   void LinkToPredecessor(Stream& stream, Clock::Time now);
   void BoundDraining();
 
+  PipeReader pipes_;  // outlives the streams
   std::vector<std::unique_ptr<Stream>> streams_;
   std::map<FileIdentity, uint64_t> starts_;  // where to begin in files that are not open yet
   StreamId last_id_ = 0;

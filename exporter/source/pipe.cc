@@ -1,0 +1,224 @@
+// How a FIFO's end is told from its idleness. read() gives 0 when there is no writer, be it that none came yet or that
+// all have gone; poll() shows POLLHUP only in the second case, and goes on showing it, which would make waiting a busy
+// loop. So once the last writer is gone a fresh read end, which has no POLLHUP, takes the place of the old one. It is
+// opened before the old one is closed: the pipe, and what a next writer already put there, lives on.
+//
+// epoll reports once, and is asked again after each look (EPOLLONESHOT): a pipe that nobody wants to read for now, for
+// want of room or after a failure, is simply not asked about.
+
+#include "source/pipe.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <string>
+#include <utility>
+
+namespace qte::source {
+namespace {
+
+using Kind = Reading::Kind;
+
+// The largest pipe an unprivileged process may have by default. A full pipe stalls the guest.
+constexpr int kPipeBytes = 1 << 20;
+// So much in a pipe (of 64 KiB, where it may not be larger) means that its writer may be waiting.
+constexpr size_t kMuchOfPipe = 16 * 1024;
+// Writers that leave a byte each must not make this list larger than the bytes.
+constexpr size_t kMaxWriterEnds = 4096;
+
+short PollNow(int fd) {
+  pollfd entry{.fd = fd, .events = POLLIN, .revents = 0};
+  return ::poll(&entry, 1, 0) > 0 ? entry.revents : short{0};
+}
+
+uint64_t BytesWaiting(int fd) {
+  int waiting = 0;
+  return ::ioctl(fd, FIONREAD, &waiting) == 0 && waiting > 0 ? static_cast<uint64_t>(waiting) : 0;
+}
+
+}  // namespace
+
+UniqueFd OpenPipeAgain(int pipe) {
+  return UniqueFd(
+      ::open(("/proc/self/fd/" + std::to_string(pipe)).c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
+}
+
+Pipe::Pipe(UniqueFd input, WithoutWriter without_writer, ChunkPool& pool, int epoll, uint64_t key)
+    : without_writer_(without_writer),
+      pool_(pool),
+      epoll_(epoll),
+      key_(key),
+      ready_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+  Replace(std::move(input));
+}
+
+Pipe::~Pipe() {
+  Close();
+}
+
+void Pipe::Close() {
+  std::lock_guard lock(mutex_);
+  Replace(UniqueFd());
+  pool_.buffered_bytes -= read_ - offset_;
+  read_ = offset_;
+  if (current_) pool_.Return(std::move(current_));
+  for (Chunk& chunk : chunks_) pool_.Return(std::move(chunk));
+  chunks_.clear();
+}
+
+Pipe::Look Pipe::ReadAhead(Chunk& scratch) {
+  std::lock_guard lock(mutex_);
+  if (!input_ || has_ended_ || has_failed_) return Look::kNothing;
+  size_t room = RoomToRead();
+  if (room == 0) return Look::kNoRoom;
+  if (!scratch) scratch = pool_.Fresh();
+  Reading reading = scratch ? Read({scratch.memory.get(), room}) : Reading::Of(Kind::kFailed);
+  if (reading.kind == Kind::kBytes) Keep(reading.bytes, scratch);
+  if (reading.kind == Kind::kWriterEnded && (writer_ends_.empty() || writer_ends_.back() != read_)) {
+    writer_ends_.push_back(read_);
+  }
+  has_failed_ = reading.kind == Kind::kFailed;
+  if (reading.kind != Kind::kAtEnd) SetReady(true);
+  if (!has_failed_ && !has_ended_) Await();
+  if (reading.kind == Kind::kAtEnd) return Look::kNothing;
+  return reading.bytes.size() >= kMuchOfPipe ? Look::kMuch : Look::kLittle;
+}
+
+// Without another chunk what is left of the last one may still be filled.
+size_t Pipe::RoomToRead() {
+  if (writer_ends_.size() >= kMaxWriterEnds) {
+    pool_.AwaitReturn();
+    return 0;
+  }
+  if (pool_.HasRoom(chunks_.size() + (current_ ? 1 : 0))) return Chunk::kCapacity;
+  return chunks_.empty() ? 0 : chunks_.back().room();
+}
+
+// Copied if that fills a chunk begun, else handed over. So two neighbours always hold more than one could.
+void Pipe::Keep(std::string_view bytes, Chunk& scratch) {
+  if (!chunks_.empty() && bytes.size() <= chunks_.back().room()) {
+    chunks_.back().Append(bytes);
+  } else {
+    scratch.end = bytes.size();
+    chunks_.push_back(pool_.Exchange(scratch));
+  }
+  pool_.buffered_bytes += bytes.size();
+}
+
+Reading Pipe::Next(std::span<char> buffer) {
+  std::lock_guard lock(mutex_);
+  if (current_ && current_.size() == 0) pool_.Return(std::exchange(current_, {}));
+  Reading reading = IsEmpty() && !has_ended_ ? ReadHere(buffer) : TakeBuffered();
+  SetReady(!IsEmpty() || has_ended_);
+  return reading;
+}
+
+Reading Pipe::ReadHere(std::span<char> buffer) {
+  Reading reading = Read(buffer);
+  offset_ = read_;
+  if (has_failed_ && reading.kind != Kind::kFailed) {
+    has_failed_ = false;
+    if (!has_ended_) Await();
+  }
+  return reading;
+}
+
+Reading Pipe::TakeBuffered() {
+  if (!writer_ends_.empty() && writer_ends_.front() == offset_) {
+    writer_ends_.pop_front();
+    return Reading::Of(Kind::kWriterEnded);
+  }
+  if (offset_ == read_) return Reading::Of(Kind::kEnded);
+  if (!current_) {
+    current_ = std::move(chunks_.front());
+    chunks_.pop_front();
+  }
+  uint64_t end = writer_ends_.empty() ? read_ : writer_ends_.front();
+  std::string_view bytes = current_.Take(end - offset_);
+  offset_ += bytes.size();
+  pool_.buffered_bytes -= bytes.size();
+  return Reading::Bytes(bytes);
+}
+
+Reading Pipe::Read(std::span<char> buffer) {
+  if (blocks_ && PollNow(input_.get()) == 0) return {};
+  ssize_t n = ::read(input_.get(), buffer.data(), buffer.size());
+  if (n == 0) return NoWriter();
+  if (n < 0) {
+    if (errno != EAGAIN && errno != EINTR) return Reading::Failed("cannot read");
+    has_writer_ = true;
+    return {};
+  }
+  has_writer_ = true;
+  read_from_writer_ = true;
+  read_ += static_cast<uint64_t>(n);
+  return Reading::Bytes({buffer.data(), static_cast<size_t>(n)});
+}
+
+Reading Pipe::NoWriter() {
+  has_writer_ = false;
+  if (without_writer_ == WithoutWriter::kEnded) {
+    has_ended_ = true;
+    return Reading::Of(Kind::kEnded);
+  }
+  if (!read_from_writer_ && (PollNow(input_.get()) & POLLHUP) == 0) return {};
+  UniqueFd fresh = OpenPipeAgain(input_.get());
+  if (!fresh) return Reading::Failed("cannot open the FIFO again for its next writer");
+  Replace(std::move(fresh));
+  return Reading::Of(Kind::kWriterEnded);
+}
+
+// The kernel forgets a closed descriptor by itself only if nobody else has the same open file.
+void Pipe::Replace(UniqueFd input) {
+  if (input_) ::epoll_ctl(epoll_, EPOLL_CTL_DEL, input_.get(), nullptr);
+  input_ = std::move(input);
+  read_from_writer_ = false;
+  if (!input_) return;
+  blocks_ = (::fcntl(input_.get(), F_GETFL) & O_NONBLOCK) == 0;
+  ::fcntl(input_.get(), F_SETPIPE_SZ, kPipeBytes);  // a smaller pipe serves as well
+  epoll_event event{.events = EPOLLIN | EPOLLONESHOT, .data = {.u64 = key_}};
+  ::epoll_ctl(epoll_, EPOLL_CTL_ADD, input_.get(), &event);
+}
+
+void Pipe::Await() {
+  epoll_event event{.events = EPOLLIN | EPOLLONESHOT, .data = {.u64 = key_}};
+  ::epoll_ctl(epoll_, EPOLL_CTL_MOD, input_.get(), &event);
+}
+
+void Pipe::SetReady(bool ready) {
+  if (ready == is_ready_) return;
+  is_ready_ = ready;
+  uint64_t count = 1;
+  [[maybe_unused]] ssize_t n =
+      ready ? ::write(ready_.get(), &count, sizeof count) : ::read(ready_.get(), &count, sizeof count);
+}
+
+uint64_t Pipe::Pending() const {
+  std::lock_guard lock(mutex_);
+  return read_ - offset_ + BytesWaiting(input_.get());
+}
+
+uint64_t Pipe::links() const {
+  std::lock_guard lock(mutex_);
+  struct stat status;
+  return ::fstat(input_.get(), &status) == 0 ? status.st_nlink : 0;
+}
+
+bool Pipe::has_writer() const {
+  std::lock_guard lock(mutex_);
+  return has_writer_;
+}
+
+bool Pipe::has_more() const {
+  std::lock_guard lock(mutex_);
+  return !IsEmpty();
+}
+
+}  // namespace qte::source
