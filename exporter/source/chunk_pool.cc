@@ -3,12 +3,13 @@
 #include <sys/mman.h>
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 namespace qte::source {
 namespace {
 
+// With a page for the padding, which is never written to and so takes no memory.
+constexpr size_t kMappedBytes = Chunk::kCapacity + 4096;
 constexpr size_t kKeptFree = 4;
 constexpr size_t kShareOfFree = 7;
 
@@ -23,11 +24,6 @@ Chunk Chunk::Map() {
   Chunk chunk;
   if (memory != MAP_FAILED) chunk.memory.reset(static_cast<char*>(memory));
   return chunk;
-}
-
-void Chunk::Append(std::string_view bytes) {
-  std::memcpy(memory.get() + end, bytes.data(), bytes.size());
-  end += bytes.size();
 }
 
 std::string_view Chunk::Take(size_t max) {

@@ -20,8 +20,7 @@ namespace qte::source {
 
 // A piece of memory with bytes from `begin` to `end`; kReadPadding bytes behind its capacity are readable.
 struct Chunk {
-  static constexpr size_t kMappedBytes = 128 * 1024;
-  static constexpr size_t kCapacity = kMappedBytes - kReadPadding;
+  static constexpr size_t kCapacity = 128 * 1024;
 
   struct Unmap {
     void operator()(char* memory) const;
@@ -33,7 +32,8 @@ struct Chunk {
   explicit operator bool() const { return memory != nullptr; }
   size_t size() const { return end - begin; }
   size_t room() const { return memory == nullptr ? 0 : kCapacity - end; }
-  void Append(std::string_view bytes);
+  // Where `room()` bytes may be put.
+  char* back() const { return memory.get() + end; }
   // The next bytes, at most `max`, which are then behind `begin`.
   std::string_view Take(size_t max);
 

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <string>
 #include <utility>
@@ -76,40 +77,46 @@ void Pipe::Close() {
 Pipe::Look Pipe::ReadAhead(Chunk& scratch) {
   std::lock_guard lock(mutex_);
   if (!input_ || has_ended_ || has_failed_) return Look::kNothing;
-  size_t room = RoomToRead();
-  if (room == 0) return Look::kNoRoom;
+  bool may_grow = MayGrow();
+  size_t tail_room = TailRoom();
+  if (!may_grow && tail_room == 0) return Look::kNoRoom;
   if (!scratch) scratch = pool_.Fresh();
-  Reading reading = scratch ? Read({scratch.memory.get(), room}) : Reading::Of(Kind::kFailed);
-  if (reading.kind == Kind::kBytes) Keep(reading.bytes, scratch);
-  if (reading.kind == Kind::kWriterEnded && (writer_ends_.empty() || writer_ends_.back() != read_)) {
+  std::array<iovec, 2> places = {iovec{tail_room > 0 ? chunks_.back().back() : nullptr, tail_room},
+                                 iovec{scratch.back(), may_grow ? scratch.room() : 0}};
+  uint64_t before = read_;
+  Kind kind = scratch ? Read(places).kind : Kind::kFailed;
+  size_t n = read_ - before;
+  if (kind == Kind::kBytes) Keep(n, scratch);
+  if (kind == Kind::kWriterEnded && (writer_ends_.empty() || writer_ends_.back() != read_)) {
     writer_ends_.push_back(read_);
   }
-  has_failed_ = reading.kind == Kind::kFailed;
-  if (reading.kind != Kind::kAtEnd) SetReady(true);
+  has_failed_ = kind == Kind::kFailed;
+  if (kind != Kind::kAtEnd) SetReady(true);
   if (!has_failed_ && !has_ended_) Await();
-  if (reading.kind == Kind::kAtEnd) return Look::kNothing;
-  return reading.bytes.size() >= kMuchOfPipe ? Look::kMuch : Look::kLittle;
+  if (kind == Kind::kAtEnd) return Look::kNothing;
+  return n >= kMuchOfPipe ? Look::kMuch : Look::kLittle;
 }
 
 // Without another chunk what is left of the last one may still be filled.
-size_t Pipe::RoomToRead() {
-  if (writer_ends_.size() >= kMaxWriterEnds) {
-    pool_.AwaitReturn();
-    return 0;
-  }
-  if (pool_.HasRoom(chunks_.size() + (current_ ? 1 : 0))) return Chunk::kCapacity;
-  return chunks_.empty() ? 0 : chunks_.back().room();
+bool Pipe::MayGrow() {
+  if (writer_ends_.size() < kMaxWriterEnds) return pool_.HasRoom(chunks_.size() + (current_ ? 1 : 0));
+  pool_.AwaitReturn();
+  return false;
 }
 
-// Copied if that fills a chunk begun, else handed over. So two neighbours always hold more than one could.
-void Pipe::Keep(std::string_view bytes, Chunk& scratch) {
-  if (!chunks_.empty() && bytes.size() <= chunks_.back().room()) {
-    chunks_.back().Append(bytes);
-  } else {
-    scratch.end = bytes.size();
+size_t Pipe::TailRoom() const {
+  return chunks_.empty() || writer_ends_.size() >= kMaxWriterEnds ? 0 : chunks_.back().room();
+}
+
+// Bytes that were read into the room of the last chunk, and from there into the scratch chunk, which is handed over.
+void Pipe::Keep(size_t n, Chunk& scratch) {
+  size_t in_tail = std::min(n, TailRoom());
+  if (in_tail > 0) chunks_.back().end += in_tail;
+  if (n > in_tail) {
+    scratch.end = n - in_tail;
     chunks_.push_back(pool_.Exchange(scratch));
   }
-  pool_.buffered_bytes += bytes.size();
+  pool_.buffered_bytes += n;
 }
 
 Reading Pipe::Next(std::span<char> buffer) {
@@ -121,7 +128,8 @@ Reading Pipe::Next(std::span<char> buffer) {
 }
 
 Reading Pipe::ReadHere(std::span<char> buffer) {
-  Reading reading = Read(buffer);
+  iovec place{buffer.data(), buffer.size()};
+  Reading reading = Read({&place, 1});
   offset_ = read_;
   if (has_failed_ && reading.kind != Kind::kFailed) {
     has_failed_ = false;
@@ -147,9 +155,10 @@ Reading Pipe::TakeBuffered() {
   return Reading::Bytes(bytes);
 }
 
-Reading Pipe::Read(std::span<char> buffer) {
+// Bytes go where there is room, in order; the reading shows those at the first place.
+Reading Pipe::Read(std::span<const iovec> places) {
   if (blocks_ && PollNow(input_.get()) == 0) return {};
-  ssize_t n = ::read(input_.get(), buffer.data(), buffer.size());
+  ssize_t n = ::readv(input_.get(), places.data(), static_cast<int>(places.size()));
   if (n == 0) return NoWriter();
   if (n < 0) {
     if (errno != EAGAIN && errno != EINTR) return Reading::Failed("cannot read");
@@ -159,7 +168,7 @@ Reading Pipe::Read(std::span<char> buffer) {
   has_writer_ = true;
   read_from_writer_ = true;
   read_ += static_cast<uint64_t>(n);
-  return Reading::Bytes({buffer.data(), static_cast<size_t>(n)});
+  return Reading::Bytes({static_cast<const char*>(places[0].iov_base), std::min<size_t>(n, places[0].iov_len)});
 }
 
 Reading Pipe::NoWriter() {

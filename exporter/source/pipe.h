@@ -8,6 +8,8 @@
 // The calls are grouped by the thread that makes them. The lock is held over one read that does not block.
 #pragma once
 
+#include <sys/uio.h>
+
 #include <cstdint>
 #include <deque>
 #include <mutex>
@@ -57,12 +59,13 @@ class Pipe {
 
  private:
   // These want the lock.
-  Reading Read(std::span<char> buffer);
+  Reading Read(std::span<const iovec> places);
   Reading NoWriter();
   Reading ReadHere(std::span<char> buffer);
   Reading TakeBuffered();
-  size_t RoomToRead();
-  void Keep(std::string_view bytes, Chunk& scratch);
+  bool MayGrow();
+  size_t TailRoom() const;
+  void Keep(size_t n, Chunk& scratch);
   bool IsEmpty() const { return offset_ == read_ && writer_ends_.empty(); }
   void Await();
   void Replace(UniqueFd input);

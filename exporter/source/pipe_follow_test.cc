@@ -12,16 +12,6 @@ UniqueFd OpenWriter(const std::string& fifo) {
   return writer;
 }
 
-// Takes the place of standard input while it lives.
-class AsStdin {
- public:
-  explicit AsStdin(int fd) : saved_(::dup(0)) { ::dup2(fd, 0); }
-  ~AsStdin() { ::dup2(saved_.get(), 0); }
-
- private:
-  UniqueFd saved_;
-};
-
 TEST_CASE("FIFO writers come and go") {
   Following f;
   REQUIRE(::mkfifo((f.dir / "fifo").c_str(), 0600) == 0);

@@ -52,7 +52,7 @@ class PipeReader {
   void KeepFullTime();
 
   Sleeper sleeper_;
-  ChunkPool pool_{kPipeBufferBytes / Chunk::kMappedBytes, sleeper_};
+  ChunkPool pool_{kPipeBufferBytes / Chunk::kCapacity, sleeper_};
   const UniqueFd epoll_;
   std::atomic<bool> is_stopping_ = false;
 
