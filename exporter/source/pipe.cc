@@ -2,15 +2,11 @@
 // all have gone; poll() shows POLLHUP only in the second case, and goes on showing it, which would make waiting a busy
 // loop. So once the last writer is gone a fresh read end, which has no POLLHUP, takes the place of the old one. It is
 // opened before the old one is closed: the pipe, and what a next writer already put there, lives on.
-//
-// epoll reports once, and is asked again after each look (EPOLLONESHOT): a pipe that nobody wants to read for now, for
-// want of room or after a failure, is simply not asked about.
 
 #include "source/pipe.h"
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -39,6 +35,13 @@ short PollNow(int fd) {
   return ::poll(&entry, 1, 0) > 0 ? entry.revents : short{0};
 }
 
+// To what it has then: a smaller pipe serves as well.
+size_t Enlarge(int pipe) {
+  ::fcntl(pipe, F_SETPIPE_SZ, kPipeBytes);
+  int bytes = ::fcntl(pipe, F_GETPIPE_SZ);
+  return bytes > 0 ? static_cast<size_t>(bytes) : 64 * 1024;
+}
+
 uint64_t BytesWaiting(int fd) {
   int waiting = 0;
   return ::ioctl(fd, FIONREAD, &waiting) == 0 && waiting > 0 ? static_cast<uint64_t>(waiting) : 0;
@@ -51,13 +54,14 @@ UniqueFd OpenPipeAgain(int pipe) {
       ::open(("/proc/self/fd/" + std::to_string(pipe)).c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
 }
 
-Pipe::Pipe(UniqueFd input, WithoutWriter without_writer, ChunkPool& pool, int epoll, uint64_t key)
+Pipe::Pipe(UniqueFd input, WithoutWriter without_writer, ChunkPool& pool, Sleeper& reader)
     : without_writer_(without_writer),
       pool_(pool),
-      epoll_(epoll),
-      key_(key),
-      ready_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
-  Replace(std::move(input));
+      reader_(reader),
+      ready_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
+      capacity_(Enlarge(input.get())) {
+  blocks_ = (::fcntl(input.get(), F_GETFL) & O_NONBLOCK) == 0;
+  input_ = std::move(input);
 }
 
 Pipe::~Pipe() {
@@ -66,7 +70,8 @@ Pipe::~Pipe() {
 
 void Pipe::Close() {
   std::lock_guard lock(mutex_);
-  Replace(UniqueFd());
+  input_.Reset();
+  reader_.Wake();
   pool_.buffered_bytes -= read_ - offset_;
   read_ = offset_;
   if (current_) pool_.Return(std::move(current_));
@@ -79,7 +84,9 @@ Pipe::Look Pipe::ReadAhead(Chunk& scratch) {
   if (!input_ || has_ended_ || has_failed_) return Look::kNothing;
   bool may_grow = MayGrow();
   size_t tail_room = TailRoom();
-  if (!may_grow && tail_room == 0) return Look::kNoRoom;
+  has_no_room_ = !may_grow && tail_room == 0 && PollNow(input_.get()) != 0;
+  if (has_no_room_) return Look::kNoRoom;
+  if (!may_grow && tail_room == 0) return Look::kNothing;
   if (!scratch) scratch = pool_.Fresh();
   std::array<iovec, 2> places = {iovec{tail_room > 0 ? chunks_.back().back() : nullptr, tail_room},
                                  iovec{scratch.back(), may_grow ? scratch.room() : 0}};
@@ -92,9 +99,13 @@ Pipe::Look Pipe::ReadAhead(Chunk& scratch) {
   }
   has_failed_ = kind == Kind::kFailed;
   if (kind != Kind::kAtEnd) SetReady(true);
-  if (!has_failed_ && !has_ended_) Await();
   if (kind == Kind::kAtEnd) return Look::kNothing;
   return n >= kMuchOfPipe ? Look::kMuch : Look::kLittle;
+}
+
+int Pipe::awaited_fd() const {
+  std::lock_guard lock(mutex_);
+  return has_ended_ || has_failed_ || has_no_room_ ? -1 : input_.get();
 }
 
 // Without another chunk what is left of the last one may still be filled.
@@ -133,7 +144,7 @@ Reading Pipe::ReadHere(std::span<char> buffer) {
   offset_ = read_;
   if (has_failed_ && reading.kind != Kind::kFailed) {
     has_failed_ = false;
-    if (!has_ended_) Await();
+    reader_.Wake();
   }
   return reading;
 }
@@ -180,25 +191,11 @@ Reading Pipe::NoWriter() {
   if (!read_from_writer_ && (PollNow(input_.get()) & POLLHUP) == 0) return {};
   UniqueFd fresh = OpenPipeAgain(input_.get());
   if (!fresh) return Reading::Failed("cannot open the FIFO again for its next writer");
-  Replace(std::move(fresh));
-  return Reading::Of(Kind::kWriterEnded);
-}
-
-// The kernel forgets a closed descriptor by itself only if nobody else has the same open file.
-void Pipe::Replace(UniqueFd input) {
-  if (input_) ::epoll_ctl(epoll_, EPOLL_CTL_DEL, input_.get(), nullptr);
-  input_ = std::move(input);
+  input_ = std::move(fresh);
+  Enlarge(input_.get());
   read_from_writer_ = false;
-  if (!input_) return;
-  blocks_ = (::fcntl(input_.get(), F_GETFL) & O_NONBLOCK) == 0;
-  ::fcntl(input_.get(), F_SETPIPE_SZ, kPipeBytes);  // a smaller pipe serves as well
-  epoll_event event{.events = EPOLLIN | EPOLLONESHOT, .data = {.u64 = key_}};
-  ::epoll_ctl(epoll_, EPOLL_CTL_ADD, input_.get(), &event);
-}
-
-void Pipe::Await() {
-  epoll_event event{.events = EPOLLIN | EPOLLONESHOT, .data = {.u64 = key_}};
-  ::epoll_ctl(epoll_, EPOLL_CTL_MOD, input_.get(), &event);
+  reader_.Wake();  // it may be waiting for the old one
+  return Reading::Of(Kind::kWriterEnded);
 }
 
 void Pipe::SetReady(bool ready) {

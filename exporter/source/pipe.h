@@ -34,14 +34,16 @@ class Pipe {
   // What became of a look by the reader thread.
   enum class Look { kNothing, kLittle, kMuch, kNoRoom };
 
-  // `epoll` reports under `key` when there is something to read.
-  Pipe(UniqueFd input, WithoutWriter without_writer, ChunkPool& pool, int epoll, uint64_t key);
+  // `reader` is woken when there is something else to wait for.
+  Pipe(UniqueFd input, WithoutWriter without_writer, ChunkPool& pool, Sleeper& reader);
   ~Pipe();
   Pipe(const Pipe&) = delete;
   Pipe& operator=(const Pipe&) = delete;
 
-  // Reader thread, when epoll has reported or room has come. After kNoRoom epoll is silent until the next look.
+  // Reader thread.
   Look ReadAhead(Chunk& scratch);
+  // Readable when the next look may find something; -1 where that does not depend on the pipe.
+  int awaited_fd() const;
 
   // Ingest thread. What Next() gives is in the buffer, or in a chunk that lives until the next call.
   Reading Next(std::span<char> buffer);
@@ -55,7 +57,8 @@ class Pipe {
   // The reader thread may still hold the pipe: descriptor and memory go now.
   void Close();
 
-  uint64_t key() const { return key_; }
+  // Bytes that the kernel holds for a writer.
+  size_t capacity() const { return capacity_; }
 
  private:
   // These want the lock.
@@ -67,15 +70,13 @@ class Pipe {
   size_t TailRoom() const;
   void Keep(size_t n, Chunk& scratch);
   bool IsEmpty() const { return offset_ == read_ && writer_ends_.empty(); }
-  void Await();
-  void Replace(UniqueFd input);
   void SetReady(bool ready);
 
   const WithoutWriter without_writer_;
   ChunkPool& pool_;
-  const int epoll_;
-  const uint64_t key_;
+  Sleeper& reader_;
   const UniqueFd ready_;  // an eventfd
+  const size_t capacity_;
 
   mutable std::mutex mutex_;  // guards all that follows; the ingest thread alone writes offset_ and current_
   UniqueFd input_;
@@ -84,6 +85,7 @@ class Pipe {
   bool has_writer_ = false;
   bool read_from_writer_ = false;  // since the read end was opened
   bool has_ended_ = false;
+  bool has_no_room_ = false;
   bool has_failed_ = false;           // the reader thread leaves it to the ingest thread, which can tell of it
   uint64_t read_ = 0;                 // bytes
   uint64_t offset_ = 0;               // bytes handed up

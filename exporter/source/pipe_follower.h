@@ -14,7 +14,7 @@ namespace qte::source {
 class PipeFollower final : public Follower {
  public:
   PipeFollower(PipeReader& reader, std::shared_ptr<Pipe> pipe) : reader_(reader), pipe_(std::move(pipe)) {}
-  ~PipeFollower() override { reader_.Remove(*pipe_); }
+  ~PipeFollower() override { reader_.Remove(pipe_); }
 
   Reading Next(std::span<char> buffer) override { return pipe_->Next(buffer); }
   int fd() const override { return pipe_->ready_fd(); }
