@@ -82,7 +82,7 @@ for run in "${runs[@]}"; do
     release) run_tests release ${quick:+--label-exclude qemu} ;;
     asan) run_tests asan --label-exclude e2e ;;
     # Where threads meet: the daemon as a process, and the unit tests of the folders that start or share threads.
-    tsan) run_tests tsan --tests-regex '^(source|metrics|exposition|pipeline|daemon):|^e2e: (cli|same numbers from (a_fi|stan))' ;;
+    tsan) run_tests tsan --tests-regex '^(source|metrics|exposition|pipeline|daemon):|^e2e: (cli|pipes|same numbers from (a_fi|stan))' ;;
   esac
 done
 python3 tests/lib/summary.py "${reports[@]}"

@@ -2,7 +2,6 @@
 
 #include <spdlog/spdlog.h>
 
-#include <algorithm>
 #include <chrono>
 
 namespace qte::daemon {
@@ -34,7 +33,8 @@ std::optional<pipeline::Resumption> Checkpointer::Load() {
   if (!loaded.payload) return std::nullopt;
   try {
     pipeline::Resumption resumption = pipeline::ResumptionFromJson(std::move(*loaded.payload));
-    reclaimed_bytes_ = reclaimed_before_ = resumption.totals.reclaimed_bytes;
+    reclaimed_before_ = resumption.totals.reclaimed_bytes;
+    totals_ = resumption.totals;
     return resumption;
   } catch (const std::exception& error) {
     SetAside(error.what());
@@ -66,6 +66,11 @@ bool Checkpointer::IsDue() {
   return std::chrono::steady_clock::now() >= next_ || (reclaims_ && reclaimer_.IsUrgent(positions_()));
 }
 
+pipeline::Totals Checkpointer::totals() const {
+  std::lock_guard lock(mutex_);
+  return totals_;
+}
+
 void Checkpointer::EndThread() {
   {
     std::lock_guard lock(mutex_);
@@ -84,21 +89,26 @@ void Checkpointer::Stop() {
 Status Checkpointer::Write(pipeline::Moment moment) {
   uint64_t version = moment.version;
   source::Positions positions = moment.positions;
-  uint64_t reclaimed = reclaimed_before_ + reclaimer_.bytes();
-  moment.totals.reclaimed_bytes = reclaimed;
+  pipeline::Totals totals = moment.totals;
+  totals.reclaimed_bytes = reclaimed_before_ + reclaimer_.bytes();
+  moment.totals = totals;
   Status written = directory_.Write(ToJson(std::move(moment)));
+  {
+    std::lock_guard lock(mutex_);
+    totals_ = totals;
+  }
   if (!written) return written;
   written_version_ = version;
-  reclaimed_bytes_ = reclaimed;
   reclaimer_.Reclaim(positions);
-  reclaims_ = std::any_of(positions.streams.begin(), positions.streams.end(),
-                          [](const source::StreamPosition& position) { return position.reclaim_above > 0; });
+  reclaims_ = positions.reclaims;
   return written;
 }
 
 // A failure is told once, not every few seconds.
 void Checkpointer::Write() {
-  std::optional<pipeline::Moment> moment = take_(written_version_);
+  // What was given back after the last one is news as well.
+  bool is_written = reclaimed_before_ + reclaimer_.bytes() == totals().reclaimed_bytes;
+  std::optional<pipeline::Moment> moment = take_(is_written ? written_version_ : UINT64_MAX);
   next_ = std::chrono::steady_clock::now() + kInterval - kReclaimInterval / 2;
   Status written;
   if (moment) written = Write(std::move(*moment));

@@ -43,8 +43,8 @@ class Checkpointer {
 
   // When the last checkpoint was written, in seconds since the epoch; 0 if none was.
   double last_success() const { return last_success_.load(); }
-  // Bytes of logs given back, as the last checkpoint has it: a restart does not go back behind that.
-  uint64_t reclaimed_bytes() const { return reclaimed_bytes_.load(); }
+  // As the last checkpoint has them: a restart does not go back behind these.
+  pipeline::Totals totals() const;
 
  private:
   explicit Checkpointer(state::CheckpointDirectory directory) : directory_(std::move(directory)) {}
@@ -59,14 +59,14 @@ class Checkpointer {
   Positions positions_;
   Reclaimer reclaimer_;
   std::atomic<double> last_success_ = 0;
-  std::atomic<uint64_t> reclaimed_bytes_ = 0;
   uint64_t reclaimed_before_ = 0;  // by earlier processes
   // Of whoever writes, one thread at a time.
   uint64_t written_version_ = UINT64_MAX;
   std::chrono::steady_clock::time_point next_{};
   bool failing_ = false;
   bool reclaims_ = false;  // any log
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
+  pipeline::Totals totals_;  // guarded by mutex_
   std::condition_variable wake_;
   bool stopping_ = false;  // guarded by mutex_
   std::thread thread_;

@@ -2,6 +2,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <chrono>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -80,20 +81,20 @@ Response Server::Metrics() {
   if (ingest_ptr() != nullptr && catching_up()) return Unavailable("still reading what came since the checkpoint");
   metrics::Snapshot snapshot;
   std::vector<source::StreamStatus> streams;
-  source::SourceTotals totals;
+  source::SourceTotals now;
   if (!Ask([&](pipeline::Pipeline& pipeline, const source::SourceSet& sources) {
         snapshot = pipeline.TakeSnapshot();
         streams = sources.Streams();
-        totals = sources.Totals();
+        now = sources.Totals();
       })) {
     return Unavailable("not running");
   }
-  AppendOwnMetrics(snapshot, streams, totals);
+  AppendOwnMetrics(snapshot, streams, now);
   return {200, std::string(exposition::kTextContentType), exposition::ToText(snapshot)};
 }
 
 void Server::AppendOwnMetrics(metrics::Snapshot& snapshot, const std::vector<source::StreamStatus>& streams,
-                              const source::SourceTotals& totals) const {
+                              const source::SourceTotals& now) const {
   auto add = [&](const char* name, const char* help, Type type, std::vector<PlainFamily::Series> series) {
     snapshot.plain.push_back({std::string("qemu_trace_exporter_") + name, help, type, std::move(series)});
   };
@@ -105,6 +106,7 @@ void Server::AppendOwnMetrics(metrics::Snapshot& snapshot, const std::vector<sou
     }
     return series;
   };
+  pipeline::Totals totals = checkpointer_ == nullptr ? Sum(totals_before_, now) : checkpointer_->totals();
   ReloadState reload = reload_state();
   add("build_info", "The version at work; always 1.", Type::kGauge, {{{{"version", std::string(kVersion)}}, 1}});
   add("config_last_reload_successful", "Whether the last reading of the config succeeded.", Type::kGauge,
@@ -118,16 +120,21 @@ void Server::AppendOwnMetrics(metrics::Snapshot& snapshot, const std::vector<sou
   add("source_lag_bytes", "Bytes of the source's current file that are still to be read.", Type::kGauge,
       by_source(Lag));
   add("source_rotations_total", "Times a source's path came to name another file.", Type::kCounter,
-      single(totals_before_.rotations + totals.rotations));
-  add("source_truncations_total", "Times a source's file became shorter.", Type::kCounter,
-      single(totals_before_.truncations + totals.truncations));
+      single(totals.rotations));
+  add("source_truncations_total", "Times a source's file became shorter.", Type::kCounter, single(totals.truncations));
   add("lost_bytes_total", "Bytes known to have been written that were gone before they could be read.", Type::kCounter,
-      single(totals_before_.lost_bytes + totals.lost_bytes));
+      single(totals.lost_bytes));
+  add("pipe_buffered_bytes", "Bytes read from FIFOs and standard input that wait to be worked on.", Type::kGauge,
+      single(now.pipe_buffered_bytes));
+  add("pipe_full_seconds_total",
+      "Seconds in which a FIFO or standard input was not read since the buffer was full, so that its writer had to "
+      "wait.",
+      Type::kCounter, single(totals.pipe_full_seconds));
   if (checkpointer_ != nullptr) {
     add("checkpoint_last_success_timestamp_seconds", "When the last checkpoint was written; 0 if none was.",
         Type::kGauge, single(checkpointer_->last_success()));
     add("reclaimed_bytes_total", "Bytes of consumed logs given back to the disk.", Type::kCounter,
-        single(checkpointer_->reclaimed_bytes()));
+        single(totals.reclaimed_bytes));
   }
   for (PlainFamily& family : ProcessMetrics()) snapshot.plain.push_back(std::move(family));
 }

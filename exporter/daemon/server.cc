@@ -22,10 +22,6 @@ std::unique_ptr<pipeline::Pipeline> MakePipeline(const LoadedConfig& loaded) {
   return std::make_unique<pipeline::Pipeline>(loaded.program, pipeline::SourceLabels(loaded.config.sources));
 }
 
-pipeline::Totals Sum(const pipeline::Totals& before, const source::SourceTotals& now) {
-  return {before.rotations + now.rotations, before.truncations + now.truncations, before.lost_bytes + now.lost_bytes};
-}
-
 double SecondsSinceEpoch() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }

@@ -50,9 +50,10 @@ class Server {
   exposition::Response StatusJson();
   exposition::Response EventsJson();
 
-  // `totals` are those since the start of the process.
+  // `now` are counts since the start of the process. With checkpoints, those of the last one are shown, since a later
+  // process goes on from these.
   void AppendOwnMetrics(metrics::Snapshot& snapshot, const std::vector<source::StreamStatus>& streams,
-                        const source::SourceTotals& totals) const;
+                        const source::SourceTotals& now) const;
   ReloadState reload_state() const;
   // Null until Start has come so far: the port is open a moment before.
   Ingest* ingest_ptr() const;

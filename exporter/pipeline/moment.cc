@@ -1,5 +1,6 @@
 #include "pipeline/moment.h"
 
+#include <chrono>
 #include <stdexcept>
 #include <utility>
 
@@ -22,7 +23,9 @@ json ToJson(const source::StreamPosition& position) {
           {"has_data", position.point.has_data},
           {"head", {known.head_size, known.head_hash}},
           {"tail", {known.tail_size, known.tail_hash}},
-          {"finished", position.is_finished}};
+          {"finished", position.is_finished},
+          {"has_successor", position.has_successor},
+          {"has_predecessor", position.has_predecessor}};
 }
 
 source::StreamPosition PositionFromJson(const json& from) {
@@ -42,6 +45,8 @@ source::StreamPosition PositionFromJson(const json& from) {
   from.at("tail").at(0).get_to(known.tail_size);
   from.at("tail").at(1).get_to(known.tail_hash);
   from.at("finished").get_to(position.is_finished);
+  from.at("has_successor").get_to(position.has_successor);
+  from.at("has_predecessor").get_to(position.has_predecessor);
   if (known.head_size > source::kHeadBytes || known.tail_size > source::kTailBytes ||
       known.tail_size > position.point.offset) {
     throw std::range_error("a file's fingerprint is larger than it can be");
@@ -65,6 +70,15 @@ source::Positions PositionsFromJson(const json& from) {
 
 }  // namespace
 
+Totals Sum(const Totals& before, const source::SourceTotals& now) {
+  Totals sum;
+  sum.rotations = before.rotations + now.rotations;
+  sum.truncations = before.truncations + now.truncations;
+  sum.lost_bytes = before.lost_bytes + now.lost_bytes;
+  sum.pipe_full_seconds = before.pipe_full_seconds + std::chrono::duration<double>(now.pipe_full_time).count();
+  return sum;
+}
+
 json ToJson(Moment moment) {
   return {{"pipeline", Pipeline::ToJson(std::move(moment.pipeline))},
           {"positions", ToJson(moment.positions)},
@@ -72,7 +86,8 @@ json ToJson(Moment moment) {
            {{"rotations", moment.totals.rotations},
             {"truncations", moment.totals.truncations},
             {"lost_bytes", moment.totals.lost_bytes},
-            {"reclaimed_bytes", moment.totals.reclaimed_bytes}}}};
+            {"reclaimed_bytes", moment.totals.reclaimed_bytes},
+            {"pipe_full_seconds", moment.totals.pipe_full_seconds}}}};
 }
 
 Resumption ResumptionFromJson(json payload) {
@@ -83,6 +98,7 @@ Resumption ResumptionFromJson(json payload) {
   totals.at("truncations").get_to(resumption.totals.truncations);
   totals.at("lost_bytes").get_to(resumption.totals.lost_bytes);
   totals.at("reclaimed_bytes").get_to(resumption.totals.reclaimed_bytes);
+  totals.at("pipe_full_seconds").get_to(resumption.totals.pipe_full_seconds);
   resumption.pipeline = std::move(payload.at("pipeline"));
   return resumption;
 }

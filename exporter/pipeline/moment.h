@@ -3,8 +3,10 @@
 //   {"pipeline": as in save.cc,
 //    "positions": {"specs": [path, ...], "looked_at",
 //                  "streams": [{"id", "path", "place", "device", "inode", "birth", "offset", "known_size", "has_data",
-//                               "head": [size, hash], "tail": [size, hash], "finished"}, ...]},
-//    "totals": {"rotations", "truncations", "lost_bytes", "reclaimed_bytes"}}
+//                               "head": [size, hash], "tail": [size, hash], "finished", "has_successor",
+//                               "has_predecessor"}, ...]},
+//    "totals": {"rotations", "truncations", "lost_bytes", "reclaimed_bytes",
+//               "pipe_full_seconds"}}
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -20,7 +22,11 @@ struct Totals {
   uint64_t truncations = 0;
   uint64_t lost_bytes = 0;
   uint64_t reclaimed_bytes = 0;
+  double pipe_full_seconds = 0;
 };
+
+// Without what was reclaimed, which sources do not know.
+Totals Sum(const Totals& before, const source::SourceTotals& now);
 
 // Series and offsets, taken between two batches.
 struct Moment {

@@ -26,7 +26,7 @@ struct Reading {
     kFailed,       // `error`; worth another try later
   };
   Kind kind = Kind::kAtEnd;
-  std::string_view bytes;   // into the buffer given to Next(); empty when all that was read is to be skipped
+  std::string_view bytes;   // empty when all that was read is to be skipped
   uint64_t lost_bytes = 0;  // kTruncated: known to have been there, never read
   std::string error;
 
@@ -53,7 +53,8 @@ class Follower {
  public:
   virtual ~Follower() = default;
 
-  // Hands up at most buffer.size() - kTailBytes bytes (a file's last ones come into the buffer once more).
+  // Hands up at most buffer.size() - kTailBytes bytes (a file's last ones come into the buffer once more), in the
+  // buffer or where they stay until the next call; kReadPadding bytes after them are readable.
   virtual Reading Next(std::span<char> buffer) = 0;
   virtual int fd() const = 0;
   // Bytes read from the current file so far.
@@ -68,6 +69,8 @@ class Follower {
   virtual const FilePoint* point() const { return nullptr; }
   // A FIFO that somebody has open for writing: closing it would fail the writes.
   virtual bool has_writer() const { return false; }
+  // Next() has something to give that was read ahead.
+  virtual bool has_more() const { return false; }
 };
 
 }  // namespace qte::source

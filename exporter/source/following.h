@@ -43,6 +43,16 @@ class TempDir {
   std::string path_;
 };
 
+// Takes the place of standard input while it lives.
+class AsStdin {
+ public:
+  explicit AsStdin(int fd) : saved_(::dup(0)) { ::dup2(fd, 0); }
+  ~AsStdin() { ::dup2(saved_.get(), 0); }
+
+ private:
+  UniqueFd saved_;
+};
+
 // Keeps each stream's path and bytes, and everything that is no bytes in `log`, with "#id".
 class Recorder final : public Receiver {
  public:

@@ -1,41 +1,40 @@
 // Bytes that come once: a FIFO, whose writers come and go, and standard input, which ends.
 #pragma once
 
-#include <string>
+#include <memory>
+#include <utility>
 
-#include "base/unique_fd.h"
 #include "source/follower.h"
+#include "source/pipe_reader.h"
 
 namespace qte::source {
 
-// A FIFO, held open for reading all the time: a writer never fails for want of a reader.
-class FifoFollower final : public Follower {
+// A FIFO, held open for reading all the time: a writer never fails for want of a reader. Or standard input, where that
+// is a pipe. Read ahead by the reader's thread.
+class PipeFollower final : public Follower {
  public:
-  // `fifo` is open for reading, non-blocking.
-  explicit FifoFollower(UniqueFd fifo);
+  PipeFollower(PipeReader& reader, std::shared_ptr<Pipe> pipe) : reader_(reader), pipe_(std::move(pipe)) {}
+  ~PipeFollower() override { reader_.Remove(pipe_); }
 
-  Reading Next(std::span<char> buffer) override;
-  int fd() const override { return fifo_.get(); }
-  uint64_t offset() const override { return offset_; }
-  uint64_t Pending() const override;
+  Reading Next(std::span<char> buffer) override { return pipe_->Next(buffer); }
+  int fd() const override { return pipe_->ready_fd(); }
+  uint64_t offset() const override { return pipe_->offset(); }
+  uint64_t Pending() const override { return pipe_->Pending(); }
   bool pollable() const override { return true; }
-  uint64_t links() const override;
-  bool has_writer() const override { return has_writer_; }
+  uint64_t links() const override { return pipe_->links(); }
+  bool has_writer() const override { return pipe_->has_writer(); }
+  bool has_more() const override { return pipe_->has_more(); }
 
  private:
-  Reading NoWriter();
-
-  UniqueFd fifo_;
-  uint64_t offset_ = 0;
-  bool has_writer_ = false;
-  bool read_from_writer_ = false;  // since the read end was opened
+  PipeReader& reader_;
+  std::shared_ptr<Pipe> pipe_;
 };
 
-// Standard input: a pipe, a terminal or a file. The descriptor is shared with other processes, so it is neither closed
-// nor made non-blocking; poll(2) is asked before each read.
+// Standard input that is a terminal, a socket or a file. The descriptor is shared with other processes, so it is
+// neither closed nor made non-blocking; poll(2) is asked before each read.
 class StdinFollower final : public Follower {
  public:
-  explicit StdinFollower(int input = 0) : input_(input) {}
+  explicit StdinFollower(int input) : input_(input) {}
 
   Reading Next(std::span<char> buffer) override;
   int fd() const override { return input_; }
@@ -48,5 +47,9 @@ class StdinFollower final : public Follower {
   int input_;
   uint64_t offset_ = 0;
 };
+
+// `fifo` is open for reading, non-blocking.
+std::unique_ptr<Follower> FollowFifo(PipeReader& reader, UniqueFd fifo);
+std::unique_ptr<Follower> FollowStdin(PipeReader& reader, int input = 0);
 
 }  // namespace qte::source

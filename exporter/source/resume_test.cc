@@ -63,6 +63,25 @@ TEST_CASE("resume: a file that was rotated away is read first, then its successo
   CHECK(f.set->Totals().rotations == 1);
 }
 
+TEST_CASE("resume: a rotation that was counted is not counted again") {
+  Resuming f;
+  f.Append(f.log, "one\n");
+  f.Follow(f.specs);
+  f.Settle();
+  f.Rename(f.log, f.log + ".1");
+  f.Append(f.log, "two\n");
+  f.Settle();
+  REQUIRE(f.set->Totals().rotations == 1);
+  Positions saved = f.Kill();
+  f.Append(f.log + ".1", "late\n");
+  f.Append(f.log, "three\n");
+  f.Resume(f.specs, saved);
+  CHECK(f.seen.All() == "late\nthree\n");
+  CHECK(f.set->Totals().rotations == 0);
+  f.Pass(std::chrono::seconds(6));
+  CHECK(f.seen.Has("close #3"));
+}
+
 TEST_CASE("resume: files that came and were rotated away while nobody looked are read") {
   Resuming f;
   f.Append(f.log, "one\n");

@@ -237,6 +237,7 @@ bool SourceSet::Impl::LookAt(Stream& stream, Time now) {
   }
   uint64_t much = stream.follower->pollable() ? kMuchOfPipe : kChunkBytes;
   if (reading.kind == Kind::kBytes && stream.follower->offset() - offset >= much) has_more_ = true;
+  if (stream.follower->has_more()) has_more_ = true;
   return Take(reading, stream, now);
 }
 
@@ -403,12 +404,21 @@ std::vector<StreamStatus> SourceSet::Impl::Streams() const {
 }
 
 SourceTotals SourceSet::Impl::Totals() const {
-  return {table_.rotations(), truncations_, lost_bytes_, table_.opened()};
+  const PipeReader& pipes = table_.pipes();
+  return {.rotations = table_.rotations(),
+          .truncations = truncations_,
+          .lost_bytes = lost_bytes_,
+          .opened = table_.opened(),
+          .pipe_buffered_bytes = pipes.buffered_bytes(),
+          .pipe_full_time = pipes.full_time()};
 }
 
 Positions SourceSet::Impl::SavePositions() const {
   Positions positions;
-  for (const SourceSpec& spec : specs_) positions.specs.push_back(spec.path);
+  for (const SourceSpec& spec : specs_) {
+    positions.specs.push_back(spec.path);
+    positions.reclaims = positions.reclaims || spec.reclaim_above > 0;
+  }
   positions.looked_at = looked_at_;
   positions.streams = table_.Positions();
   for (StreamPosition& position : positions.streams) {

@@ -11,6 +11,10 @@
 // old stream gets OnClose. A file renamed to a name that matches, too (vm.log.1 for vm.log*), goes on as the stream
 // that it was. A file that matches several specs belongs to the first. kReplaced is not used.
 //
+// FIFOs, and standard input where it is a pipe, are emptied by a thread of the SourceSet's own (pipe_reader.h) while
+// the receiver is busy elsewhere, so that their writers do not wait until 14 MiB are outstanding for one, 16 MiB for
+// all.
+//
 // Everything but Wake() belongs to one thread, and a Receiver must not call back.
 #pragma once
 
@@ -46,8 +50,10 @@ struct StreamStatus {
 struct SourceTotals {
   uint64_t rotations = 0;  // a path came to name another file
   uint64_t truncations = 0;
-  uint64_t lost_bytes = 0;  // known to have been written and gone before they could be read
-  uint64_t opened = 0;      // streams, by this SourceSet
+  uint64_t lost_bytes = 0;           // known to have been written and gone before they could be read
+  uint64_t opened = 0;               // streams, by this SourceSet
+  uint64_t pipe_buffered_bytes = 0;  // read from FIFOs and standard input, not handed up yet
+  Clock::Duration pipe_full_time{};  // in which some pipe was not read for want of room to buffer
 };
 
 class SourceSet {

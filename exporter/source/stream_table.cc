@@ -39,7 +39,8 @@ void Shorten(Clock::Duration window, Stream& stream, Clock::Time now) {
 
 void Leave(Stream& stream) {
   stream.former_path = stream.path;
-  stream.has_successor = false;
+  // One that was rotated away before a restart has its successor already.
+  if (stream.is_announced || stream.was == 0) stream.has_successor = false;
   stream.is_idle = false;
 }
 
@@ -53,8 +54,16 @@ StreamPosition PositionOf(const Stream& stream, bool is_finished) {
   const FilePoint& point = *stream.follower->point();
   // As long as the receiver has not heard of the stream, its state is still kept under the old id.
   StreamId id = stream.is_announced || stream.was == 0 ? stream.id : stream.was;
-  return {id,          stream.opened_as, PlaceOf(stream.follower->fd()), stream.identity, stream.birth, point,
-          is_finished, stream.source};
+  return {.id = id,
+          .path = stream.opened_as,
+          .place = PlaceOf(stream.follower->fd()),
+          .file = stream.identity,
+          .birth = stream.birth,
+          .point = point,
+          .is_finished = is_finished,
+          .has_successor = stream.has_successor,
+          .has_predecessor = stream.has_predecessor,
+          .source = stream.source};
 }
 
 void Return(Stream& stream) {
@@ -110,7 +119,7 @@ void StreamTable::Reconcile(Scan& scan, const RenameTrail& trail, Clock::Time no
 void StreamTable::OpenStdin(size_t source) {
   Stream& stream = Add("-", source);
   stream.is_stdin = true;
-  stream.follower = std::make_unique<StdinFollower>();
+  stream.follower = FollowStdin(pipes_);
 }
 
 // A file that is gone again was lost before anybody could look; there is nothing left to report on.
@@ -162,7 +171,7 @@ Result<Stream*> StreamTable::Open(const std::string& path, size_t source, Index&
   Stream& stream = Add(path, source);
   stream.identity = identity;
   if (S_ISFIFO(status.st_mode)) {
-    stream.follower = std::make_unique<FifoFollower>(std::move(file));
+    stream.follower = FollowFifo(pipes_, std::move(file));
   } else {
     OpenFile(std::move(file), stream);
   }
@@ -174,6 +183,8 @@ void StreamTable::OpenFile(UniqueFd file, Stream& stream) {
   auto start = starts_.extract(stream.identity);
   if (std::optional<StreamPosition> position = resumption_.Take(stream.identity, file.get())) {
     stream.was = position->id;
+    stream.has_successor = position->has_successor;
+    stream.has_predecessor = position->has_predecessor;
     stream.opened_as = position->path;
     stream.follower = std::make_unique<FileFollower>(std::move(file), position->point);
   } else if (start) {
@@ -201,7 +212,7 @@ void StreamTable::Rebind(Stream& stream, const Index& index, Clock::Time now) {
     Leave(stream);
     stream.is_draining = true;
     stream.drain_since = now;
-    stream.late_window = kMovedAwayWindow;
+    stream.late_window = stream.has_successor ? Clock::Duration(kLateWriteWindow) : kMovedAwayWindow;
   }
   if (stream.follower->links() == 0) Shorten(kLateWriteWindow, stream, now);
 }

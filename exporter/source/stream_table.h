@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "source/discovery.h"
+#include "source/pipe_reader.h"
 #include "source/position.h"
 #include "source/rename_trail.h"
 #include "source/resumption.h"
@@ -51,6 +52,7 @@ class StreamTable {
   Stream* Find(StreamId id) const;
   uint64_t rotations() const { return rotations_; }
   uint64_t opened() const { return last_id_; }
+  const PipeReader& pipes() const { return pipes_; }
 
  private:
   // What a scan found, by path and by identity, and what is followed already.
@@ -66,6 +68,7 @@ class StreamTable {
   void BoundDraining();
   void ForgetFinished();
 
+  PipeReader pipes_;  // outlives the streams
   std::vector<std::unique_ptr<Stream>> streams_;
   std::map<FileIdentity, uint64_t> starts_;  // where to begin in files that are not open yet
   Resumption resumption_;
