@@ -1,0 +1,19 @@
+// What a request asks, and what it is answered.
+#pragma once
+
+#include <string>
+
+namespace qte::exposition {
+
+struct Request {
+  std::string method;  // GET, HEAD or POST
+  std::string path;    // without query
+};
+
+struct Response {
+  int status = 200;
+  std::string content_type = "text/plain; charset=utf-8";
+  std::string body;
+};
+
+}  // namespace qte::exposition
