@@ -64,11 +64,11 @@ std::vector<WebUser> ReadUsers(const Field& field, Report& report) {
   for (const Field& entry : Entries(field, "a map of names and bcrypt hashes", report)) {
     std::string user = "the hash of user " + Quoted(entry.name);
     if (entry.name.empty() || entry.name.find(':') != std::string_view::npos) {
-      report.Add(entry.at,
-                 "no user can be called " + Quoted(entry.name) + ": a name has at least one character, and no \":\"");
+      std::string name = Quoted(entry.name);
+      report.Add(entry.at, "no user can be called " + name + ": a name has at least one character, and no \":\"");
     } else if (std::string wrong = WrongHash(*entry.node); !wrong.empty()) {
       bool is_text = entry.node->kind == YamlNode::Kind::kScalar;
-      report.Add(is_text ? entry.node->at : entry.at, user + " " + wrong);
+      report.Add(is_text ? entry.node->at : entry.at, user.append(" ").append(wrong));
     } else {
       users.push_back({std::string(entry.name), entry.node->text});
     }

@@ -8,14 +8,14 @@
 #include <cstring>
 #include <optional>
 #include <string_view>
-#include <thread>
 
 #include "exposition/base64.h"
 
 namespace qte::exposition {
 namespace {
 
-constexpr int kMostWaiting = 4;
+constexpr size_t kMostWaiting = 8;
+constexpr size_t kMostOfAnAddress = 4;
 constexpr std::chrono::milliseconds kLongestPause{1000};
 
 // The time it takes tells nothing of where two texts differ.
@@ -81,17 +81,38 @@ bool BasicAuth::IsKnown(const Credentials& credentials, const Digest& digest) co
   return known != known_.end() && known->second == digest;
 }
 
-BasicAuth::Verdict BasicAuth::LookAt(const Accounts& accounts, const Credentials& credentials) const {
+void BasicAuth::Close() {
+  std::lock_guard lock(mutex_);
+  closed_ = true;
+  closing_.notify_all();
+}
+
+BasicAuth::Verdict BasicAuth::LookAt(const Accounts& accounts, const Credentials& credentials) {
   auto started = std::chrono::steady_clock::now();
   auto user = accounts.users.find(credentials.user);
   bool matches = Matches(credentials.password, user == accounts.users.end() ? accounts.nobody : user->second);
   if (matches) return Verdict::kAllowed;
   auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - started);
-  std::this_thread::sleep_for(std::min(took, kLongestPause));
+  std::unique_lock lock(mutex_);
+  closing_.wait_for(lock, std::min(took, kLongestPause), [this] { return closed_; });
   return Verdict::kDenied;
 }
 
-BasicAuth::Verdict BasicAuth::Check(const char* authorization) {
+BasicAuth::Verdict BasicAuth::CheckInTurn(const Credentials& credentials, const Digest& digest) {
+  std::lock_guard turn(one_at_a_time_);
+  std::unique_lock lock(mutex_);
+  if (closed_) return Verdict::kBusy;
+  if (IsKnown(credentials, digest)) return Verdict::kAllowed;  // by who came before
+  std::shared_ptr<const Accounts> accounts = accounts_;
+  lock.unlock();
+  Verdict verdict = LookAt(*accounts, credentials);
+  lock.lock();
+  // What was right for users of before a reload is not remembered.
+  if (verdict == Verdict::kAllowed && accounts == accounts_) known_[credentials.user] = digest;
+  return verdict;
+}
+
+BasicAuth::Verdict BasicAuth::Check(const char* authorization, const std::string& address) {
   std::unique_lock lock(mutex_);
   if (accounts_->users.empty()) return Verdict::kAllowed;
   lock.unlock();
@@ -102,21 +123,12 @@ BasicAuth::Verdict BasicAuth::Check(const char* authorization) {
 
   lock.lock();
   if (IsKnown(credentials, digest)) return Verdict::kAllowed;
-  if (waiting_ >= kMostWaiting) return Verdict::kBusy;
-  ++waiting_;
+  if (waiting_.size() >= kMostWaiting || waiting_.count(address) >= kMostOfAnAddress) return Verdict::kBusy;
+  auto self = waiting_.insert(address);
   lock.unlock();
-  std::unique_lock turn(one_at_a_time_);
+  Verdict verdict = CheckInTurn(credentials, digest);
   lock.lock();
-  std::shared_ptr<const Accounts> accounts = accounts_;
-  bool known = IsKnown(credentials, digest);  // by who came before
-  lock.unlock();
-  Verdict verdict = known ? Verdict::kAllowed : LookAt(*accounts, credentials);
-  turn.unlock();
-
-  lock.lock();
-  --waiting_;
-  // What was right for users of before a reload is not remembered.
-  if (verdict == Verdict::kAllowed && accounts == accounts_) known_[credentials.user] = digest;
+  waiting_.erase(self);
   return verdict;
 }
 

@@ -9,9 +9,11 @@
 // Check runs on the server's threads, several at once; SetUsers on any other.
 #pragma once
 
+#include <condition_variable>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -28,8 +30,10 @@ class BasicAuth {
   explicit BasicAuth(Users users = {});
   void SetUsers(Users users);
 
-  // `authorization` is the header's value, null where there is none.
-  Verdict Check(const char* authorization);
+  // `authorization` is the header's value, null where there is none; `address` is the client's.
+  Verdict Check(const char* authorization, const std::string& address);
+  // Lets nobody wait any longer; for the end.
+  void Close();
 
  private:
   struct Credentials {
@@ -45,15 +49,19 @@ class BasicAuth {
 
   Digest DigestOf(const Credentials& credentials) const;
   bool IsKnown(const Credentials& credentials, const Digest& digest) const;
-  Verdict LookAt(const Accounts& accounts, const Credentials& credentials) const;
+  // The same when all who came before have had their look.
+  Verdict CheckInTurn(const Credentials& credentials, const Digest& digest);
+  Verdict LookAt(const Accounts& accounts, const Credentials& credentials);
   static std::string HashOfNobody(const Users& users);
 
   const HashKey keys_[2] = {RandomHashKey(), RandomHashKey()};
   mutable std::mutex mutex_;
   std::shared_ptr<const Accounts> accounts_;  // guarded by mutex_
   std::map<std::string, Digest> known_;       // by user: the password found right; guarded by mutex_
-  int waiting_ = 0;                           // for one_at_a_time_, or holding it; guarded by mutex_
-  std::mutex one_at_a_time_;                  // held while a password is looked at
+  std::multiset<std::string> waiting_;        // addresses in CheckInTurn; guarded by mutex_
+  bool closed_ = false;                       // guarded by mutex_
+  std::condition_variable closing_;
+  std::mutex one_at_a_time_;  // held while a password is looked at
 };
 
 }  // namespace qte::exposition

@@ -103,6 +103,7 @@ class HttpServer::Impl {
   }
   ~Impl() {
     patience_.Stop();
+    router_.Close();
     if (context_ != nullptr) Stop();
   }
   Impl(const Impl&) = delete;
@@ -200,7 +201,7 @@ class HttpServer::Impl {
     try {
       const mg_request_info* info = mg_get_request_info(connection);
       AnswerInProgress in_progress(sweeper_, PeerOfRequest(*info));
-      Request request{info->request_method, info->local_uri != nullptr ? info->local_uri : ""};
+      Request request{info->request_method, info->local_uri != nullptr ? info->local_uri : "", info->remote_addr};
       Router::Reply reply = router_.Ask(request, mg_get_header(connection, "Authorization"));
       Send(connection, request, reply);
       return reply.answer->response().status;

@@ -44,7 +44,7 @@ Router::Reply Router::NotFound() const {
 }
 
 Router::Reply Router::Ask(const Request& request, const char* authorization) {
-  switch (auth_->Check(authorization)) {
+  switch (auth_->Check(authorization, request.client)) {
     case BasicAuth::Verdict::kAllowed:
       break;
     case BasicAuth::Verdict::kBusy:

@@ -30,6 +30,8 @@ class Router {
 
   // `authorization` is the header's value, null where there is none. An exception in a handler becomes a 500.
   Reply Ask(const Request& request, const char* authorization);
+  // Lets nobody wait for a login any longer; for the end.
+  void Close() { auth_->Close(); }
 
  private:
   Reply NotFound() const;
