@@ -1,14 +1,9 @@
 #include "config/config.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <array>
-#include <cerrno>
-#include <cstring>
 
 #include "base/result.h"
-#include "base/unique_fd.h"
+#include "config/config_file.h"
 #include "config/cross_checks.h"
 #include "config/document.h"
 #include "config/fields.h"
@@ -46,22 +41,6 @@ void ReadSections(const YamlNode& root, Config& config, Report& report) {
   if (const Field* field = sections.Find("limits")) config.limits = ReadLimits(*field, report);
 }
 
-// Reads at most one byte more than a config may have, so that even a device ends.
-Result<std::string> ReadFile(const std::string& path) {
-  UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file) return Error{std::string("cannot open: ") + std::strerror(errno)};
-  std::string text;
-  std::array<char, 65536> chunk;
-  while (text.size() <= kMaxConfigBytes) {
-    ssize_t n = ::read(file.get(), chunk.data(), chunk.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return Error{std::string("cannot read: ") + std::strerror(errno)};
-    if (n == 0) break;
-    text.append(chunk.data(), static_cast<size_t>(n));
-  }
-  return text;
-}
-
 }  // namespace
 
 Loaded Parse(std::string_view yaml, const std::string& name) {
@@ -78,7 +57,7 @@ Loaded Parse(std::string_view yaml, const std::string& name) {
 }
 
 Loaded Load(const std::string& path) {
-  Result<std::string> text = ReadFile(path);
+  Result<std::string> text = ReadConfigFile(path);
   if (!text) return {std::nullopt, {{Place{path, 0, 0}, text.error()}}};
   return Parse(*text, path);
 }

@@ -23,7 +23,10 @@ int Check(const Options& options) {
   std::cout << loaded.config.file << ": fine: " << Count(loaded.config.metrics.size(), "metric") << ", "
             << Count(loaded.config.sources.size(), "source") << ", "
             << Count(loaded.program->NeededEvents().size(), "trace event") << " needed of "
-            << loaded.catalog.events().size() << " known\n";
+            << loaded.catalog.events().size() << " known";
+  if (!loaded.web.file.empty())
+    std::cout << "; " << loaded.web.file << ": fine: " << Count(loaded.web.users.size(), "user");
+  std::cout << '\n';
   return kExitFine;
 }
 

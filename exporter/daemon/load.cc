@@ -45,6 +45,13 @@ trace::Catalog LoadCatalog(const config::Config& config, const std::string& conf
   return catalog;
 }
 
+config::WebConfig LoadWebConfig(const Options& options, LoadOutcome& outcome) {
+  if (options.web_config_file.empty()) return {};
+  config::LoadedWeb loaded = config::LoadWeb(options.web_config_file);
+  for (const config::Diagnostic& diagnostic : loaded.diagnostics) outcome.errors.push_back(diagnostic.Format());
+  return loaded.config ? std::move(*loaded.config) : config::WebConfig{};
+}
+
 void WarnOfDisabledEvents(const LoadedConfig& loaded, std::vector<std::string>& warnings) {
   for (const std::string& name : loaded.program->NeededEvents()) {
     const trace::EventDeclaration* event = loaded.catalog.Find(name);
@@ -61,8 +68,9 @@ LoadOutcome LoadConfig(const Options& options) {
   config::Loaded parsed =
       options.config_file.empty() ? config::Parse(kDefaultConfig, "<default>") : config::Load(options.config_file);
   for (const config::Diagnostic& diagnostic : parsed.diagnostics) outcome.errors.push_back(diagnostic.Format());
+  config::WebConfig web = LoadWebConfig(options, outcome);
   if (!parsed.config) return outcome;
-  LoadedConfig loaded{std::move(*parsed.config), {}, nullptr};
+  LoadedConfig loaded{std::move(*parsed.config), {}, nullptr, std::move(web)};
   if (!options.trace_paths.empty()) {
     loaded.config.sources.clear();
     for (const std::string& path : options.trace_paths) {

@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "config/config.h"
+#include "config/web_config.h"
 #include "daemon/options.h"
 #include "rules/program.h"
 #include "trace/catalog.h"
@@ -18,6 +19,7 @@ struct LoadedConfig {
   config::Config config;
   trace::Catalog catalog;
   std::shared_ptr<const rules::Program> program;
+  config::WebConfig web;  // of --web.config.file; no users without it
 };
 
 struct LoadOutcome {

@@ -36,6 +36,9 @@ void AddServeFlags(CLI::App& app, Options& options) {
       ->take_all()
       ->expected(1)
       ->allow_extra_args(false);
+  app.add_option("--web.config.file", options.web_config_file,
+                 "Who may ask over HTTP: basic_auth_users as in Prometheus' exporter-toolkit (default: everybody)")
+      ->type_name("FILE");
   app.add_option("--state.path", options.state_path,
                  "Directory for checkpoints, from which a restart goes on (default: none)")
       ->type_name("DIR");

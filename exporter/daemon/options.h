@@ -14,7 +14,8 @@ struct Options {
   std::string config_file;               // empty: the built-in default config
   std::vector<std::string> trace_paths;  // instead of the config's sources
   std::vector<std::string> listen_addresses;
-  std::string state_path;  // empty: no checkpoints
+  std::string state_path;       // empty: no checkpoints
+  std::string web_config_file;  // empty: everybody may ask
   bool enable_lifecycle = false;
   std::string log_level = "info";
   std::string log_format = "logfmt";

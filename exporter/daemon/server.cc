@@ -22,6 +22,12 @@ std::unique_ptr<pipeline::Pipeline> MakePipeline(const LoadedConfig& loaded) {
   return std::make_unique<pipeline::Pipeline>(loaded.program, pipeline::SourceLabels(loaded.config.sources));
 }
 
+exposition::BasicAuth::Users Users(const config::WebConfig& web) {
+  exposition::BasicAuth::Users users;
+  for (const config::WebUser& user : web.users) users[user.name] = user.hash;
+  return users;
+}
+
 double SecondsSinceEpoch() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
@@ -31,6 +37,7 @@ double SecondsSinceEpoch() {
 Server::Server(const Options& options, LoadedConfig loaded, std::function<Status()> request_reload)
     : options_(options), loaded_(std::move(loaded)), request_reload_(std::move(request_reload)) {
   reload_ = {true, SecondsSinceEpoch(), loaded_.config.file, loaded_.config.hash};
+  auth_->SetUsers(Users(loaded_.web));
 }
 
 Status Server::Start() {
@@ -45,7 +52,7 @@ Status Server::Start() {
   }
   // The port before any file: who cannot listen should not have read anything.
   Result<std::unique_ptr<exposition::HttpServer>> http =
-      exposition::HttpServer::Start(options_.listen_addresses, Routes());
+      exposition::HttpServer::Start(options_.listen_addresses, Routes(), auth_);
   if (!http) return Error{http.error()};
   http_ = std::move(*http);
   StartIngest(std::move(resumption));
@@ -121,6 +128,7 @@ Status Server::Reload() {
     return Error{"reload failed, the old config stays:\n" + all};
   }
   loaded_ = std::move(*outcome.loaded);
+  auth_->SetUsers(Users(loaded_.web));
   ingest_ptr()->Replace(MakePipeline(loaded_), SourceSpecs(loaded_.config));
   std::lock_guard lock(mutex_);
   reload_ = {true, SecondsSinceEpoch(), loaded_.config.file, loaded_.config.hash};

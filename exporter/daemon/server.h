@@ -78,6 +78,7 @@ class Server {
   ReloadState reload_;              // guarded by mutex_
   EventRates rates_;                // guarded by mutex_
 
+  const std::shared_ptr<exposition::BasicAuth> auth_ = std::make_shared<exposition::BasicAuth>();
   std::map<std::string, std::string> stream_errors_;  // by path: what was warned of; of the main thread
   std::unique_ptr<exposition::HttpServer> http_;      // last: its threads use all of the above
 };

@@ -1,46 +1,36 @@
 #include "exposition/http_server.h"
 
+#include <arpa/inet.h>
 #include <civetweb.h>
 #include <spdlog/fmt/fmt.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
-#include <exception>
 #include <future>
 #include <mutex>
 #include <string_view>
 #include <tuple>
 
 #include "base/unique_fd.h"
+#include "exposition/client_patience.h"
 #include "exposition/gzip.h"
 #include "exposition/header_list.h"
+#include "exposition/idle_sweeper.h"
 #include "exposition/listen_address.h"
+#include "exposition/socket_finder.h"
 
 namespace qte::exposition {
 namespace {
 
 constexpr size_t kSmallestGzip = 1024;
-constexpr int kNotFound = 404;
-constexpr int kMethodNotAllowed = 405;
+constexpr int kThreads = 32;
+constexpr size_t kMaxHead = 16384;
+constexpr rlim_t kLongestQueue = 1024;
+
 constexpr int kServerError = 500;
-
-constexpr std::string_view kPlainText = "text/plain; charset=utf-8";
-
-Response PlainText(int status, std::string body) {
-  return {status, std::string(kPlainText), std::move(body)};
-}
-
-// A handler's own failure is the answer, not the end of the process.
-Response Call(const Route& route, const Request& request) {
-  try {
-    return route.handle(request);
-  } catch (const std::exception& error) {
-    return PlainText(kServerError, std::string("internal error: ") + error.what() + "\n");
-  } catch (...) {
-    return PlainText(kServerError, "internal error\n");
-  }
-}
 
 // Whether the connection serves another request after this one. A body that a client sent is not read, since no route
 // takes one and CivetWeb would wait for the rest of it as long as it trickles, so the connection ends behind it.
@@ -53,15 +43,38 @@ bool KeepsAlive(const mg_connection* connection) {
   return asked == nullptr || (ListHas(asked, "keep-alive") && !ListHas(asked, "close"));
 }
 
-// Compresses the body if that is worth it and the client takes it; true if so.
-bool Compress(const mg_connection* connection, std::string& body) {
+// Whether to compress the body: it is worth it, and the client takes it.
+bool WantsGzip(const mg_connection* connection, const std::string& body) {
   const char* accept = mg_get_header(connection, "Accept-Encoding");
-  if (accept == nullptr || body.size() < kSmallestGzip || !AcceptsGzip(accept)) return false;
-  std::string compressed = Gzip(body);
-  if (compressed.empty()) return false;
-  body = std::move(compressed);
-  return true;
+  return accept != nullptr && body.size() >= kSmallestGzip && AcceptsGzip(accept);
 }
+
+// Connections that may wait for a thread; those beyond wait in the kernel. They are descriptors, most of which are for
+// trace logs.
+std::string QueueLength() {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  return std::to_string(std::clamp<rlim_t>(limit.rlim_cur / 4, 16, kLongestQueue));
+}
+
+Peer PeerOfRequest(const mg_request_info& info) {
+  in_addr address{};
+  ::inet_pton(AF_INET, info.remote_addr, &address);
+  return PeerOf(address, info.remote_port);
+}
+
+// While it lives, the connection is not taken for idle.
+class AnswerInProgress {
+ public:
+  AnswerInProgress(IdleSweeper& sweeper, Peer peer) : sweeper_(sweeper), peer_(peer) { sweeper_.BeginAnswer(peer_); }
+  ~AnswerInProgress() { sweeper_.EndAnswer(peer_); }
+  AnswerInProgress(const AnswerInProgress&) = delete;
+  AnswerInProgress& operator=(const AnswerInProgress&) = delete;
+
+ private:
+  IdleSweeper& sweeper_;
+  const Peer peer_;
+};
 
 // Connects and goes away. Where the server listens on every address, so does the connection reach it.
 void Touch(const ListenAddress& address) {
@@ -74,17 +87,23 @@ void Touch(const ListenAddress& address) {
 
 class HttpServer::Impl {
  public:
-  explicit Impl(std::map<std::string, Route> routes) : routes_(std::move(routes)) {
-    callbacks_.begin_request = [](mg_connection* connection) {
-      return static_cast<Impl*>(mg_get_user_data(mg_get_context(connection)))->Handle(connection);
+  Impl(std::map<std::string, Route> routes, std::shared_ptr<BasicAuth> auth)
+      : router_(std::move(routes), std::move(auth)) {
+    callbacks_.init_connection = [](const mg_connection* connection, void**) {
+      Of(connection)->patience_.Enter();
+      return 0;
     };
+    callbacks_.begin_request = [](mg_connection* connection) { return Of(connection)->Handle(connection); };
+    callbacks_.connection_closed = [](const mg_connection* connection) { Of(connection)->patience_.Leave(); };
     callbacks_.log_message = [](const mg_connection* connection, const char* message) {
-      auto* self = static_cast<Impl*>(mg_get_user_data(mg_get_context(connection)));
+      Impl* self = Of(connection);
       if (self != nullptr) self->Remember(message);
       return 1;  // kept here, not written to a file by CivetWeb
     };
   }
   ~Impl() {
+    patience_.Stop();
+    router_.Close();
     if (context_ != nullptr) Stop();
   }
   Impl(const Impl&) = delete;
@@ -102,6 +121,7 @@ class HttpServer::Impl {
     if (Status status = StartCivetWeb(listening_ports); !status) return status;
     std::vector<int> found = FindPorts();
     for (size_t i = 0; i < found.size() && i < addresses_.size(); ++i) addresses_[i].port = found[i];
+    sweeper_.Start({found.begin(), found.end()});
     return {};
   }
 
@@ -112,13 +132,24 @@ class HttpServer::Impl {
   }
 
  private:
+  static Impl* Of(const mg_connection* connection) {
+    return static_cast<Impl*>(mg_get_user_data(mg_get_context(connection)));
+  }
+
   Status StartCivetWeb(const std::string& listening_ports) {
     // No document root, no TLS, no form or websocket handlers: what is not there cannot be attacked.
-    const std::array<const char*, 21> options = {
+    const std::string threads = std::to_string(kThreads);
+    const std::string max_head = std::to_string(kMaxHead);
+    const std::string queue = QueueLength();
+    const std::array<const char*, 25> options = {
         "listening_ports",
         listening_ports.c_str(),
         "num_threads",
-        "8",
+        threads.c_str(),
+        "connection_queue",
+        queue.c_str(),
+        "listen_backlog",
+        "4096",
         "request_timeout_ms",
         "5000",
         "enable_keep_alive",
@@ -132,7 +163,7 @@ class HttpServer::Impl {
         "decode_url",
         "no",  // no path of ours needs escapes: "/metrics%00" is not "/metrics"
         "max_request_size",
-        "16384",
+        max_head.c_str(),
         "enable_auth_domain_check",
         "no",  // else "GET http://host:port/metrics", as through a proxy, is dropped without an answer
         nullptr};
@@ -166,14 +197,14 @@ class HttpServer::Impl {
   }
 
   // Returns the status, which tells CivetWeb that the request has been answered.
-  int Handle(mg_connection* connection) const noexcept {
+  int Handle(mg_connection* connection) noexcept {
     try {
       const mg_request_info* info = mg_get_request_info(connection);
-      Request request{info->request_method, info->local_uri != nullptr ? info->local_uri : ""};
-      std::string allow;
-      Response response = Answer(request, allow);
-      Send(connection, request, response, allow);
-      return response.status;
+      AnswerInProgress in_progress(sweeper_, PeerOfRequest(*info));
+      Request request{info->request_method, info->local_uri != nullptr ? info->local_uri : "", info->remote_addr};
+      Router::Reply reply = router_.Ask(request, mg_get_header(connection, "Authorization"));
+      Send(connection, request, reply);
+      return reply.answer->response().status;
     } catch (...) {
       // No memory for the answer; how much of it went out is not known.
       mg_disable_connection_keep_alive(connection);
@@ -181,39 +212,30 @@ class HttpServer::Impl {
     }
   }
 
-  // Sets `allow` where the method is not allowed.
-  Response Answer(const Request& request, std::string& allow) const {
-    auto route = routes_.find(request.path);
-    if (route == routes_.end()) {
-      std::string body = "not found; there are:\n";
-      for (const auto& [path, known] : routes_) body += "  " + known.method + " " + path + "\n";
-      return PlainText(kNotFound, std::move(body));
-    }
-    const std::string& method = route->second.method;
-    bool fits = request.method == method || (method == "GET" && request.method == "HEAD");
-    if (fits) return Call(route->second, request);
-    allow = method == "GET" ? "GET, HEAD" : method;
-    return PlainText(kMethodNotAllowed, "method not allowed; use " + allow + "\n");
-  }
-
-  static void Send(mg_connection* connection, const Request& request, Response& response, const std::string& allow) {
-    bool compressed = Compress(connection, response.body);
-    bool keeps_alive = KeepsAlive(connection);
+  void Send(mg_connection* connection, const Request& request, const Router::Reply& reply) {
+    const Response& response = reply.answer->response();
+    bool compressed = WantsGzip(connection, response.body) && !reply.answer->Compressed().empty();
+    const std::string& body = compressed ? reply.answer->Compressed() : response.body;
+    bool keeps_alive = KeepsAlive(connection) && !patience_.IsShort();
     // CivetWeb decides by rules of its own, which this settles.
     if (!keeps_alive) mg_disable_connection_keep_alive(connection);
     std::string head = fmt::format(
         "HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nVary: Accept-Encoding\r\n"
         "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\nConnection: {}\r\n",
-        response.status, mg_get_response_code_text(connection, response.status), response.content_type,
-        response.body.size(), keeps_alive ? "keep-alive" : "close");
+        response.status, mg_get_response_code_text(connection, response.status), response.content_type, body.size(),
+        keeps_alive ? "keep-alive" : "close");
     if (compressed) head += "Content-Encoding: gzip\r\n";
-    if (!allow.empty()) head += "Allow: " + allow + "\r\n";
-    head += "\r\n";
-    mg_write(connection, head.data(), head.size());
-    if (request.method != "HEAD") mg_write(connection, response.body.data(), response.body.size());
+    head += reply.headers + "\r\n";
+    const mg_request_info* info = mg_get_request_info(connection);
+    int fd = finder_.Find(PeerOfRequest(*info), info->server_port);
+    bool sent = fd >= 0 && patience_.Send(fd, head) && (request.method == "HEAD" || patience_.Send(fd, body));
+    if (!sent) mg_disable_connection_keep_alive(connection);
   }
 
-  const std::map<std::string, Route> routes_;
+  Router router_;
+  SocketFinder finder_;
+  ClientPatience patience_{kThreads};
+  IdleSweeper sweeper_{patience_};
   mg_callbacks callbacks_{};
   mg_context* context_ = nullptr;
   std::vector<ListenAddress> addresses_;  // with the ports that are listened on, once started
@@ -229,8 +251,9 @@ std::vector<int> HttpServer::ports() const {
 }
 
 Result<std::unique_ptr<HttpServer>> HttpServer::Start(const std::vector<std::string>& addresses,
-                                                      std::map<std::string, Route> routes) {
-  auto impl = std::make_unique<Impl>(std::move(routes));
+                                                      std::map<std::string, Route> routes,
+                                                      std::shared_ptr<BasicAuth> auth) {
+  auto impl = std::make_unique<Impl>(std::move(routes), std::move(auth));
   if (Status status = impl->Start(addresses); !status) return Error{status.error()};
   return std::unique_ptr<HttpServer>(new HttpServer(std::move(impl)));
 }

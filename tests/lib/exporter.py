@@ -1,5 +1,6 @@
 """The program under test: one-shot calls of its subcommands, and the daemon on a free port."""
 
+import base64
 import os
 import pathlib
 import subprocess
@@ -41,12 +42,18 @@ def request(url, method="GET", headers=()):
             return error.code, error.headers, error.read()
 
 
+def basic(user, password):
+    """The headers of HTTP basic authentication."""
+    return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
+
+
 class Daemon:
     """`qemu-trace-exporter serve` on a loopback port (a free one unless told), as a context manager. Leaving it ends
-    the daemon."""
+    the daemon. `headers` go with every request."""
 
-    def __init__(self, *arguments, port=None, stdin=subprocess.DEVNULL):
+    def __init__(self, *arguments, port=None, stdin=subprocess.DEVNULL, headers=()):
         self.port = port or process.free_port()
+        self._headers = dict(headers)
         self._log = tempfile.TemporaryFile()
         self.process = process.spawn(
             [BINARY, "serve", f"--web.listen-address=127.0.0.1:{self.port}", *arguments],
@@ -74,7 +81,7 @@ class Daemon:
         return self._log.read().decode(errors="replace")
 
     def request(self, path, method="GET", headers=()):
-        return request(self.url + path, method, headers)
+        return request(self.url + path, method, self._headers | dict(headers))
 
     def status(self, path, method="GET"):
         """The status code, or None while nobody answers."""

@@ -3,7 +3,7 @@
 
 # To build the exporter and its tests (CMake looks for python3, which runs them).
 build_packages=(
-  catch2 ccache cmake g++ libcivetweb-dev libcli11-dev libre2-dev libspdlog-dev libyaml-cpp-dev libzstd-dev
+  catch2 ccache cmake g++ libcivetweb-dev libcli11-dev libcrypt-dev libre2-dev libspdlog-dev libyaml-cpp-dev libzstd-dev
   ninja-build nlohmann-json3-dev pkg-config prometheus-cpp-dev python3 zlib1g-dev
 )
 
@@ -13,8 +13,8 @@ guest_packages=(cpio qemu-system-x86 seabios)
 # To test, beyond the unit tests.
 test_packages=(shellcheck zstd)
 
-# To test with everything real, beyond the guest; brings promtool as well.
-real_packages=(prometheus)
+# To test with everything real, beyond the guest: Prometheus, which brings promtool as well, and TLS by a reverse proxy.
+real_packages=(nginx-light openssl prometheus)
 
 # Runs a command as root.
 as_root() {

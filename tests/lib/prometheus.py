@@ -13,7 +13,7 @@ _CONFIG = """\
 global: {{scrape_interval: 1s, scrape_timeout: 1s}}
 scrape_configs:
   - job_name: qemu
-    static_configs: [{{targets: ['127.0.0.1:{port}']}}]
+{extra}    static_configs: [{{targets: ['127.0.0.1:{port}']}}]
 """
 
 
@@ -28,17 +28,19 @@ def check_metrics(text):
 
 
 class Prometheus:
-    """A server on a free port with its storage in `directory`, as a context manager."""
+    """A server on a free port with its storage in `directory`, as a context manager. `extra` are lines of the scrape
+    config."""
 
-    def __init__(self, directory, target_port):
+    def __init__(self, directory, target_port, extra=()):
         self._directory = directory
+        self._extra = "".join(f"    {line}\n" for line in extra)
         self._target = target_port
         self._url = f"http://127.0.0.1:{process.free_port()}"
         self._process = None
 
     def __enter__(self):
         config = self._directory / "prometheus.yml"
-        config.write_text(_CONFIG.format(port=self._target))
+        config.write_text(_CONFIG.format(port=self._target, extra=self._extra))
         with open(self._directory / "prometheus.err", "wb") as log:
             self._process = process.spawn(
                 ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={self._directory / 'tsdb'}",

@@ -1,0 +1,121 @@
+#include "config/web_config.h"
+
+#include <algorithm>
+#include <array>
+#include <tuple>
+#include <utility>
+
+#include "config/config_file.h"
+#include "config/document.h"
+#include "config/fields.h"
+#include "config/scalar.h"
+
+namespace qte::config {
+namespace {
+
+constexpr auto kSections =
+    std::to_array<std::string_view>({"basic_auth_users", "tls_server_config", "http_server_config"});
+constexpr auto kHttpKeys = std::to_array<std::string_view>({"http2", "headers"});
+constexpr auto kBools = std::to_array<std::string_view>({"true", "false"});
+
+// "$2y$", two digits of cost, "$", 22 characters of salt, 31 of hash.
+constexpr size_t kBcryptLength = 60;
+constexpr size_t kSaltAt = 7;
+// A login of cost 15 takes seconds of a core; each step more doubles it.
+constexpr uint64_t kLowestCost = 4;
+constexpr uint64_t kHighestCost = 15;
+
+// A node with something in it: an empty section is as good as none.
+bool HasContent(const YamlNode& node) {
+  return node.kind == YamlNode::Kind::kScalar || !node.items.empty();
+}
+
+bool IsBcryptLetter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '/';
+}
+
+bool LooksLikeBcrypt(std::string_view hash) {
+  bool known = hash.starts_with("$2y$") || hash.starts_with("$2a$") || hash.starts_with("$2b$");
+  if (!known || hash.size() != kBcryptLength || hash[kSaltAt - 1] != '$') return false;
+  return std::all_of(hash.begin() + kSaltAt, hash.end(), IsBcryptLetter);
+}
+
+// What is wrong with a hash, in words that do not show it; empty where it is good.
+std::string WrongHash(const YamlNode& node) {
+  constexpr std::string_view kRemedy = " of the password; make one by `htpasswd -nBC 10 NAME`";
+  if (node.kind != YamlNode::Kind::kScalar || !LooksLikeBcrypt(node.text)) {
+    return "must be a bcrypt hash ($2y$10$... of 60 characters)" + std::string(kRemedy);
+  }
+  std::string_view cost = std::string_view(node.text).substr(4, 2);
+  uint64_t value = ParseCount(cost).value_or(0);
+  if (value < kLowestCost || value > kHighestCost) {
+    return "is a bcrypt hash of cost " + std::string(cost) + "; from " + std::to_string(kLowestCost) + " to " +
+           std::to_string(kHighestCost) + " will do";
+  }
+  return {};
+}
+
+std::vector<WebUser> ReadUsers(const Field& field, Report& report) {
+  std::vector<WebUser> users;
+  if (field.node->kind == YamlNode::Kind::kScalar) {  // which may be a password
+    report.Add(field.at, "\"basic_auth_users\" must be a map of names and bcrypt hashes");
+    return users;
+  }
+  for (const Field& entry : Entries(field, "a map of names and bcrypt hashes", report)) {
+    std::string user = "the hash of user " + Quoted(entry.name);
+    if (entry.name.empty() || entry.name.find(':') != std::string_view::npos) {
+      std::string name = Quoted(entry.name);
+      report.Add(entry.at, "no user can be called " + name + ": a name has at least one character, and no \":\"");
+    } else if (std::string wrong = WrongHash(*entry.node); !wrong.empty()) {
+      bool is_text = entry.node->kind == YamlNode::Kind::kScalar;
+      report.Add(is_text ? entry.node->at : entry.at, user.append(" ").append(wrong));
+    } else {
+      users.push_back({std::string(entry.name), entry.node->text});
+    }
+  }
+  return users;
+}
+
+void RefuseTls(const Field& field, Report& report) {
+  if (!HasContent(*field.node)) return;
+  report.Add(field.at,
+             "TLS cannot be served: the CivetWeb that Debian builds ends the process at the first TLS handshake; leave "
+             "\"tls_server_config\" out, listen on 127.0.0.1, and put a reverse proxy in front (README.md, \"TLS by a "
+             "reverse proxy\")");
+}
+
+// HTTP/2 there is only over TLS, so that switch says nothing here.
+void CheckHttp(const Field& field, Report& report) {
+  if (!HasContent(*field.node)) return;
+  Fields fields(field, {"\"http_server_config\"", kHttpKeys}, report);
+  if (const Field* http2 = fields.Find("http2")) std::ignore = ReadChoice(*http2, kBools, report);
+  const Field* headers = fields.Find("headers");
+  if (headers != nullptr && HasContent(*headers->node)) {
+    report.Add(headers->at, "\"headers\" are not sent by this daemon; have a reverse proxy add them");
+  }
+}
+
+}  // namespace
+
+LoadedWeb ParseWeb(std::string_view yaml, const std::string& name) {
+  Report report(name);
+  WebConfig config;
+  config.file = name;
+  std::optional<YamlNode> root = ReadDocument(yaml, report);
+  if (root && root->kind != YamlNode::Kind::kEmpty) {
+    Fields sections({"", root->at, &*root}, {"a web config", kSections}, report);
+    if (const Field* field = sections.Find("basic_auth_users")) config.users = ReadUsers(*field, report);
+    if (const Field* field = sections.Find("tls_server_config")) RefuseTls(*field, report);
+    if (const Field* field = sections.Find("http_server_config")) CheckHttp(*field, report);
+  }
+  if (!report.empty()) return {std::nullopt, report.Take()};
+  return {std::move(config), {}};
+}
+
+LoadedWeb LoadWeb(const std::string& path) {
+  Result<std::string> text = ReadConfigFile(path);
+  if (!text) return {std::nullopt, {{Place{path, 0, 0}, text.error()}}};
+  return ParseWeb(*text, path);
+}
+
+}  // namespace qte::config

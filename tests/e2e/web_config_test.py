@@ -1,0 +1,172 @@
+#!/usr/bin/env python3
+"""--web.config.file: who may ask, what is refused, and that neither logins nor guesses disturb the others."""
+
+import contextlib
+import pathlib
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
+import exporter
+import process
+import prometheus
+
+# bcrypt, cost 10 and 4.
+SECRET = "$2y$10$abcdefghijklmnopqrstuuqflPDzB6gcMhKa1rZqKiun2YGL5sa2u"
+OTHER = "$2b$04$abcdefghijklmnopqrstuu0HtfOlPbTiymk5tcV.3TsFPDd3SYZqu"
+ALICE = exporter.basic("alice", "secret")
+
+PATHS = ("/", "/metrics", "/-/healthy", "/-/ready", "/-/reload", "/api/v1/status", "/api/v1/events", "/nothing")
+RELOADED = "qemu_trace_exporter_config_last_reload_successful"
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        self.directory = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory(prefix="qte-web-")))
+        self.web = self.directory / "web.yml"
+        self.write(f"basic_auth_users:\n  alice: {SECRET}\n")
+
+    def write(self, text):
+        self.web.write_text(text)
+
+
+class FileTest(Case):
+    def assert_refused(self, text, *words):
+        self.write(text)
+        for command in (["check"], ["serve", "--trace.path=/dev/null", "--web.listen-address=127.0.0.1:0"]):
+            done = exporter.run(*command, f"--web.config.file={self.web}")
+            self.assertEqual(done.returncode, 1, done.stderr)
+            for word in words:
+                self.assertIn(word, done.stderr)
+        return done.stderr
+
+    def test_check_looks_at_it(self):
+        done = exporter.run("check", f"--web.config.file={self.web}")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("1 user", done.stdout)
+
+    def test_the_example_is_good(self):
+        self.assertEqual(exporter.run("check", f"--web.config.file={exporter.ROOT}/config/web.yml").returncode, 0)
+
+    def test_tls_is_refused(self):
+        self.assert_refused("tls_server_config:\n  cert_file: a.crt\n  key_file: a.key\n", f"{self.web}:1:1: TLS", "reverse proxy",
+                            "README.md")
+
+    def test_unknown_keys_are_refused(self):
+        self.assert_refused("basic_auth_usres: {}\n", f"{self.web}:1:1: ", "basic_auth_users")
+
+    def test_passwords_are_refused_and_not_shown(self):
+        error = self.assert_refused("basic_auth_users:\n  alice: hunter22\n", f"{self.web}:2:10: ", "alice", "bcrypt")
+        self.assertNotIn("hunter22", error)
+
+    def test_a_file_that_is_not_there(self):
+        done = exporter.run("check", f"--web.config.file={self.directory}/none.yml")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("none.yml", done.stderr)
+
+
+class LoginTest(Case):
+    def setUp(self):
+        super().setUp()
+        (self.directory / "vm1.log").write_text("pci_cfg_read i440FX 00:00.0 @0x0 -> 0x12378086\n")
+        self.daemon = self.enterContext(exporter.Daemon(
+            f"--trace.path={self.directory}/*.log", f"--web.config.file={self.web}", "--web.enable-lifecycle", headers=ALICE))
+        self.daemon.wait_ready()
+
+    def ask(self, headers, path="/metrics", method="GET"):
+        return self.daemon.request(path, method, {"Authorization": ""} | headers)
+
+    def test_every_path_asks_for_it(self):
+        for path in PATHS:
+            for method in ("GET", "HEAD", "POST"):
+                with self.subTest(path=path, method=method):
+                    status, headers, _ = self.ask({}, path, method)
+                    self.assertEqual(status, 401)
+                    self.assertTrue(headers["WWW-Authenticate"].startswith("Basic"))
+        self.assertEqual(self.ask(ALICE)[0], 200)
+        self.assertEqual(self.ask(ALICE, "/nothing")[0], 404)
+
+    def test_who_is_wrong_learns_nothing(self):
+        def answer(user, password):
+            status, headers, body = self.ask(exporter.basic(user, password))
+            return status, {k: v for k, v in headers.items() if k != "Date"}, body
+        wrong = answer("alice", "guess")
+        self.assertEqual(wrong[0], 401)
+        self.assertEqual(answer("nobody", "secret"), wrong)
+
+    def test_an_unknown_user_takes_as_long_as_a_wrong_password(self):
+        def seconds(user):
+            started = time.monotonic()
+            self.assertEqual(self.ask(exporter.basic(user, "guess"))[0], 401)
+            return time.monotonic() - started
+        alice, nobody = (min(seconds(user) for _ in range(4)) for user in ("alice", "nobody"))
+        print(f"wrong password {alice * 1e3:.0f} ms, unknown user {nobody * 1e3:.0f} ms", flush=True)
+        self.assertLess(max(alice, nobody), 2 * min(alice, nobody))
+
+    def cpu(self):
+        return self.daemon.metrics().value("process_cpu_seconds_total")
+
+    def test_scrapes_do_not_pay_for_bcrypt(self):
+        before = self.cpu()
+        for _ in range(100):
+            self.assertEqual(self.ask(ALICE)[0], 200)
+        each = (self.cpu() - before) / 100
+        print(f"a scrape with a password takes {each * 1e3:.1f} ms of a core", flush=True)
+        self.assertLess(each, 0.02)
+
+    def test_guessing_disturbs_nobody_who_is_known(self):
+        stop = threading.Event()
+        answers = []
+
+        def guess(number):
+            while not stop.is_set():
+                with contextlib.suppress(OSError):
+                    answers.append(self.ask(exporter.basic("alice", f"guess{number}"))[0])
+        guessers = [threading.Thread(target=guess, args=(i,)) for i in range(16)]
+        for guesser in guessers:
+            guesser.start()
+        taken = []
+        before, started = self.cpu(), time.monotonic()
+        while time.monotonic() < started + 4:
+            begun = time.monotonic()
+            self.assertEqual(self.ask(ALICE)[0], 200)
+            taken.append(time.monotonic() - begun)
+            time.sleep(0.05)
+        cores = (self.cpu() - before) / (time.monotonic() - started)
+        stop.set()
+        for guesser in guessers:
+            guesser.join()
+        print(f"{answers.count(401)} guesses looked at, {answers.count(429)} sent away, {cores:.2f} cores; scrapes took "
+              f"up to {max(taken) * 1e3:.0f} ms", flush=True)
+        self.assertEqual(set(answers), {401, 429})
+        self.assertLess(max(taken), 3)
+
+    def test_reload_takes_new_users(self):
+        self.write(f"basic_auth_users:\n  bob: {OTHER}\n")
+        self.daemon.process.send_signal(signal.SIGHUP)
+        process.wait_until(lambda: self.ask(exporter.basic("bob", "other"))[0] == 200, "bob to be let in")
+        self.assertEqual(self.ask(ALICE)[0], 401)
+
+    def test_a_bad_file_leaves_the_old_users(self):
+        self.write("basic_auth_users:\n  alice: hunter22\n")
+        status, _, body = self.ask(ALICE, "/-/reload", "POST")
+        self.assertEqual(status, 500)
+        self.assertIn(b"web.yml:2:10", body)
+        self.assertNotIn(b"hunter22", body)
+        self.assertEqual(self.daemon.metrics().value(RELOADED), 0)
+        self.assertEqual(self.ask({})[0], 401)
+
+    @unittest.skipUnless(shutil.which("prometheus"), "needs Prometheus")
+    def test_prometheus_logs_in(self):
+        extra = ["basic_auth: {username: alice, password: secret}"]
+        with prometheus.Prometheus(self.directory, self.daemon.port, extra) as server:
+            process.wait_until(lambda: server.query('up{job="qemu"} == 1'), "Prometheus to scrape", 20)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
