@@ -7,8 +7,9 @@
 namespace qte::source {
 namespace {
 
-// The fastest writer that no rest may stall: 3.5 ms for a pipe of 1 MiB, 0.2 ms for one of 64 KiB.
-constexpr size_t kBytesPerMicrosecond = 300;
+// The fastest writer that no rest may stall: 1 ms for a pipe of 1 MiB, though never less than the shortest.
+constexpr size_t kBytesPerMicrosecond = 1000;
+constexpr std::chrono::microseconds kShortestRest{200};
 constexpr std::chrono::hours kForever{1};
 
 }  // namespace
@@ -42,7 +43,7 @@ void PipeReader::Run() {
     Pipe::Look most = Round();
     if (most == Pipe::Look::kMuch) continue;
     if (most == Pipe::Look::kLittle) {
-      sleeper_.Sleep(std::chrono::microseconds(smallest_pipe_ / kBytesPerMicrosecond));
+      sleeper_.Sleep(std::max(kShortestRest, std::chrono::microseconds(smallest_pipe_ / kBytesPerMicrosecond)));
     } else {
       Wait();
     }
