@@ -63,7 +63,8 @@ void ChunkPool::Return(Chunk chunk) {
   chunk.begin = chunk.end = 0;
   std::lock_guard lock(mutex_);
   --taken_;
-  if (free_.size() < kKeptFree) free_.push_back(std::move(chunk));
+  free_.push_back(std::move(chunk));
+  if (taken_ == 0 && free_.size() > kKeptFree) free_.resize(kKeptFree);
   if (std::exchange(is_awaited_, false)) reader_.Wake();
 }
 

@@ -82,6 +82,7 @@ void Pipe::Close() {
 Pipe::Look Pipe::ReadAhead(Chunk& scratch) {
   std::lock_guard lock(mutex_);
   if (!input_ || has_ended_ || has_failed_) return Look::kNothing;
+  if (LeaveToIngest()) return Look::kLittle;
   bool may_grow = MayGrow();
   size_t tail_room = TailRoom();
   has_no_room_ = !may_grow && tail_room == 0 && PollNow(input_.get()) != 0;
@@ -101,6 +102,20 @@ Pipe::Look Pipe::ReadAhead(Chunk& scratch) {
   if (kind != Kind::kAtEnd) SetReady(true);
   if (kind == Kind::kAtEnd) return Look::kNothing;
   return n >= kMuchOfPipe ? Look::kMuch : Look::kLittle;
+}
+
+// As long as the ingest thread keeps up, it better reads for itself: on one core's cache, and without a third thread at
+// the pipe. It is late if it has taken nothing since the last look, or leaves more than half of what the pipe can hold.
+bool Pipe::LeaveToIngest() {
+  uint64_t waiting = IsEmpty() ? BytesWaiting(input_.get()) : 0;
+  bool is_late = waiting > capacity_ / 2 || left_at_ == offset_;
+  if (waiting == 0 || is_late) {
+    left_at_.reset();
+    return false;
+  }
+  left_at_ = offset_;
+  SetReady(true);
+  return true;
 }
 
 int Pipe::awaited_fd() const {

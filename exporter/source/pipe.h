@@ -3,7 +3,8 @@
 //
 // In: bytes and the ends of writers, from the kernel. Out: both in the same order, as Readings. Where nothing is
 // buffered the ingest thread reads for itself, under the same lock; so a look never misses what is in the pipe, and the
-// order cannot break. A pipe that may not buffer more is left alone, fills up, and makes its writer wait.
+// order cannot break. As long as it keeps up, the reader thread only tells it when something is there. A pipe that may
+// not buffer more is left alone, fills up, and makes its writer wait.
 //
 // The calls are grouped by the thread that makes them. The lock is held over one read that does not block.
 #pragma once
@@ -13,6 +14,7 @@
 #include <cstdint>
 #include <deque>
 #include <mutex>
+#include <optional>
 #include <span>
 
 #include "base/unique_fd.h"
@@ -66,6 +68,7 @@ class Pipe {
   Reading NoWriter();
   Reading ReadHere(std::span<char> buffer);
   Reading TakeBuffered();
+  bool LeaveToIngest();
   bool MayGrow();
   size_t TailRoom() const;
   void Keep(size_t n, Chunk& scratch);
@@ -86,6 +89,7 @@ class Pipe {
   bool read_from_writer_ = false;  // since the read end was opened
   bool has_ended_ = false;
   bool has_no_room_ = false;
+  std::optional<uint64_t> left_at_;   // offset_ when the last look left bytes to the ingest thread
   bool has_failed_ = false;           // the reader thread leaves it to the ingest thread, which can tell of it
   uint64_t read_ = 0;                 // bytes
   uint64_t offset_ = 0;               // bytes handed up

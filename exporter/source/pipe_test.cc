@@ -41,10 +41,11 @@ class Fifo {
     Close();
   }
 
+  Look LookOnce() { return pipe->ReadAhead(scratch_); }
   // As the reader thread does, until there is nothing or no room.
   Look ReadAhead() {
     while (true) {
-      Look look = pipe->ReadAhead(scratch_);
+      Look look = LookOnce();
       if (look == Look::kNothing || look == Look::kNoRoom) return look;
     }
   }
@@ -109,6 +110,24 @@ TEST_CASE("what was read ahead comes before what is still in the pipe") {
   fifo.Close();
   CHECK(fifo.Take() == "three |");
   CHECK_FALSE(fifo.pipe->has_writer());
+}
+
+TEST_CASE("an ingest thread that keeps up is left alone") {
+  Fifo fifo;
+  fifo.Open();
+  std::string taken;
+  for (int i = 0; i < 5; ++i) {
+    fifo.Write("line\n");
+    CHECK(fifo.LookOnce() == Look::kLittle);
+    CHECK(fifo.pool.buffered_bytes == 0);
+    CHECK(fifo.IsReady());
+    taken += fifo.Take();
+    CHECK_FALSE(fifo.IsReady());
+  }
+  CHECK(taken.size() == 25);
+  fifo.Write(std::string(fifo.pipe->capacity() / 2 + 1, 'x'));  // too much to wait for it
+  CHECK(fifo.LookOnce() == Look::kMuch);
+  CHECK(fifo.pool.buffered_bytes > 0);
 }
 
 TEST_CASE("writers that leave nothing behind end once") {
@@ -201,6 +220,7 @@ TEST_CASE("a pipe that must stay blocking for others is never waited for") {
   CHECK(pipe.ReadAhead(scratch) == Look::kNothing);
   CHECK(pipe.Next(buffer).kind == Kind::kAtEnd);
   Following::WriteTo(writer.get(), "one");
+  CHECK(pipe.ReadAhead(scratch) == Look::kLittle);  // left to the ingest thread
   CHECK(pipe.ReadAhead(scratch) == Look::kLittle);
   CHECK(pipe.ReadAhead(scratch) == Look::kNothing);
   writer.Reset();
