@@ -12,13 +12,18 @@
 namespace qte::source {
 namespace {
 
-// The directory that holds what a link points to: the file may be rotated there.
+// The directory that holds what a link points to: the file may be rotated there, or come there only.
 void WatchBehindLink(const std::string& path, DirectoryInterests& directories) {
   struct stat status;
   if (::lstat(path.c_str(), &status) != 0 || !S_ISLNK(status.st_mode)) return;
   std::error_code error;
   std::filesystem::path target = std::filesystem::canonical(path, error);
-  if (error) return;
+  if (error) {
+    target = std::filesystem::path(path).parent_path() / std::filesystem::read_symlink(path, error);
+    if (error) return;
+    target = std::filesystem::canonical(target.parent_path(), error) / target.filename();
+    if (error) return;
+  }
   directories[target.parent_path().string()].names.push_back(target.filename().string());
 }
 
