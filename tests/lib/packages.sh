@@ -11,7 +11,7 @@ build_packages=(
 guest_packages=(cpio qemu-system-x86 seabios)
 
 # To test, beyond the unit tests.
-test_packages=(shellcheck zstd)
+test_packages=(shellcheck systemd util-linux zstd)
 
 # To test with everything real, beyond the guest: Prometheus, which brings promtool as well, and TLS by a reverse proxy.
 real_packages=(nginx-light openssl prometheus)
