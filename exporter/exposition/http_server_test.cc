@@ -204,6 +204,34 @@ TEST_CASE("Slow clients do not keep others waiting") {
   CHECK(std::chrono::steady_clock::now() - started < std::chrono::seconds(3));
 }
 
+TEST_CASE("Silent clients by the hundred do not keep others waiting") {
+  Fixture fixture;
+  std::vector<HttpClient> silent;
+  for (int i = 0; i < 200; ++i) silent.emplace_back(fixture.port);
+  auto started = std::chrono::steady_clock::now();
+  CHECK(fixture.Ask("GET", "/metrics").body == "small");
+  CHECK(std::chrono::steady_clock::now() - started < std::chrono::seconds(3));
+  CHECK(silent.front().SeesEnd());
+}
+
+TEST_CASE("With users, who does not say a password is told so and nothing else") {
+  const std::string hash = "$2y$04$abcdefghijklmnopqrstuu0HtfOlPbTiymk5tcV.3TsFPDd3SYZqu";
+  auto auth = std::make_shared<BasicAuth>(BasicAuth::Users{{"alice", hash}});
+  auto server = HttpServer::Start({"127.0.0.1:0"}, Routes(), auth);
+  REQUIRE(server.ok());
+  int port = (*server)->ports().at(0);
+  for (const char* path : {"/", "/metrics", "/nothing", "/-/reload"}) {
+    CAPTURE(path);
+    HttpClient::Reply reply = HttpClient(port).Ask("GET", path);
+    CHECK(reply.status == 401);
+    CHECK(reply.Has("WWW-Authenticate: Basic realm="));
+    CHECK(reply.body == "unauthorized\n");
+  }
+  CHECK(HttpClient(port).Ask("HEAD", "/metrics").status == 401);
+  auth->SetUsers({});
+  CHECK(HttpClient(port).Ask("GET", "/metrics").body == "small");
+}
+
 TEST_CASE("Many clients at once all get their answer") {
   Fixture fixture;
   std::atomic<int> good = 0;
