@@ -41,6 +41,7 @@ enum class Start { kBeginning, kEnd };
 
 struct Source {
   Text path;                         // file, glob, FIFO, or "-"
+  std::vector<Text> exclude;         // globs: what matches one is not read
   std::optional<Text> path_pattern;  // RE2; named groups become labels
   std::vector<std::pair<Text, std::string>> labels;
   Start start = Start::kBeginning;

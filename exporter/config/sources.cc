@@ -10,8 +10,8 @@
 namespace qte::config {
 namespace {
 
-constexpr auto kKeys =
-    std::to_array<std::string_view>({"path", "path_pattern", "labels", "start", "reclaim", "max_disk_bytes"});
+constexpr auto kKeys = std::to_array<std::string_view>(
+    {"path", "exclude", "path_pattern", "labels", "start", "reclaim", "max_disk_bytes"});
 constexpr auto kStarts = std::to_array<std::string_view>({"beginning", "end"});
 constexpr auto kBools = std::to_array<std::string_view>({"true", "false"});
 
@@ -63,12 +63,18 @@ void ReadReclaim(Fields& fields, Source& source, Report& report) {
   }
 }
 
+std::vector<Text> ReadExclude(const Field& field, const Source& source, Report& report) {
+  if (source.path.value == "-") report.Add(field.at, "\"exclude\" goes by paths, and standard input has none");
+  return ReadTexts(field, "a glob or a list of globs", report);
+}
+
 Source ReadSource(const Field& item, Report& report) {
   Source source;
   Fields fields(item, {"a source", kKeys}, report);
   if (const Field* path = fields.Require("path", "a file, a glob, a FIFO, or \"-\" for standard input")) {
     source.path = ReadText(*path, "a path", report).value_or(Text{});
   }
+  if (const Field* exclude = fields.Find("exclude")) source.exclude = ReadExclude(*exclude, source, report);
   if (const Field* pattern = fields.Find("path_pattern")) source.path_pattern = ReadPathPattern(*pattern, report);
   if (const Field* labels = fields.Find("labels")) source.labels = ReadFixedLabels(*labels, report);
   if (const Field* start = fields.Find("start")) {

@@ -36,6 +36,13 @@ trace_events: [/usr/share/qemu/trace-events-all]
   CHECK(Values(ParseGood("trace_events: a").trace_events) == Strings{"a"});
 }
 
+TEST_CASE("What a source excludes is a glob or a list of them") {
+  CHECK(Values(ParseGood("sources:\n- {path: a, exclude: '*.gz'}").sources[0].exclude) == Strings{"*.gz"});
+  Config config = ParseGood("sources:\n- path: a\n  exclude: ['*.gz', /log/old/*]");
+  CHECK(Values(config.sources[0].exclude) == Strings{"*.gz", "/log/old/*"});
+  CHECK(ParseGood("sources:\n- path: a").sources[0].exclude.empty());
+}
+
 TEST_CASE("Bad sources") {
   CheckAll({
       {"sources:\n- start: end",
@@ -45,6 +52,12 @@ TEST_CASE("Bad sources") {
       {"sources:\n- path: [a, b]", "x.yaml:2:3: \"path\" must be a path, not a list"},
       {"sources:\n- path: a\n  start: begining",
        "x.yaml:3:10: \"start\" must be beginning or end, not \"begining\"; did you mean \"beginning\"?"},
+      {"sources:\n- path: a\n  exclude:", "x.yaml:3:3: \"exclude\" must be a glob or a list of globs, not empty"},
+      {"sources:\n- path: a\n  exclude: {b: c}",
+       "x.yaml:3:3: \"exclude\" must be a glob or a list of globs, not a map"},
+      {"sources:\n- path: a\n  exclude: [b, [c]]",
+       "x.yaml:3:16: \"exclude\" must be a glob or a list of globs, not a list"},
+      {"sources:\n- path: '-'\n  exclude: b", "x.yaml:3:3: \"exclude\" goes by paths, and standard input has none"},
       {"sources:\n- path: a\n  start: 5", "x.yaml:3:10: \"start\" must be beginning or end, not \"5\""},
       {"sources:\n- path: a\n  start: {}", "x.yaml:3:3: \"start\" must be beginning or end, not an empty map"},
       {"sources:\n- path: a\n  reclaim: yes", "x.yaml:3:12: \"reclaim\" must be true or false, not \"yes\""},

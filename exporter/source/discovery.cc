@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -32,11 +33,17 @@ void WatchBehindLink(const std::string& path, DirectoryInterests& directories) {
 Discovery::Discovery(const std::vector<SourceSpec>& specs) {
   for (size_t i = 0; i < specs.size(); ++i) {
     if (specs[i].path != "-") {
-      sources_.push_back({i, PathPattern(specs[i].path)});
+      sources_.push_back({i, PathPattern(specs[i].path), {}});
+      for (const std::string& glob : specs[i].exclude) sources_.back().exclude.emplace_back(glob);
     } else if (!stdin_source_) {
       stdin_source_ = i;
     }
   }
+}
+
+bool Discovery::Source::Excludes(const std::string& path) const {
+  return std::any_of(exclude.begin(), exclude.end(),
+                     [&path](const Exclusion& exclusion) { return exclusion.Matches(path); });
 }
 
 Scan Discovery::Look() const {
@@ -48,7 +55,7 @@ Scan Discovery::Look() const {
     source.pattern.Expand(expansion);
     scan.directories = std::move(expansion.directories);
     for (const std::string& path : expansion.paths) {
-      if (seen.insert(path).second) LookAt(path, source, scan);
+      if (!source.Excludes(path) && seen.insert(path).second) LookAt(path, source, scan);
     }
   }
   return scan;
@@ -56,7 +63,7 @@ Scan Discovery::Look() const {
 
 std::optional<size_t> Discovery::SourceOf(const std::string& path) const {
   for (const Source& source : sources_) {
-    if (source.pattern.Matches(path)) return source.index;
+    if (source.pattern.Matches(path) && !source.Excludes(path)) return source.index;
   }
   return std::nullopt;
 }

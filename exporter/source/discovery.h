@@ -17,7 +17,7 @@ namespace qte::source {
 
 struct FoundFile {
   std::string path;
-  size_t source = 0;  // index of the first spec that matches
+  size_t source = 0;  // index of the first spec that matches and does not exclude it
   FileIdentity identity;
   uint64_t size = 0;
 };
@@ -40,7 +40,7 @@ class Discovery {
   explicit Discovery(const std::vector<SourceSpec>& specs);
 
   Scan Look() const;
-  // The first spec that matches a path.
+  // The first spec that matches a path and does not exclude it.
   std::optional<size_t> SourceOf(const std::string& path) const;
   // The spec of standard input.
   std::optional<size_t> stdin_source() const { return stdin_source_; }
@@ -49,6 +49,9 @@ class Discovery {
   struct Source {
     size_t index;
     PathPattern pattern;
+    std::vector<Exclusion> exclude;
+
+    bool Excludes(const std::string& path) const;
   };
 
   void LookAt(const std::string& path, const Source& source, Scan& scan) const;

@@ -42,6 +42,72 @@ TEST_CASE("what a pattern matches") {
   }
 }
 
+TEST_CASE("what an exclusion matches") {
+  struct Case {
+    const char* glob;
+    const char* path;
+    bool want;
+  };
+  const Case kCases[] = {
+      {"*.gz", "/log/vm.log.gz", true},   {"*.gz", "/log/vm.log", false},      {"*.gz", "/a.gz/vm.log", false},
+      {"vm.log", "/log/vm.log", true},    {"/log/*.1", "/log/vm.log.1", true}, {"/log/*.1", "/old/vm.log.1", false},
+      {"/log/*", "/log/a/vm.log", false}, {"*", "/log/vm.log", true},
+  };
+  for (const Case& c : kCases) {
+    INFO(c.glob << " " << c.path);
+    CHECK(Exclusion(c.glob).Matches(c.path) == c.want);
+  }
+}
+
+TEST_CASE("excluded files are not followed") {
+  Following f;
+  f.Append(f.dir / "a.log", "one ");
+  f.Append(f.dir / "b.log", "two ");
+  f.Append(f.dir / "a.log.gz", "three ");
+  f.Follow(
+      std::vector<SourceSpec>{{.path = f.dir / "*", .exclude = {"*.gz", f.dir / "b*"}}, {.path = f.dir / "b.log"}});
+  f.Settle();
+  CHECK(f.seen.All() == "one two ");
+  CHECK(f.seen.sources[1] == 0);
+  CHECK(f.seen.sources[2] == 1);
+  f.Append(f.dir / "c.log.gz", "four ");
+  f.Append(f.dir / "c.log", "five ");
+  f.Pass(std::chrono::seconds(1));
+  CHECK(f.seen.All() == "one two five ");
+}
+
+TEST_CASE("a rotated file whose new name is excluded is read to its end and then left") {
+  Following f;
+  f.Append(f.dir / "vm.log", "one ");
+  f.Follow(std::vector<SourceSpec>{{.path = f.dir / "vm.log*", .exclude = {"*.1"}}});
+  f.Settle();
+  f.Rename(f.dir / "vm.log", f.dir / "vm.log.1");
+  f.Append(f.dir / "vm.log.1", "two ");
+  f.Append(f.dir / "vm.log", "three ");
+  f.Pass(std::chrono::seconds(1));
+  CHECK(f.seen.bytes_of[1] == "one two ");
+  CHECK(f.seen.bytes_of[2] == "three ");
+  f.Pass(std::chrono::seconds(10));
+  f.Pass(std::chrono::seconds(10));
+  CHECK(f.seen.Has("close #1"));
+  CHECK(f.seen.paths.size() == 2);
+}
+
+TEST_CASE("a file that a reload excludes is closed, one that it includes is opened") {
+  Following f;
+  f.Append(f.dir / "a.log", "one ");
+  f.Append(f.dir / "b.log", "two ");
+  f.Follow(std::vector<SourceSpec>{{.path = f.dir / "*.log", .exclude = {"b.log"}}});
+  f.Settle();
+  CHECK(f.seen.All() == "one ");
+  f.set->Reconfigure({{.path = f.dir / "*.log", .exclude = {"a.log"}}});
+  f.Settle();
+  CHECK(f.seen.Has("close #1"));
+  f.Append(f.dir / "a.log", "three ");
+  f.Pass(std::chrono::seconds(1));
+  CHECK(f.seen.All() == "one two ");
+}
+
 TEST_CASE("directories on the way are asked for their own fate only") {
   TempDir dir;
   std::filesystem::create_directories(dir / "a/b");

@@ -122,6 +122,14 @@ void PathPattern::WalkMatches(const std::string& directory, size_t component, Ex
   }
 }
 
+Exclusion::Exclusion(const std::string& glob)
+    : name_(glob.find('/') == std::string::npos ? glob : ""), pattern_(glob) {}
+
+bool Exclusion::Matches(const std::string& path) const {
+  if (name_.empty()) return pattern_.Matches(path);
+  return ::fnmatch(name_.c_str(), path.c_str() + path.rfind('/') + 1, kMatchFlags) == 0;
+}
+
 std::string ParentOf(const std::string& path) {
   size_t slash = path.rfind('/');
   return slash == 0 || slash == std::string::npos ? "/" : path.substr(0, slash);

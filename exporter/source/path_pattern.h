@@ -46,6 +46,18 @@ class PathPattern {
   bool is_plain_ = true;
 };
 
+// A glob whose matches are left out: held against the path, or, without a slash, against the last name in it, as
+// `*.gz` would otherwise match only in the current directory.
+class Exclusion {
+ public:
+  explicit Exclusion(const std::string& glob);
+  bool Matches(const std::string& path) const;
+
+ private:
+  std::string name_;  // of a glob without a slash
+  PathPattern pattern_;
+};
+
 // The directory part of an absolute path.
 std::string ParentOf(const std::string& path);
 

@@ -32,9 +32,10 @@
 namespace qte::source {
 
 struct SourceSpec {
-  std::string path;            // file, glob, FIFO, or "-" for standard input; may be relative
-  bool start_at_end = false;   // for files that are there when the SourceSet is made: skip what they hold
-  uint64_t reclaim_above = 0;  // bytes; told again by SavePositions. 0: what was read stays on the disk
+  std::string path;                       // file, glob, FIFO, or "-" for standard input; may be relative
+  bool start_at_end = false;              // for files that are there when the SourceSet is made: skip what they hold
+  uint64_t reclaim_above = 0;             // bytes; told again by SavePositions. 0: what was read stays on the disk
+  std::vector<std::string> exclude = {};  // globs as in `path`; one without a slash is held against the name alone
 };
 
 struct StreamStatus {
