@@ -6,6 +6,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
@@ -16,7 +17,9 @@ OWN = "qemu_trace_exporter_"
 READS = "qemu_pci_config_reads_total"
 LINE = b"26638@1795408732.182800:pci_cfg_read i440FX 00:00.0 @0x0 -> 0x12378086\n"
 MIB = 1 << 20
-BOUND = 16 * MIB
+BOUND = 48 * MIB
+# Half as fast as the fastest QEMU that was seen: the bound holds for a daemon that keeps up, on a busy machine as well.
+BYTES_PER_SECOND = 30 * MIB
 
 CONFIG = """
 sources:
@@ -45,15 +48,15 @@ class ReclaimTest(unittest.TestCase):
         daemon.wait_ready()
         return daemon
 
-    def write_and_watch(self, log, daemon, size):
-        """Writes `size` bytes as fast as they are read, and returns the most that the log took on the disk."""
+    def write_and_watch(self, log, size):
+        """Writes `size` bytes as a busy QEMU does, and returns the most that the log took on the disk."""
         block = LINE * (256 * 1024 // len(LINE))
         most = 0
+        start = time.monotonic()
         for n in range(0, size, len(block)):
             log.write(block)
             most = max(most, disk_use(self.path))
-            if n // MIB % 2 == 1:
-                daemon.wait_for_metrics(lambda m: m.total(OWN + "source_lag_bytes") == 0, "the reader to keep up")
+            time.sleep(max(0, start + (n + len(block)) / BYTES_PER_SECOND - time.monotonic()))
         return most
 
     def lines(self):
@@ -63,18 +66,18 @@ class ReclaimTest(unittest.TestCase):
         daemon = self.daemon()
         # As QEMU opens its log: truncating, and without append.
         with open(self.path, "wb", buffering=0) as log:
-            most = self.write_and_watch(log, daemon, 64 * MIB)
-            daemon.wait_for_metrics(lambda m: m.total(OWN + "reclaimed_bytes_total") > 32 * MIB, "space given back")
+            most = self.write_and_watch(log, 128 * MIB)
+            daemon.wait_for_metrics(lambda m: m.total(OWN + "reclaimed_bytes_total") > 64 * MIB, "space given back")
             daemon.kill()
             log.write(LINE * 1000)
             daemon = self.daemon()
-            most = max(most, self.write_and_watch(log, daemon, 64 * MIB))
+            most = max(most, self.write_and_watch(log, 128 * MIB))
         metrics = daemon.wait_for_bytes(self.path.stat().st_size)
         print(f"a log of {self.path.stat().st_size / MIB:.0f} MiB took at most {most / MIB:.1f} MiB on the disk")
         self.assertLess(most, BOUND)
         self.assertEqual(metrics.total(READS), self.lines())
         self.assertEqual(metrics.total(OWN + "unparsed_lines_total"), 0)
-        self.assertGreater(metrics.total(OWN + "reclaimed_bytes_total"), 100 * MIB)
+        daemon.wait_for_metrics(lambda m: m.total(OWN + "reclaimed_bytes_total") > 250 * MIB, "all of it given back")
 
     def test_an_idle_log_shrinks_to_its_ends(self):
         self.path.write_bytes(LINE * 50_000)

@@ -1,5 +1,6 @@
 // Runs random histories and tells which of them went wrong.
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
@@ -19,15 +20,18 @@ struct Options {
   bool verbose = false;
 };
 
-fs::path MakeDirectory() {
-  std::string name = (fs::temp_directory_path() / "qte-model-XXXXXX").string();
+// Most are in memory, since a disk makes them ten times slower; the rest sees its inodes come again.
+fs::path MakeDirectory(unsigned seed) {
+  fs::path parent = "/dev/shm";
+  if (seed % 10 == 0 || ::access(parent.c_str(), W_OK) != 0) parent = fs::temp_directory_path();
+  std::string name = (parent / "qte-model-XXXXXX").string();
   if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot make " + name);
   return fs::canonical(name);
 }
 
 // True if all was as it must be.
 bool RunOne(unsigned seed, const Options& options, size_t& tokens, size_t& destroyed) {
-  fs::path directory = MakeDirectory();
+  fs::path directory = MakeDirectory(seed);
   std::vector<std::string> wrong;
   {
     qte::model::History history(seed, directory);
