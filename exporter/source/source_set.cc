@@ -10,20 +10,13 @@
 // The watch is put up first and the file looked at once more after that, so a write in between is not slept through.
 // FIFOs and standard input have no pace: poll(2) wakes for them.
 
-#include "source/source_set.h"
+#include "source/source_set_impl.h"
 
 #include <ctime>
 
 #include <algorithm>
 #include <set>
 #include <utility>
-
-#include "source/discovery.h"
-#include "source/follower.h"
-#include "source/rename_trail.h"
-#include "source/sleeper.h"
-#include "source/stream_table.h"
-#include "source/watcher.h"
 
 namespace qte::source {
 namespace {
@@ -54,64 +47,6 @@ int64_t FileClockNow() {
 }
 
 }  // namespace
-
-class SourceSet::Impl {
- public:
-  Impl(std::vector<SourceSpec> specs, Receiver& receiver, Positions resume, const Clock& clock);
-
-  void Step(milliseconds max_wait);
-  void Wake() { sleeper_.Wake(); }
-  bool caught_up() const { return caught_up_; }
-  void Drain();
-  void Reconfigure(std::vector<SourceSpec> specs);
-  std::vector<StreamStatus> Streams() const;
-  SourceTotals Totals() const;
-  Positions SavePositions() const;
-
- private:
-  void TellOfGone();
-  bool Round();
-  void TakeNews();
-  void Discover(Time now);
-  void DiscoverAtRest();
-  bool IsDue(const Stream& stream, Time now) const;
-  bool LookAt(Stream& stream, Time now);
-  bool Take(const Reading& reading, Stream& stream, Time now);
-  bool GoIdle(Stream& stream, Time now);
-  void Rest(Stream& stream, Time until);
-  void ReleaseSuccessor(Stream& stream);
-  void FinishDraining(Stream& stream, Time now);
-  void Close(Stream& stream);
-  void Sweep();
-  void UpdateCaughtUp();
-  void Wait(Time latest);
-  Time NextDue(Time latest) const;
-
-  std::vector<SourceSpec> specs_;
-  Receiver& receiver_;
-  const Clock& clock_;
-  std::vector<char> buffer_;
-  Sleeper sleeper_;
-  std::vector<int> awaited_fds_;  // kept for its memory
-  bool has_more_ = false;         // the last round left something, as far as is known
-  Time next_round_;
-
-  Discovery discovery_;
-  Watcher watcher_;
-  RenameTrail trail_;
-  std::vector<Problem> problems_;
-  int64_t looked_at_ = 0;  // by the clock that stamps files
-  bool is_scan_needed_ = true;
-  Time scan_not_before_;
-  Time next_rescan_;
-
-  StreamTable table_;
-  std::vector<StreamPosition> gone_;  // of the saved state; the receiver has not heard of it yet
-  bool stdin_ended_ = false;
-  bool caught_up_ = false;
-  uint64_t truncations_ = 0;
-  uint64_t lost_bytes_ = 0;
-};
 
 SourceSet::Impl::Impl(std::vector<SourceSpec> specs, Receiver& receiver, Positions resume, const Clock& clock)
     : specs_(std::move(specs)),
@@ -385,75 +320,6 @@ void SourceSet::Impl::Reconfigure(std::vector<SourceSpec> specs) {
       std::any_of(table_.streams().begin(), table_.streams().end(), [](const auto& s) { return s->is_stdin; });
   if (discovery_.stdin_source() && !has_stdin && !stdin_ended_) table_.OpenStdin(*discovery_.stdin_source());
   Discover(clock_.Now());
-}
-
-std::vector<StreamStatus> SourceSet::Impl::Streams() const {
-  std::vector<StreamStatus> list;
-  for (const auto& stream : table_.streams()) {
-    if (stream->is_draining) continue;
-    uint64_t offset = stream->follower->offset();
-    uint64_t size = stream->follower->pollable() ? offset : offset + stream->follower->Pending();
-    list.push_back({stream->id, stream->source, stream->path, stream->error.empty(), stream->error, offset, size});
-  }
-  for (const Problem& problem : problems_)
-    list.push_back({0, problem.source, problem.path, false, problem.error, 0, 0});
-  if (stdin_ended_ && discovery_.stdin_source()) {
-    list.push_back({0, *discovery_.stdin_source(), "-", false, "standard input has ended", 0, 0});
-  }
-  return list;
-}
-
-SourceTotals SourceSet::Impl::Totals() const {
-  const PipeReader& pipes = table_.pipes();
-  return {.rotations = table_.rotations(),
-          .truncations = truncations_,
-          .lost_bytes = lost_bytes_,
-          .opened = table_.opened(),
-          .pipe_buffered_bytes = pipes.buffered_bytes(),
-          .pipe_full_time = pipes.full_time()};
-}
-
-Positions SourceSet::Impl::SavePositions() const {
-  Positions positions;
-  for (const SourceSpec& spec : specs_) {
-    positions.specs.push_back(spec.path);
-    positions.reclaims = positions.reclaims || spec.reclaim_above > 0;
-  }
-  positions.looked_at = looked_at_;
-  positions.streams = table_.Positions();
-  for (StreamPosition& position : positions.streams) {
-    if (position.source < specs_.size()) position.reclaim_above = specs_[position.source].reclaim_above;
-  }
-  positions.streams.insert(positions.streams.end(), gone_.begin(), gone_.end());
-  return positions;
-}
-
-SourceSet::SourceSet(std::vector<SourceSpec> specs, Receiver& receiver, Positions resume, const Clock& clock)
-    : impl_(std::make_unique<Impl>(std::move(specs), receiver, std::move(resume), clock)) {}
-SourceSet::~SourceSet() = default;
-void SourceSet::Step(milliseconds max_wait) {
-  impl_->Step(max_wait);
-}
-void SourceSet::Wake() {
-  impl_->Wake();
-}
-bool SourceSet::caught_up() const {
-  return impl_->caught_up();
-}
-void SourceSet::Drain() {
-  impl_->Drain();
-}
-void SourceSet::Reconfigure(std::vector<SourceSpec> specs) {
-  impl_->Reconfigure(std::move(specs));
-}
-std::vector<StreamStatus> SourceSet::Streams() const {
-  return impl_->Streams();
-}
-SourceTotals SourceSet::Totals() const {
-  return impl_->Totals();
-}
-Positions SourceSet::SavePositions() const {
-  return impl_->SavePositions();
 }
 
 }  // namespace qte::source

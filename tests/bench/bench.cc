@@ -187,4 +187,23 @@ void BM_DefaultConfigIsoPrefix(benchmark::State& state) {
 }
 BENCHMARK(BM_DefaultConfigIsoPrefix);
 
+// What a checkpoint takes of the reader's time: by series.
+void BM_SaveForCheckpoint(benchmark::State& state) {
+  pipeline::Pipeline pipeline(Compile("sources: [{path: /unused}]\n"
+                                      "metrics: [{name: reads_total, type: counter, help: x, event: pci_cfg_read,"
+                                      " labels: {device: dev, address: \"{bus}:{slot}.{func}\"}}]\n"
+                                      "limits: {max_series_per_metric: 1000000}\n"),
+                              pipeline::SourceLabels({}));
+  pipeline.OnOpen(0, 0, "/log/vm.log");
+  std::string text;
+  for (int64_t i = 0; i < state.range(0); ++i) {
+    text += "pci_cfg_read device" + std::to_string(i) + " 00:00.0 @0x0 -> 0x12378086\n";
+  }
+  Batch batch(text);
+  pipeline.OnBytes(0, batch.bytes());
+  if (pipeline.series_count() != static_cast<size_t>(state.range(0))) state.SkipWithError("other series than meant");
+  for (auto _ : state) benchmark::DoNotOptimize(pipeline.Save());
+}
+BENCHMARK(BM_SaveForCheckpoint)->Arg(1000)->Arg(10000)->Arg(100000)->Unit(benchmark::kMillisecond);
+
 }  // namespace

@@ -1,0 +1,77 @@
+// SourceSet's inside: rounds of looks (source_set.cc) and what it tells of itself (source_set_report.cc).
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "source/discovery.h"
+#include "source/follower.h"
+#include "source/rename_trail.h"
+#include "source/sleeper.h"
+#include "source/source_set.h"
+#include "source/stream_table.h"
+#include "source/watcher.h"
+
+namespace qte::source {
+
+class SourceSet::Impl {
+ public:
+  Impl(std::vector<SourceSpec> specs, Receiver& receiver, Positions resume, const Clock& clock);
+
+  void Step(std::chrono::milliseconds max_wait);
+  void Wake() { sleeper_.Wake(); }
+  bool caught_up() const { return caught_up_; }
+  void Drain();
+  void Reconfigure(std::vector<SourceSpec> specs);
+  std::vector<StreamStatus> Streams() const;
+  SourceTotals Totals() const;
+  Positions SavePositions() const;
+
+ private:
+  using Time = Clock::Time;
+
+  void TellOfGone();
+  bool Round();
+  void TakeNews();
+  void Discover(Time now);
+  void DiscoverAtRest();
+  bool IsDue(const Stream& stream, Time now) const;
+  bool LookAt(Stream& stream, Time now);
+  bool Take(const Reading& reading, Stream& stream, Time now);
+  bool GoIdle(Stream& stream, Time now);
+  void Rest(Stream& stream, Time until);
+  void ReleaseSuccessor(Stream& stream);
+  void FinishDraining(Stream& stream, Time now);
+  void Close(Stream& stream);
+  void Sweep();
+  void UpdateCaughtUp();
+  void Wait(Time latest);
+  Time NextDue(Time latest) const;
+
+  std::vector<SourceSpec> specs_;
+  Receiver& receiver_;
+  const Clock& clock_;
+  std::vector<char> buffer_;
+  Sleeper sleeper_;
+  std::vector<int> awaited_fds_;  // kept for its memory
+  bool has_more_ = false;         // the last round left something, as far as is known
+  Time next_round_;
+
+  Discovery discovery_;
+  Watcher watcher_;
+  RenameTrail trail_;
+  std::vector<Problem> problems_;
+  int64_t looked_at_ = 0;  // by the clock that stamps files
+  bool is_scan_needed_ = true;
+  Time scan_not_before_;
+  Time next_rescan_;
+
+  StreamTable table_;
+  std::vector<StreamPosition> gone_;  // of the saved state; the receiver has not heard of it yet
+  bool stdin_ended_ = false;
+  bool caught_up_ = false;
+  uint64_t truncations_ = 0;
+  uint64_t lost_bytes_ = 0;
+};
+
+}  // namespace qte::source
