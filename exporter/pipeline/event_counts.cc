@@ -62,7 +62,7 @@ uint32_t EventCounts::UndeclaredId(std::string_view name) {
   return static_cast<uint32_t>(declared_.size()) + id;
 }
 
-const std::string& EventCounts::NameOf(uint32_t id) const {
+std::string_view EventCounts::NameOf(uint32_t id) const {
   if (IsDeclared(id)) return declared_.NameOf(id);
   return undeclared_.NameOf(id - static_cast<uint32_t>(declared_.size()));
 }
@@ -79,7 +79,7 @@ metrics::PlainFamily EventCounts::ToFamily() const {
   for (const auto& entry : groups_) {
     entry.second->counts.ForEach([&](uint32_t id, uint64_t count) {
       metrics::Labels all = entry.first;
-      all.emplace_back("event", NameOf(id));
+      all.emplace_back("event", std::string(NameOf(id)));
       family.series.push_back({std::move(all), static_cast<double>(count)});
     });
   }
@@ -93,7 +93,8 @@ std::vector<std::pair<uint32_t, SeenEvent>> EventCounts::Seen() const {
   }
   std::vector<std::pair<uint32_t, SeenEvent>> seen;
   for (const auto& [id, count] : totals) {
-    seen.emplace_back(id, SeenEvent{NameOf(id), count, HasSample(id) ? samples_[id] : "", IsDeclared(id), false});
+    seen.emplace_back(
+        id, SeenEvent{std::string(NameOf(id)), count, HasSample(id) ? samples_[id] : "", IsDeclared(id), false});
   }
   return seen;
 }
@@ -107,12 +108,12 @@ nlohmann::json EventCounts::Save() const {
   nlohmann::json groups = nlohmann::json::array();
   for (const auto& entry : groups_) {
     nlohmann::json counts = nlohmann::json::object();
-    entry.second->counts.ForEach([&](uint32_t id, uint64_t count) { counts[NameOf(id)] = count; });
+    entry.second->counts.ForEach([&](uint32_t id, uint64_t count) { counts[std::string(NameOf(id))] = count; });
     groups.push_back({state::LabelsToJson(entry.first), std::move(counts)});
   }
   nlohmann::json samples = nlohmann::json::object();
   for (uint32_t id = 0; id < samples_.size(); ++id) {
-    if (HasSample(id)) samples[NameOf(id)] = samples_[id];
+    if (HasSample(id)) samples[std::string(NameOf(id))] = samples_[id];
   }
   return {{"groups", std::move(groups)}, {"samples", std::move(samples)}, {"overflowed", overflowed_}};
 }

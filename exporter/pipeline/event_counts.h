@@ -77,7 +77,8 @@ class EventCounts {
 
   // Forgets the counts of one set; its CountPages are gone. "_other_" stays, since sources of other labels count there.
   void Remove(const metrics::Labels& labels) {
-    bool is_other = std::all_of(labels.begin(), labels.end(), [](const auto& l) { return l.second == metrics::kOther; });
+    bool is_other =
+        std::all_of(labels.begin(), labels.end(), [](const auto& l) { return l.second == metrics::kOther; });
     if (!is_other) groups_.erase(labels);
   }
   // Calls visit(labels) for every set.
@@ -86,9 +87,14 @@ class EventCounts {
     for (const auto& [labels, group] : groups_) visit(labels);
   }
 
+  // The id of an event that is not declared and was seen before, or NameTable::kNone.
+  uint32_t FindUndeclared(std::string_view name) const {
+    uint32_t id = undeclared_.Find(name);
+    return id == trace::NameTable::kNone ? id : static_cast<uint32_t>(declared_.size()) + id;
+  }
   // The id of an event that is not declared.
   uint32_t UndeclaredId(std::string_view name);
-  const std::string& NameOf(uint32_t id) const;
+  std::string_view NameOf(uint32_t id) const;
   bool IsDeclared(uint32_t id) const { return id < declared_.size(); }
 
   bool HasSample(uint32_t id) const { return id < samples_.size() && !samples_[id].empty(); }

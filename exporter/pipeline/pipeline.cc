@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/scan.h"
 #include "trace/prefix.h"
 
 namespace qte::pipeline {
@@ -32,7 +33,9 @@ std::string_view NameOf(Unparsed reason) {
 }
 
 Pipeline::Pipeline(std::shared_ptr<const rules::Program> program, SourceLabels labels)
-    : program_(std::move(program)), labels_(std::move(labels)), event_counts_(program_->names, {kMaxUndeclaredEvents, program_->limits.max_series_per_metric}) {
+    : program_(std::move(program)),
+      labels_(std::move(labels)),
+      event_counts_(program_->names, {kMaxUndeclaredEvents, program_->limits.max_series_per_metric}) {
   families_.reserve(program_->families.size());
   for (const metrics::FamilySpec& spec : program_->families) {
     families_.emplace_back(spec, program_->limits.max_series_per_metric);
@@ -59,6 +62,7 @@ void Pipeline::OnBytes(source::StreamId id, std::string_view bytes) {
 
 // Bytes to lines.
 void Pipeline::Step(Feed& feed, std::string_view batch) {
+  batch_ = batch;
   bytes_ += batch.size();
   if (feed.activity == nullptr) Revive(feed);
   feed.activity->bytes += batch.size();
@@ -68,6 +72,7 @@ void Pipeline::Step(Feed& feed, std::string_view batch) {
         ++lines_;
         Reject(Unparsed::kLineTooLong);
       });
+  if (last_stamp_.in_batch != nullptr) last_stamp_.Keep(last_stamp_.in_batch);
 }
 
 // A line to its event, and on to the rules that want it.
@@ -75,7 +80,7 @@ void Pipeline::OnLine(Feed& feed, std::string_view line) {
   ++lines_;
   trace::Prefix prefix = trace::FindPrefix(line);
   std::string_view text = line.substr(prefix.size);
-  size_t name_size = std::min(text.find(' '), text.size());
+  size_t name_size = FindByte(text, ' ');
   std::string_view name = text.substr(0, name_size);
   uint32_t event = program_->names.Find(name);
   if (event == trace::NameTable::kNone) return OnUnknownName(feed, line, text, name);
@@ -98,10 +103,12 @@ void Pipeline::OnLine(Feed& feed, std::string_view line) {
 }
 
 void Pipeline::OnUnknownName(Feed& feed, std::string_view line, std::string_view text, std::string_view name) {
-  bool is_event = LooksLikeEventName(name);
+  // A name that was seen before need not be looked at again.
+  uint32_t event = event_counts_.FindUndeclared(name);
+  if (event == trace::NameTable::kNone && LooksLikeEventName(name)) event = event_counts_.UndeclaredId(name);
+  bool is_event = event != trace::NameTable::kNone;
   if (is_event) {
     ++events_;
-    uint32_t event = event_counts_.UndeclaredId(name);
     if (feed.counts->Increment(event) == 1 && !event_counts_.HasSample(event)) event_counts_.SetSample(event, line);
   }
   bool taken = feed.stream->OnText(text);
@@ -115,7 +122,11 @@ void Pipeline::OnUnknownName(Feed& feed, std::string_view line, std::string_view
 void Pipeline::Remember(std::string_view line, const trace::Prefix& prefix) {
   if (prefix.kind == trace::PrefixKind::kNone) return;
   last_stamp_.prefix = prefix;
-  std::memcpy(last_stamp_.text.data(), line.data(), std::min<size_t>(prefix.size, last_stamp_.text.size()));
+  last_stamp_.in_batch = line.data();
+  // A line that crosses a chunk's border stands elsewhere, and not for long.
+  bool is_in_batch =
+      reinterpret_cast<uintptr_t>(line.data()) - reinterpret_cast<uintptr_t>(batch_.data()) < batch_.size();
+  if (!is_in_batch) last_stamp_.Keep(line.data());
 }
 
 void Pipeline::EndOfRecording(source::StreamId id) {

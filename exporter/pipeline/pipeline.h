@@ -5,8 +5,10 @@
 // be used is counted by reason.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -97,10 +99,16 @@ class Pipeline final : public source::Receiver {
     bool told_about_time = false;
   };
 
-  // Keeps the last prefix that held a time; read when somebody asks.
+  // Keeps the last prefix that held a time; read when somebody asks. Within a batch it is only pointed at.
   struct LastStamp {
     std::array<char, 64> text{};
     trace::Prefix prefix;
+    const char* in_batch = nullptr;
+
+    void Keep(const char* line) {
+      std::memcpy(text.data(), line, std::min<size_t>(prefix.size, text.size()));
+      in_batch = nullptr;
+    }
   };
 
   void Step(Feed& feed, std::string_view batch);
@@ -139,6 +147,7 @@ class Pipeline final : public source::Receiver {
   uint64_t bytes_ = 0;
   std::array<uint64_t, kUnparsedReasons> unparsed_{};
   LastStamp last_stamp_;
+  std::string_view batch_;  // that is being worked on
   // What the streams of a checkpoint had, by the id that they had then, until they are open again.
   std::map<source::StreamId, nlohmann::json> resumable_;
 };

@@ -319,7 +319,7 @@ Compiled Compile(const config::Config& config, const trace::Catalog& catalog) {
 std::vector<std::string> Program::NeededEvents() const {
   std::set<std::string> needed;
   for (uint32_t id = 0; id < plan_of.size(); ++id) {
-    if (plan_of[id] != kNone) needed.insert(names.NameOf(id));
+    if (plan_of[id] != kNone) needed.emplace(names.NameOf(id));
   }
   return {needed.begin(), needed.end()};
 }

@@ -188,6 +188,7 @@ void Stream::Emit(size_t which, std::span<const Value> args) {
 
 bool Stream::OnText(std::string_view text) {
   bool taken = false;
+  if (program_->matches.empty()) return taken;  // as a rule, and the groups cost more than the line
   re2::StringPiece groups[kMaxSlots + 1];
   for (const MatchPlan& match : program_->matches) {
     int count = match.regex->NumberOfCapturingGroups() + 1;

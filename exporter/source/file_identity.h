@@ -5,11 +5,15 @@
 #pragma once
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include <compare>
 #include <cstdint>
+#include <ctime>
 #include <string>
+
+#include "base/unique_fd.h"
 
 namespace qte::source {
 
@@ -27,6 +31,20 @@ inline int64_t BirthOf(int file, const std::string& path = {}) {
   int flags = path.empty() ? AT_EMPTY_PATH : 0;
   if (::statx(file, path.c_str(), flags, STATX_BTIME, &status) != 0 || (status.stx_mask & STATX_BTIME) == 0) return 0;
   return int64_t{status.stx_btime.tv_sec} * 1'000'000'000 + status.stx_btime.tv_nsec;
+}
+
+// The time as the kernel stamps it on files, which no clock shows: it moves in ticks, and since Linux 6.13 a file's
+// stamp may be ahead of the tick. So a file is made, in memory.
+inline int64_t FileClockNow() {
+  struct stat status;
+  timespec now{};
+  UniqueFd file(::memfd_create("clock", MFD_CLOEXEC));
+  if (file && ::fstat(file.get(), &status) == 0) {
+    now = status.st_ctim;
+  } else {
+    ::clock_gettime(CLOCK_REALTIME_COARSE, &now);
+  }
+  return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
 }
 
 }  // namespace qte::source

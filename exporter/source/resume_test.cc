@@ -1,6 +1,4 @@
 // A later SourceSet that goes on from saved positions: what happened to the files while nobody looked.
-#include <ctime>
-
 #include "source/following.h"
 
 namespace qte::source {
@@ -22,12 +20,7 @@ class Resuming : public Following {
   }
   // Files are stamped by a clock that moves every few milliseconds.
   static void NextTick() {
-    timespec before{};
-    timespec now{};
-    ::clock_gettime(CLOCK_REALTIME_COARSE, &before);
-    do {
-      ::clock_gettime(CLOCK_REALTIME_COARSE, &now);
-    } while (now.tv_sec == before.tv_sec && now.tv_nsec == before.tv_nsec);
+    for (int64_t before = FileClockNow(); FileClockNow() == before;) continue;
   }
   void Truncate(const std::string& path) { REQUIRE(::truncate(path.c_str(), 0) == 0); }
 

@@ -12,8 +12,6 @@
 
 #include "source/source_set_impl.h"
 
-#include <ctime>
-
 #include <algorithm>
 #include <set>
 #include <utility>
@@ -38,13 +36,6 @@ constexpr seconds kRescan{5};  // for what no watched directory tells, as a rena
 constexpr seconds kUnwatchedRescan{1};
 // Looking through a huge directory must not eat the time for reading: of five parts of time, one.
 constexpr int kRestPerScan = 4;
-
-// The time as the kernel stamps it on files: coarse, and so never behind what it has stamped already.
-int64_t FileClockNow() {
-  timespec now{};
-  ::clock_gettime(CLOCK_REALTIME_COARSE, &now);
-  return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
-}
 
 }  // namespace
 

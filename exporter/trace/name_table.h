@@ -1,13 +1,15 @@
 // Event names to ids: the one lookup that every line pays.
 //
-// Names are found by hashing at most 16 of their bytes straight in the line and comparing once; ids count up from 0 in
-// the order of Add, so they index plain arrays.
+// Names are found by hashing at most 16 of their bytes straight in the line and comparing once. What is compared first,
+// those bytes and the length, lies beside each other in one entry, so a name of up to 16 bytes costs one cache line, a
+// longer one two. Ids count up from 0 in the order of Add, so they index plain arrays.
 #pragma once
 
 #include <cstdint>
-#include <deque>
+#include <cstring>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/flat_index.h"
 #include "base/hash.h"
@@ -20,30 +22,53 @@ class NameTable {
 
   // The id of `name`, or kNone.
   uint32_t Find(std::string_view name) const {
-    return index_.Find(Hash(name), [&](uint32_t id) { return names_[id] == name; });
+    Ends ends = EndsOf(name);
+    return index_.Find(Hash(ends), [&](uint32_t id) {
+      const Entry& entry = entries_[id];
+      return entry.ends == ends && (name.size() <= 16 || bytes_.compare(entry.at, name.size(), name) == 0);
+    });
   }
   // The id of `name`, added if it is new.
   uint32_t Add(std::string_view name) {
     uint32_t id = Find(name);
     if (id != kNone) return id;
-    id = static_cast<uint32_t>(names_.size());
-    names_.emplace_back(name);
-    index_.Insert(Hash(name), id);
+    id = static_cast<uint32_t>(entries_.size());
+    entries_.push_back({EndsOf(name), bytes_.size()});
+    bytes_ += name;
+    index_.Insert(Hash(entries_.back().ends), id);
     return id;
   }
-  const std::string& NameOf(uint32_t id) const { return names_[id]; }
-  size_t size() const { return names_.size(); }
+  // Valid until the next Add.
+  std::string_view NameOf(uint32_t id) const {
+    return std::string_view(bytes_).substr(entries_[id].at, entries_[id].ends.size);
+  }
+  size_t size() const { return entries_.size(); }
 
  private:
-  // The first and the last eight bytes and the length tell QEMU's names apart well enough; the comparison does the
-  // rest.
-  static uint64_t Hash(std::string_view name) {
-    if (name.size() < 8) return HashBytes(name);
-    return Mix(Load64(name.data()) ^ kHashSeed, Load64(name.data() + name.size() - 8) ^ (name.size() * kHashSeed));
+  // The first and the last eight bytes, which overlap in a name of less than 16, and the length. They tell QEMU's names
+  // apart well enough to hash no more.
+  struct Ends {
+    uint64_t first = 0;
+    uint64_t last = 0;
+    uint64_t size = 0;
+    bool operator==(const Ends&) const = default;
+  };
+  struct Entry {
+    Ends ends;
+    size_t at = 0;  // in bytes_
+  };
+
+  static Ends EndsOf(std::string_view name) {
+    if (name.size() >= 8) return {Load64(name.data()), Load64(name.data() + name.size() - 8), name.size()};
+    uint64_t bytes = 0;
+    std::memcpy(&bytes, name.data(), name.size());
+    return {bytes, 0, name.size()};
   }
+  static uint64_t Hash(const Ends& ends) { return Mix(ends.first ^ kHashSeed, ends.last ^ (ends.size * kHashSeed)); }
 
   FlatIndex index_;
-  std::deque<std::string> names_;
+  std::vector<Entry> entries_;
+  std::string bytes_;  // all names, one behind the other
 };
 
 }  // namespace qte::trace

@@ -7,9 +7,9 @@
 # Installs what is missing (Debian 12) and builds the release preset.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-# shellcheck source=tests/lib/packages.sh
+# shellcheck source=../lib/packages.sh
 . tests/lib/packages.sh
-# shellcheck source=tests/lib/build.sh
+# shellcheck source=../lib/build.sh
 . tests/lib/build.sh
 ensure_packages "${build_packages[@]}" mawk mtail util-linux
 build_preset release >&2

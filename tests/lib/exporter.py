@@ -111,7 +111,13 @@ class Daemon:
     def wait_for_metrics(self, condition, what, timeout=30):
         """Polls /metrics until condition(exposition) holds, and returns that exposition."""
         def look():
-            metrics = self.metrics()
+            # 503: the port is open a moment before there is anything to tell.
+            status, _, body = self.request("/metrics")
+            if status == 503:
+                return None
+            if status != 200:
+                raise AssertionError(f"/metrics answered {status}")
+            metrics = exposition.parse(body.decode())
             return metrics if condition(metrics) else None
         return process.wait_until(look, what, timeout)
 
