@@ -99,11 +99,13 @@ class Daemon:
         self.wait_for_status("/-/ready", 200, timeout)
 
     def text(self):
-        """The body of /metrics."""
-        status, _, body = self.request("/metrics")
-        if status != 200:
-            raise AssertionError(f"/metrics answered {status}")
-        return body.decode()
+        """The body of /metrics, once there is one: the port is open a moment before there is anything to tell (503)."""
+        def look():
+            status, _, body = self.request("/metrics")
+            if status not in (200, 503):
+                raise AssertionError(f"/metrics answered {status}")
+            return body.decode() if status == 200 else None
+        return process.wait_until(look, "/metrics to answer")
 
     def metrics(self):
         return exposition.parse(self.text())
@@ -111,13 +113,7 @@ class Daemon:
     def wait_for_metrics(self, condition, what, timeout=30):
         """Polls /metrics until condition(exposition) holds, and returns that exposition."""
         def look():
-            # 503: the port is open a moment before there is anything to tell.
-            status, _, body = self.request("/metrics")
-            if status == 503:
-                return None
-            if status != 200:
-                raise AssertionError(f"/metrics answered {status}")
-            metrics = exposition.parse(body.decode())
+            metrics = self.metrics()
             return metrics if condition(metrics) else None
         return process.wait_until(look, what, timeout)
 
