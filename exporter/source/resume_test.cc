@@ -18,6 +18,12 @@ class Resuming : public Following {
     set.reset();
     return saved;
   }
+  // Reads what is there, and is killed.
+  Positions FirstLife() {
+    Follow(specs);
+    Settle();
+    return Kill();
+  }
   // Files are stamped by a clock that moves every few milliseconds.
   static void NextTick() {
     for (int64_t before = FileClockNow(); FileClockNow() == before;) continue;
@@ -31,9 +37,7 @@ class Resuming : public Following {
 TEST_CASE("resume: a file goes on at its offset, as the stream that it was") {
   Resuming f;
   f.Append(f.log, "one\ntw");
-  f.Follow(f.specs);
-  f.Settle();
-  Positions saved = f.Kill();
+  Positions saved = f.FirstLife();
   f.Append(f.log, "o\nthree\n");
   f.Resume(f.specs, saved);
   CHECK(f.seen.All() == "o\nthree\n");
@@ -43,9 +47,7 @@ TEST_CASE("resume: a file goes on at its offset, as the stream that it was") {
 TEST_CASE("resume: a file that was rotated away is read first, then its successor") {
   Resuming f;
   f.Append(f.log, "one\n");
-  f.Follow(f.specs);
-  f.Settle();
-  Positions saved = f.Kill();
+  Positions saved = f.FirstLife();
   f.Append(f.log, "two\n");
   f.Rename(f.log, f.log + ".1");
   f.Append(f.log, "three\n");
@@ -78,9 +80,7 @@ TEST_CASE("resume: a rotation that was counted is not counted again") {
 TEST_CASE("resume: files that came and were rotated away while nobody looked are read") {
   Resuming f;
   f.Append(f.log, "one\n");
-  f.Follow(f.specs);
-  f.Settle();
-  Positions saved = f.Kill();
+  Positions saved = f.FirstLife();
   for (int i = 20; i > 0; --i) {
     f.Rename(f.log, f.log + "." + std::to_string(i));
     f.Append(f.log, "file " + std::to_string(i) + "\n");
@@ -113,9 +113,7 @@ TEST_CASE("resume: rotated logs from before the daemon are left alone") {
   f.Append(f.log + ".1", "old\n");
   f.Append(f.log + ".2.gz", "old\n");
   f.NextTick();
-  f.Follow(f.specs);
-  f.Settle();
-  Positions saved = f.Kill();
+  Positions saved = f.FirstLife();
   f.Append(f.log, "new\n");
   f.Resume(f.specs, saved);
   CHECK(f.seen.All() == "new\n");
@@ -123,9 +121,7 @@ TEST_CASE("resume: rotated logs from before the daemon are left alone") {
 
 TEST_CASE("resume: a log that came and was rotated before the first look at it is read") {
   Resuming f;
-  f.Follow(f.specs);
-  f.Settle();
-  Positions saved = f.Kill();
+  Positions saved = f.FirstLife();
   f.Append(f.log, "one\n");
   f.Rename(f.log, f.log + ".1");
   f.Append(f.log, "two\n");
@@ -136,9 +132,7 @@ TEST_CASE("resume: a log that came and was rotated before the first look at it i
 TEST_CASE("resume: a truncated file starts over") {
   Resuming f;
   f.Append(f.log, "one\ntw");
-  f.Follow(f.specs);
-  f.Settle();
-  Positions saved = f.Kill();
+  Positions saved = f.FirstLife();
   f.Truncate(f.log);
   SECTION("shorter") {
     f.Append(f.log, "x\n");
@@ -159,9 +153,7 @@ TEST_CASE("resume: a truncated file starts over") {
 TEST_CASE("resume: deleted and made anew, under an inode that may be the same") {
   Resuming f;
   f.Append(f.log, "one\n");
-  f.Follow(f.specs);
-  f.Settle();
-  Positions saved = f.Kill();
+  Positions saved = f.FirstLife();
   f.Remove(f.log);
   f.NextTick();
   f.Append(f.log, "one\ntwo\n");
@@ -173,9 +165,7 @@ TEST_CASE("resume: deleted and made anew, under an inode that may be the same") 
 TEST_CASE("resume: a file that is gone is closed, and what it still had is lost") {
   Resuming f;
   f.Append(f.log, "one\n");
-  f.Follow(f.specs);
-  f.Settle();
-  Positions saved = f.Kill();
+  Positions saved = f.FirstLife();
   saved.streams.at(0).point.known_size += 100;
   f.Remove(f.log);
   f.Resume(f.specs, saved);
@@ -189,9 +179,7 @@ TEST_CASE("resume: a directory that is not there yet is waited for") {
   f.MakeDirectory(directory);
   f.Append(directory + "/vm.log", "one\n");
   f.specs = {{.path = directory + "/vm.log"}};
-  f.Follow(f.specs);
-  f.Settle();
-  Positions saved = f.Kill();
+  Positions saved = f.FirstLife();
   f.Rename(directory, f.dir / "unmounted");
   f.Resume(f.specs, saved);
   CHECK(f.seen.log.empty());
@@ -208,9 +196,7 @@ TEST_CASE("resume: the link was switched while nobody looked") {
   Resuming f;
   std::filesystem::create_symlink(f.dir / "a.txt", f.log);
   f.Append(f.dir / "a.txt", "one\n");
-  f.Follow(f.specs);
-  f.Settle();
-  Positions saved = f.Kill();
+  Positions saved = f.FirstLife();
   f.Append(f.dir / "a.txt", "two\n");
   f.Append(f.dir / "b.txt", "three\n");
   std::filesystem::create_symlink(f.dir / "b.txt", f.dir / "new");
@@ -223,9 +209,7 @@ TEST_CASE("resume: start at the end skips only what was there before the first l
   Resuming f;
   f.specs[0] = {.path = f.dir / "*.log", .start_at_end = true};
   f.Append(f.log, "old\n");
-  f.Follow(f.specs);
-  f.Settle();
-  Positions saved = f.Kill();
+  Positions saved = f.FirstLife();
   f.Append(f.log, "one\n");
   f.Append(f.dir / "new.log", "two\n");
   f.Resume(f.specs, saved);
@@ -236,9 +220,7 @@ TEST_CASE("resume: a file under a glob that was renamed keeps the path that it c
   Resuming f;
   f.specs = {{.path = f.log + "*"}};
   f.Append(f.log, "one\n");
-  f.Follow(f.specs);
-  f.Settle();
-  Positions saved = f.Kill();
+  Positions saved = f.FirstLife();
   f.Append(f.log, "two\n");
   f.Rename(f.log, f.log + ".1");
   f.Append(f.log, "three\n");
@@ -251,9 +233,7 @@ TEST_CASE("resume: a file under a glob that was renamed keeps the path that it c
 TEST_CASE("resume: a source that left the config is not heard of") {
   Resuming f;
   f.Append(f.log, "one\n");
-  f.Follow(f.specs);
-  f.Settle();
-  Positions saved = f.Kill();
+  Positions saved = f.FirstLife();
   f.Resume({{.path = f.dir / "other.log"}}, saved);
   CHECK(f.seen.log.empty());
 }

@@ -22,23 +22,12 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "lib"))
 import exporter
 import exposition
+import mixed_lines
 
 CORE = "1" if (os.cpu_count() or 1) > 1 else "0"
-THREAD = "26638@1795408732.182800:"
+THREAD = mixed_lines.THREAD_PREFIX
 ISO = "2026-11-23T04:41:06.310976Z "
 PREFIX_PATTERNS = {"": "", THREAD: r"\d+@\d+\.\d+:", ISO: r"\d+-\d+-\d+T\d+:\d+:[\d.]+Z "}
-MIXED = """\
-pci_cfg_read i440FX 00:00.0 @0x0 -> 0x12378086
-pci_cfg_write PIIX3 00:01.0 @0x60 <- 0x80
-ps2_put_keycode 0x55e759f09cf0 keycode 0x34
-dma_blk_io dbs=0x7f2364048730 bs=0x558d815bce00 offset=1048576 to_dev=0
-dma_blk_cb dbs=0x7f2364048730 ret=0
-blk_co_preadv blk 0x558d815bce00 bs 0x558d815b0000 offset 1048576 bytes 4096 flags 0x0
-dma_blk_cb dbs=0x7f2364048730 ret=0
-dma_complete dbs=0x7f2364048730 ret=0 cb=0x558d80001000
-pci_cfg_read virtio-blk-pci 00:04.0 @0x10 -> 0xc001
-ps2_put_keycode 0x55e759f09cf0 keycode 0xf0
-""".splitlines()
 # By hand, as fast as awk goes: fields are split once, the first one decides.
 MAWK = r"""
 { name = $FIELD; SUB }
@@ -126,7 +115,7 @@ def repeat_trace(path, text, count):
 def make_inputs(directory, count):
     """{title: (path, prefix)}."""
     traces = HERE.parent / "data/traces"
-    short = [line for line in MIXED if len(line) < 60]
+    short = [line for line in mixed_lines.LINES if len(line) < 60]
     inputs = {
         "short lines": (directory / "short.log", "", short),
         "short lines, tid@time:": (directory / "thread.log", THREAD, short),

@@ -3,12 +3,11 @@
 // Input: the payload of a checkpoint, CBOR (what the header and its hash keep from being read otherwise).
 #include "state/checkpoint.h"
 
-#include "config/config.h"
+#include "default_program.h"
 #include "exposition/text.h"
 #include "exposition_check.h"
 #include "fuzz.h"
 #include "pipeline/moment.h"
-#include "rules/compiler.h"
 
 using namespace qte;
 using fuzz::Require;
@@ -21,19 +20,9 @@ constexpr std::string_view kLog =
     "1@1795408732.182807:dma_complete dbs=0x9 ret=0 cb=0x4\n"
     "1@1795408732.182804:dma_blk_io dbs=0x9 bs=0x3 offset=0 to_dev=0\n";
 
-std::shared_ptr<const rules::Program> DefaultProgram() {
-  config::Loaded loaded = config::Parse(fuzz::ReadFile(QTE_SOURCE_DIR "/config/default.yaml"), "default.yaml");
-  Require(loaded.config.has_value(), "the default config is good");
-  loaded.config->limits = {
-      .max_series_per_metric = 4, .max_line_bytes = 512, .max_open_spans = 4, .max_lookup_entries = 4};
-  trace::Catalog catalog;
-  catalog.Add(fuzz::ReadFile(QTE_SOURCE_DIR "/config/trace-events"));
-  return rules::Compile(*loaded.config, catalog).program;
-}
-
 // What a daemon does with a checkpoint; nothing if it is refused.
 void GoOn(const nlohmann::json& payload) {
-  static const std::shared_ptr<const rules::Program> program = DefaultProgram();
+  static const std::shared_ptr<const rules::Program> program = fuzz::DefaultProgram();
   pipeline::Resumption resumption;
   try {
     resumption = pipeline::ResumptionFromJson(payload);

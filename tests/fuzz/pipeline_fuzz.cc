@@ -6,31 +6,18 @@
 
 #include <algorithm>
 
-#include "config/config.h"
+#include "default_program.h"
 #include "exposition/text.h"
 #include "exposition_check.h"
 #include "fuzz.h"
-#include "rules/compiler.h"
 
 using namespace qte;
 using fuzz::Require;
 
 namespace {
 
-std::shared_ptr<const rules::Program> DefaultProgram() {
-  config::Loaded loaded = config::Parse(fuzz::ReadFile(QTE_SOURCE_DIR "/config/default.yaml"), "default.yaml");
-  Require(loaded.config.has_value(), "the default config is good");
-  loaded.config->limits = {
-      .max_series_per_metric = 4, .max_line_bytes = 512, .max_open_spans = 4, .max_lookup_entries = 4};
-  trace::Catalog catalog;
-  catalog.Add(fuzz::ReadFile(QTE_SOURCE_DIR "/config/trace-events"));
-  rules::Compiled compiled = rules::Compile(*loaded.config, catalog);
-  Require(compiled.program != nullptr, "the default config compiles");
-  return compiled.program;
-}
-
 std::string Exposition(std::string_view log, std::string_view sizes, char padding) {
-  static const std::shared_ptr<const rules::Program> program = DefaultProgram();
+  static const std::shared_ptr<const rules::Program> program = fuzz::DefaultProgram();
   pipeline::Pipeline pipeline(program, pipeline::SourceLabels({}));
   pipeline.OnOpen(0, 0, "/log/vm.log");
   fuzz::CutInPieces(log, sizes, padding, [&](std::string_view piece) { pipeline.OnBytes(0, piece); });
