@@ -15,8 +15,8 @@ constexpr size_t kShareOfFree = 7;
 
 }  // namespace
 
-void Chunk::Unmap::operator()(char* memory) const {
-  ::munmap(memory, kMappedBytes);
+void Chunk::Unmap::operator()(char* mapped) const {
+  ::munmap(mapped, kMappedBytes);
 }
 
 Chunk Chunk::Map() {

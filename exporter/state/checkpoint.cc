@@ -65,9 +65,16 @@ Result<nlohmann::json> DecodeCheckpoint(std::string_view file) {
   std::string_view cbor = file.substr(kHeaderSize);
   if (NumberAt(file, kMagic.size() + 1) != cbor.size()) return Error{"it is torn: its size is not what it says"};
   if (NumberAt(file, kMagic.size() + 1 + sizeof(uint64_t)) != HashBytes(cbor)) return Error{"it is damaged"};
-  nlohmann::json payload = nlohmann::json::from_cbor(cbor, true, false);
-  if (payload.is_discarded()) return Error{"it is damaged"};
-  return payload;
+  return DecodePayload(cbor);
+}
+
+Result<nlohmann::json> DecodePayload(std::string_view cbor) {
+  // Told not to throw, it still does where a size is larger than any can be.
+  try {
+    return nlohmann::json::from_cbor(cbor);
+  } catch (const nlohmann::json::exception&) {
+    return Error{"it is damaged"};
+  }
 }
 
 Result<CheckpointDirectory> CheckpointDirectory::Open(const std::string& directory) {

@@ -23,6 +23,8 @@ inline constexpr uint8_t kCheckpointVersion = 1;
 // The payload as the bytes of a file, and back; the error says what is wrong with them.
 std::string EncodeCheckpoint(const nlohmann::json& payload);
 Result<nlohmann::json> DecodeCheckpoint(std::string_view file);
+// The part of it behind the header.
+Result<nlohmann::json> DecodePayload(std::string_view cbor);
 
 class CheckpointDirectory {
  public:

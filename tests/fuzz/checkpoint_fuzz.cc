@@ -54,7 +54,7 @@ void GoOn(const nlohmann::json& payload) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   (void)state::DecodeCheckpoint(fuzz::View(data, size)).ok();
-  nlohmann::json payload = nlohmann::json::from_cbor(data, data + size, true, false);
-  if (!payload.is_discarded()) GoOn(payload);
+  Result<nlohmann::json> payload = state::DecodePayload(fuzz::View(data, size));
+  if (payload) GoOn(*payload);
   return 0;
 }
