@@ -20,6 +20,21 @@ inline uint32_t Load32(const char* p) {
   return word;
 }
 
+// Whether `n` bytes are the same. Short ones, as keys are, take a few overlapping loads a side and no call.
+inline bool SameBytes(const char* a, const char* b, size_t n) {
+  if (n > 32) return std::memcmp(a, b, n) == 0;
+  if (n > 16) {
+    bool same_head = Load64(a) == Load64(b) && Load64(a + 8) == Load64(b + 8);
+    return same_head && Load64(a + n - 16) == Load64(b + n - 16) && Load64(a + n - 8) == Load64(b + n - 8);
+  }
+  if (n >= 8) return Load64(a) == Load64(b) && Load64(a + n - 8) == Load64(b + n - 8);
+  if (n >= 4) return Load32(a) == Load32(b) && Load32(a + n - 4) == Load32(b + n - 4);
+  for (size_t i = 0; i < n; ++i) {
+    if (a[i] != b[i]) return false;
+  }
+  return true;
+}
+
 // Multiplies to 128 bits and folds: every input bit reaches every output bit.
 inline uint64_t Mix(uint64_t a, uint64_t b) {
   __extension__ using Wide = unsigned __int128;

@@ -22,4 +22,23 @@ TEST_CASE("The first of a byte is found, by wide steps as by narrow ones") {
   }
 }
 
+TEST_CASE("Every place of a byte in a chunk is found, by wide steps as by narrow ones") {
+  std::mt19937 random(1);
+  for (int i = 0; i < 5'000; ++i) {
+    size_t size = random() % 300;
+    auto rarity = 1 + random() % 100;
+    std::string text(size + kChunkPadding, '\n');  // what stands behind the chunk does not count
+    for (size_t at = 0; at < size; ++at) text[at] = random() % rarity == 0 ? '\n' : static_cast<char>(random());
+    std::string_view chunk = std::string_view(text).substr(0, size);
+    PlacesOf newlines('\n', chunk);
+    for (size_t at = chunk.find('\n'); at != std::string_view::npos; at = chunk.find('\n', at + 1)) {
+      REQUIRE(newlines.Next() == chunk.data() + at);
+    }
+    REQUIRE(newlines.Next() == nullptr);
+    for (size_t at = 0; at + 64 <= text.size(); at += 16) {
+      REQUIRE(MaskOf(text.data() + at, '\n') == MaskOfPortable(text.data() + at, '\n'));
+    }
+  }
+}
+
 }  // namespace qte

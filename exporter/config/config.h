@@ -39,6 +39,13 @@ using Text = Located<std::string>;
 
 enum class Start { kBeginning, kEnd };
 
+// A source's way to QEMU's own control socket.
+struct Qmp {
+  Text socket;                      // a template of the source's labels: /run/qemu/{vm}.qmp
+  bool drive_names = true;          // ask for the names of disks that the log does not tell
+  bool switch_off_at_exit = false;  // leave QEMU as it was found
+};
+
 struct Source {
   Text path;                         // file, glob, FIFO, or "-"
   std::vector<Text> exclude;         // globs: what matches one is not read
@@ -47,13 +54,18 @@ struct Source {
   Start start = Start::kBeginning;
   std::optional<Place> reclaim;  // where the config asks for it: what was consumed goes back to the disk
   uint64_t max_disk_bytes = uint64_t{64} << 20;  // with reclaim: what a log may take on disk
+  std::optional<Qmp> qmp;                        // switch events on, and ask for names
 };
 
+// A name is learned from an event, or one of those that the config gives.
 struct Lookup {
   Text name;
   Text event;
   std::vector<Text> key;
   Text value;
+  std::vector<std::pair<Text, std::string>> names;  // instead of all but the name: by the value of one argument
+
+  size_t key_size() const { return names.empty() ? key.size() : 1; }
 };
 
 struct Span {
@@ -105,17 +117,21 @@ struct Metric {
   Place place;                 // of the metric's map
 };
 
+inline constexpr uint64_t kMostWorkers = 64;
+
 struct Limits {
   uint64_t max_series_per_metric = 1000;
   uint64_t max_line_bytes = 65536;
   uint64_t max_open_spans = 65536;
   uint64_t max_lookup_entries = 65536;
   std::optional<std::chrono::microseconds> expire_after;  // a source's series, once it has been silent for so long
+  std::optional<uint64_t> workers;                        // threads that read at once, 1 to kMostWorkers
+  std::map<std::string, Place, std::less<>> given;        // which of these the config sets, and where
 };
 
 struct Config {
-  std::string file;  // as given; "<default>" for the built-in one
-  std::string hash;  // 16 hex digits over the config's bytes
+  std::string file;  // as given, several with ", " between; "<default>" for the built-in one
+  std::string hash;  // 16 hex digits over the bytes of all files
   std::vector<Source> sources;
   std::vector<Text> trace_events;
   std::vector<Lookup> lookups;
@@ -124,16 +140,25 @@ struct Config {
   Limits limits;
 };
 
-// A config, or everything that is wrong with it (at least one diagnostic, in the order of the file).
+// A config, or everything that is wrong with it (at least one diagnostic, in the order of the files).
 struct Loaded {
   std::optional<Config> config;
   std::vector<Diagnostic> diagnostics;
 };
 
-// Reads a config from text; `name` is what its places call the file. Never throws.
+// A config file's text; `name` is what places call it.
+struct File {
+  std::string name;
+  std::string yaml;
+};
+
+// Reads a config from files that combine: what each lists is there together. What two of them say differently, a name
+// that both give or a limit that both set, is wrong, and the diagnostic tells both places. Never throws.
+Loaded Parse(const std::vector<File>& files);
 Loaded Parse(std::string_view yaml, const std::string& name);
 
-// Reads a config file; one that cannot be read is a diagnostic as well.
-Loaded Load(const std::string& path);
+// Reads config files; one that cannot be read is a diagnostic as well. kBuiltIn among the paths means `built_in`.
+inline constexpr std::string_view kBuiltIn = "default";
+Loaded Load(const std::vector<std::string>& paths, std::string_view built_in);
 
 }  // namespace qte::config

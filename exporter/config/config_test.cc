@@ -92,12 +92,12 @@ TEST_CASE("The hash is FNV-1a over the bytes") {
 
 TEST_CASE("A file is read like a text") {
   TemporaryFile file("limits: {max_line_bytes: 7}\n");
-  Loaded loaded = Load(file.path());
+  Loaded loaded = Load({file.path()}, "");
   REQUIRE(loaded.config.has_value());
   CHECK(loaded.config->limits.max_line_bytes == 7);
   CHECK(loaded.config->file == file.path());
   TemporaryFile bad("limits: 7\n");
-  loaded = Load(bad.path());
+  loaded = Load({bad.path()}, "");
   CHECK(!loaded.config);
   REQUIRE(loaded.diagnostics.size() == 1);
   CHECK_THAT(loaded.diagnostics[0].Format(), ContainsSubstring(bad.path() + ":1:9: \"limits\" must be"));
@@ -110,7 +110,7 @@ TEST_CASE("A file that cannot be read is a diagnostic") {
   for (const Case& c :
        {Case{"/nonexistent/x.yaml", "/nonexistent/x.yaml: cannot open: No such file or directory"},
         Case{"/", "/: cannot read: Is a directory"}, Case{"/dev/zero", "/dev/zero: a config may hold at most 4 MiB"}}) {
-    Loaded loaded = Load(c.path);
+    Loaded loaded = Load({c.path}, "");
     CHECK(!loaded.config);
     REQUIRE(loaded.diagnostics.size() == 1);
     CHECK(loaded.diagnostics[0].Format() == c.want);
@@ -118,7 +118,7 @@ TEST_CASE("A file that cannot be read is a diagnostic") {
 }
 
 TEST_CASE("The default config is good and has the metrics that the README names") {
-  Loaded loaded = Load(QTE_SOURCE_DIR "/config/default.yaml");
+  Loaded loaded = Load({QTE_SOURCE_DIR "/config/default.yaml"}, "");
   for (const Diagnostic& diagnostic : loaded.diagnostics) FAIL_CHECK(diagnostic.Format());
   REQUIRE(loaded.config.has_value());
   std::set<std::string> names;
@@ -147,6 +147,73 @@ TEST_CASE("Many rules, and no more errors than a report keeps") {
   CHECK(ParseGood(yaml).metrics.size() == 5000);
   for (size_t at = 0; (at = yaml.find("event", at)) != std::string::npos;) yaml[at] = 'E';
   CHECK(Parse(yaml, "x").diagnostics.size() == 1001);
+}
+
+namespace {
+
+std::string ErrorsOfFiles(const std::vector<File>& files) {
+  std::string errors;
+  for (const Diagnostic& diagnostic : Parse(files).diagnostics) {
+    errors += (errors.empty() ? "" : "\n") + diagnostic.Format();
+  }
+  return errors;
+}
+
+}  // namespace
+
+TEST_CASE("Files combine") {
+  const std::vector<File> files = {
+      {"a.yaml",
+       "sources: [{path: a}]\nlookups: {image: {event: e, key: k, value: v}}\n"
+       "metrics: [{name: x_total, type: counter, event: e}]\nlimits: {max_open_spans: 7}"},
+      {"b.yaml",
+       "sources: [{path: b}]\ntrace_events: t\nspans: {s: {start: e, end: f, key: k}}\n"
+       "metrics: [{name: y_total, type: counter, event: s, labels: {device: {lookup: image, key: k}}}]\n"
+       "limits: {max_line_bytes: 9, expire_after: 5m}"},
+      {"empty.yaml", "# nothing\n"}};
+  REQUIRE(ErrorsOfFiles(files) == "");
+  Config config = *Parse(files).config;
+  CHECK(config.file == "a.yaml, b.yaml, empty.yaml");
+  CHECK(config.sources.size() == 2);
+  CHECK(config.trace_events.at(0).place.file == "b.yaml");
+  CHECK(config.lookups.size() == 1);
+  CHECK(config.spans.size() == 1);
+  CHECK(config.metrics.size() == 2);
+  CHECK(config.limits.max_open_spans == 7);
+  CHECK(config.limits.max_line_bytes == 9);
+  CHECK(config.limits.max_lookup_entries == Limits().max_lookup_entries);
+  CHECK(config.limits.expire_after == std::chrono::minutes(5));
+}
+
+TEST_CASE("What two files say differently is told with both places") {
+  struct Case {
+    std::string a, b, errors;
+  };
+  for (const Case& c : {
+           Case{"metrics: [{name: x_total, type: counter, event: e}]",
+                "\nmetrics: [{name: x_total, type: counter, event: f}]",
+                "b.yaml:2:18: duplicate metric \"x_total\"; the first is in a.yaml:1"},
+           Case{"metrics: [{name: x_sum, type: gauge, event: e, value: v}]",
+                "metrics: [{name: x, type: histogram, event: e, value: v, buckets: [1]}]",
+                "a.yaml:1:18: metric \"x_sum\" is part of histogram \"x\" in b.yaml:1; rename one of them"},
+           Case{"lookups: {image: {event: e, key: k, value: v}}", "lookups: {image: {event: f, key: k, value: v}}",
+                "b.yaml:1:11: duplicate lookup \"image\"; the first is in a.yaml:1"},
+           Case{"spans: {s: {start: e, end: f, key: k}}", "spans: {s: {start: e, end: f, key: k}}",
+                "b.yaml:1:9: duplicate span \"s\"; the first is in a.yaml:1"},
+           Case{"sources: [{path: a}]", "sources: [{path: a}]",
+                "b.yaml:1:18: path \"a\" is a source already, in a.yaml:1"},
+           Case{"limits: {expire_after: 1m}", "limits: {max_line_bytes: 5, expire_after: 1m}",
+                "b.yaml:1:29: limit \"expire_after\" is set already, in a.yaml:1"},
+           Case{"sources: [{path: a, labels: {rack: r}}]",
+                "metrics: [{name: x_total, type: counter, event: e, labels: {rack: k}}]",
+                "b.yaml:1:61: label \"rack\" is given to every series by a source, in a.yaml:1; choose another name"},
+           Case{"limits: {max_line_bytes: 0}", "sorces: []",
+                "a.yaml:1:26: \"max_line_bytes\" must be a whole number from 1, not \"0\"\n"
+                "b.yaml:1:1: unknown key \"sorces\" of a config; did you mean \"sources\"?"},
+       }) {
+    INFO(c.b);
+    CHECK(ErrorsOfFiles({{"a.yaml", c.a}, {"b.yaml", c.b}}) == c.errors);
+  }
 }
 
 }  // namespace qte::config

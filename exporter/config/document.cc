@@ -47,7 +47,7 @@ void Run(const std::string& text, TreeBuilder& builder, Report& report) {
     Position at = error.mark.is_null() ? Position{} : Position{error.mark.line + 1, error.mark.column + 1};
     report.Add(at, "not valid YAML: " + error.msg + Remedy(text, error, builder));
   } catch (const std::exception& error) {
-    report.Add({}, std::string("not valid YAML: ") + error.what());
+    report.Add(Position{}, std::string("not valid YAML: ") + error.what());
   }
 }
 
@@ -55,7 +55,7 @@ void Run(const std::string& text, TreeBuilder& builder, Report& report) {
 
 std::optional<YamlNode> ReadDocument(std::string_view text, Report& report) {
   if (text.size() > kMaxConfigBytes) {
-    report.Add({}, "a config may hold at most " + std::to_string(kMaxConfigBytes >> 20) + " MiB");
+    report.Add(Position{}, "a config may hold at most " + std::to_string(kMaxConfigBytes >> 20) + " MiB");
     return std::nullopt;
   }
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());

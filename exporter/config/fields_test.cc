@@ -45,6 +45,7 @@ TEST_CASE("Nodes of the wrong type are refused, lists and maps at their key, tex
        "x.yaml:1:1: \"sources\" must be a list of maps with path, path_pattern, labels, start, not a map"},
       {"sources:\n  - /var/log/x",
        "x.yaml:2:5: a source must be a map with path, exclude, path_pattern, labels, start, reclaim, max_disk_bytes, "
+       "qmp, "
        "not \"/var/log/x\""},
       {"trace_events:\n  a: b", "x.yaml:1:1: \"trace_events\" must be a path or a list of paths, not a map"},
       {"trace_events: [a, [b]]", "x.yaml:1:19: \"trace_events\" must be a path or a list of paths, not a list"},
@@ -54,7 +55,7 @@ TEST_CASE("Nodes of the wrong type are refused, lists and maps at their key, tex
       {"metrics: {name: x}", "x.yaml:1:1: \"metrics\" must be a list of maps with name, type, event ..., not a map"},
       {"limits: 5",
        "x.yaml:1:9: \"limits\" must be a map with max_series_per_metric, max_line_bytes, max_open_spans, "
-       "max_lookup_entries, expire_after, not \"5\""},
+       "max_lookup_entries, expire_after, workers, not \"5\""},
   });
 }
 

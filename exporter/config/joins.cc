@@ -8,7 +8,7 @@
 namespace qte::config {
 namespace {
 
-constexpr auto kLookupKeys = std::to_array<std::string_view>({"event", "key", "value"});
+constexpr auto kLookupKeys = std::to_array<std::string_view>({"event", "key", "value", "names"});
 constexpr auto kSpanKeys = std::to_array<std::string_view>({"start", "end", "key", "timeout"});
 constexpr std::string_view kArguments = "an argument's name or a list of names";
 constexpr std::string_view kEvents = "an event's name or a list of names";
@@ -22,11 +22,33 @@ std::vector<Text> RequireTexts(const Fields& fields, std::string_view key, std::
   return field == nullptr ? std::vector<Text>{} : ReadTexts(*field, expected, report);
 }
 
+// {0: unknown, 2: io}
+std::vector<std::pair<Text, std::string>> ReadNames(const Field& field, Report& report) {
+  constexpr std::string_view kExpected = "a map of an argument's values to their names";
+  std::vector<std::pair<Text, std::string>> names;
+  std::vector<Field> entries = Entries(field, kExpected, report);
+  bool is_reported = field.node->kind != YamlNode::Kind::kMap && field.node->kind != YamlNode::Kind::kEmpty;
+  if (entries.empty() && !is_reported) report.Add(field.at, "\"names\" must be " + std::string(kExpected));
+  for (const Field& entry : entries) {
+    std::optional<Text> name = ReadText(entry, "a name", report);
+    if (name) names.emplace_back(NameOf(entry, report), name->value);
+  }
+  return names;
+}
+
 Lookup ReadLookup(const Field& entry, Report& report) {
   CheckName(entry, report);
   Lookup lookup;
   lookup.name = NameOf(entry, report);
   Fields fields(entry, {"lookup " + Quoted(entry.name), kLookupKeys}, report);
+  if (const Field* names = fields.Find("names")) {
+    for (const char* key : {"event", "key", "value"}) {
+      const Field* other = fields.Find(key);
+      if (other != nullptr) report.Add(other->at, Quoted(key) + " learns names, which " + Quoted("names") + " gives");
+    }
+    lookup.names = ReadNames(*names, report);
+    return lookup;
+  }
   if (const Field* event = fields.Require("event", "the event that tells the value")) {
     lookup.event = ReadText(*event, "an event's name", report).value_or(Text{});
   }

@@ -12,17 +12,23 @@ lookups:
     event: e
     key: [a, b]
     value: c
+  reason: {names: {2: io, 0x6: mmio, "b": byte}}
 spans:
   virtqueue_element: {start: virtqueue_pop, end: virtqueue_fill, key: [vq, elem]}
   io: {start: [read, write], end: [done], key: req, timeout: 500ms}
 )");
-  REQUIRE(config.lookups.size() == 2);
+  REQUIRE(config.lookups.size() == 3);
   CHECK(config.lookups[0].name.value == "image");
   CHECK(config.lookups[0].name.place.line == 3);
   CHECK(config.lookups[0].event.value == "bdrv_open_common");
   CHECK(Values(config.lookups[0].key) == Strings{"bs"});
   CHECK(config.lookups[0].value.value == "filename");
   CHECK(Values(config.lookups[1].key) == Strings{"a", "b"});
+  REQUIRE(config.lookups[2].names.size() == 3);
+  CHECK(config.lookups[2].names[1].first.value == "0x6");
+  CHECK(config.lookups[2].names[1].first.place.column == 27);
+  CHECK(config.lookups[2].names[1].second == "mmio");
+  CHECK(config.lookups[2].key_size() == 1);
   REQUIRE(config.spans.size() == 2);
   CHECK(config.spans[0].name.value == "virtqueue_element");
   CHECK(Values(config.spans[0].start) == Strings{"virtqueue_pop"});
@@ -46,11 +52,18 @@ TEST_CASE("Bad lookups and spans") {
        "x.yaml:2:21: \"key\" must be an argument's name or a list of names, not an empty list"},
       {"lookups:\n  image: {event: a, key: [b, ''], value: c}",
        "x.yaml:2:30: \"key\" must be an argument's name or a list of names, not \"\""},
-      {"lookups:\n  image: x", "x.yaml:2:10: lookup \"image\" must be a map with event, key, value, not \"x\""},
+      {"lookups:\n  image: x", "x.yaml:2:10: lookup \"image\" must be a map with event, key, value, names, not \"x\""},
       {"lookups:\n  image: {event: a, key: b, value: c}\n  image: {event: a, key: b, value: c}",
        "x.yaml:3:3: duplicate key \"image\"; the first is in line 2"},
       {"lookups:\n  im-age: {event: a, key: b, value: c}",
        "x.yaml:2:3: \"im-age\" is no name for it: it takes letters, digits and \"_\", no digit first"},
+      {"lookups:\n  n: {names: {}}", "x.yaml:2:7: \"names\" must be a map of an argument's values to their names"},
+      {"lookups:\n  n: {names: }", "x.yaml:2:7: \"names\" must be a map of an argument's values to their names"},
+      {"lookups:\n  n: {names: [a]}",
+       "x.yaml:2:7: \"names\" must be a map of an argument's values to their names, not a list"},
+      {"lookups:\n  n: {names: {1: [a]}}", "x.yaml:2:15: \"1\" must be a name, not a list"},
+      {"lookups:\n  n: {names: {1: a, 1: b}}", "x.yaml:2:21: duplicate key \"1\"; the first is in line 2"},
+      {"lookups:\n  n: {names: {1: a}, key: b}", "x.yaml:2:22: \"key\" learns names, which \"names\" gives"},
       {"spans:\n  s: {start: a}",
        "x.yaml:2:3: span \"s\" needs \"end\": an event's name or a list of names\n"
        "x.yaml:2:3: span \"s\" needs \"key\": an argument's name or a list of names"},

@@ -56,7 +56,7 @@ TEST_CASE("Bad labels") {
                 "31: unknown key \"kye\" of label \"a\"; did you mean \"key\"?"},
            Case{"{a: {lookup: [image], key: bs}}", "16: \"lookup\" must be the name of one of lookups:, not a list"},
            Case{"{a: {lookup: imgae, key: bs}}", "24: unknown lookup \"imgae\"; did you mean \"image\"?"},
-           Case{"{a: {lookup: image, key: [x, y]}}", "37: lookup \"image\" has a key of 1 arguments, not 2"},
+           Case{"{a: {lookup: image, key: [x, y]}}", "37: lookup \"image\" has a key of 1 argument, not 2"},
            Case{"{le: a}", "12: label \"le\" is what Prometheus calls a histogram's bounds; choose another name"},
            Case{"{quantile: a}", "12: label \"quantile\" is what Prometheus uses in summaries; choose another name"},
            Case{"{__name__: a}", "12: label \"__name__\": names that begin with \"__\" are Prometheus' own"},

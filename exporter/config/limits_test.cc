@@ -11,6 +11,8 @@ TEST_CASE("Limits") {
   CHECK(defaults.max_open_spans == 65536);
   CHECK(defaults.max_lookup_entries == 65536);
   CHECK(!defaults.expire_after);
+  CHECK(!defaults.workers);
+  CHECK(ParseGood("limits: {workers: 64}").limits.workers == 64);
   CHECK(ParseGood("limits: {expire_after: 24h}").limits.expire_after == std::chrono::hours(24));
   Limits limits = ParseGood(
                       "limits: {max_series_per_metric: 1, max_line_bytes: 010, max_open_spans: 3,"
@@ -33,6 +35,11 @@ TEST_CASE("Bad limits") {
       {"limits: {max_lookup_entries: [1]}",
        "x.yaml:1:10: \"max_lookup_entries\" must be a whole number from 1, not a list"},
       {"limits: {expire_after: 24}", "x.yaml:1:24: \"expire_after\" must be a duration such as 10m or 24h, not \"24\""},
+      {"limits: {workers: 0}", "x.yaml:1:19: \"workers\" must be a whole number from 1 to 64, not \"0\""},
+      {"limits: {workers: 65}", "x.yaml:1:19: \"workers\" must be a whole number from 1 to 64, not \"65\""},
+      {"limits: {workers: auto}", "x.yaml:1:19: \"workers\" must be a whole number from 1 to 64, not \"auto\""},
+      {"limits: {workers: [2]}", "x.yaml:1:10: \"workers\" must be a whole number from 1 to 64, not a list"},
+      {"limits: {worker: 2}", "x.yaml:1:10: unknown key \"worker\" of \"limits\"; did you mean \"workers\"?"},
       {"limits:\n  max_series_per_metric:\n",
        "x.yaml:2:3: \"max_series_per_metric\" must be a whole number from 1, not empty"},
   });

@@ -16,10 +16,10 @@ std::string Diagnostic::Format() const {
   return text + message;
 }
 
-void Report::Add(Position at, std::string message) {
+void Report::Add(const Place& place, std::string message) {
   ++errors_;
-  if (full() || !seen_.emplace(at.line, at.column, message).second) return;
-  diagnostics_.push_back({PlaceOf(at), std::move(message)});
+  if (full() || !seen_.emplace(place.file, place.line, place.column, message).second) return;
+  diagnostics_.push_back({place, std::move(message)});
 }
 
 std::vector<Diagnostic> Report::Take() {

@@ -19,10 +19,12 @@ class Report {
  public:
   static constexpr size_t kMaxDiagnostics = 1000;
 
-  explicit Report(std::string file) : file_(std::move(file)) {}
+  // `file` is what the places of positions call the file.
+  explicit Report(std::string file = {}) : file_(std::move(file)) {}
 
   // One message at one place is kept once: an aliased node is read as often as it is used.
-  void Add(Position at, std::string message);
+  void Add(Position at, std::string message) { Add(PlaceOf(at), std::move(message)); }
+  void Add(const Place& place, std::string message);
   bool empty() const { return diagnostics_.empty(); }
   // How often something was wrong so far, kept or not: a reader compares it to learn whether a part was good.
   size_t errors() const { return errors_; }
@@ -37,7 +39,7 @@ class Report {
   std::string file_;
   std::vector<Diagnostic> diagnostics_;
   size_t errors_ = 0;
-  std::set<std::tuple<int, int, std::string>> seen_;
+  std::set<std::tuple<std::string, int, int, std::string>> seen_;
 };
 
 // A text of the config within a message: in quotes, on one line, and shortened.

@@ -1,17 +1,22 @@
 #include "config/sources.h"
 
+#include <sys/un.h>
+
 #include <algorithm>
 #include <array>
 
+#include "base/suggest.h"
 #include "config/names.h"
 #include "config/regex.h"
 #include "config/scalar.h"
+#include "config/template.h"
 
 namespace qte::config {
 namespace {
 
 constexpr auto kKeys = std::to_array<std::string_view>(
-    {"path", "exclude", "path_pattern", "labels", "start", "reclaim", "max_disk_bytes"});
+    {"path", "exclude", "path_pattern", "labels", "start", "reclaim", "max_disk_bytes", "qmp"});
+constexpr auto kQmpKeys = std::to_array<std::string_view>({"socket", "drive_names", "switch_off_at_exit"});
 constexpr auto kStarts = std::to_array<std::string_view>({"beginning", "end"});
 constexpr auto kBools = std::to_array<std::string_view>({"true", "false"});
 
@@ -68,6 +73,70 @@ std::vector<Text> ReadExclude(const Field& field, const Source& source, Report& 
   return ReadTexts(field, "a glob or a list of globs", report);
 }
 
+// The labels that every series of the source has.
+std::vector<std::string> LabelsOf(const Source& source) {
+  std::vector<std::string> labels = {"vm"};
+  for (const auto& [name, text] : source.labels) labels.push_back(name.value);
+  if (source.path_pattern) {
+    if (Result<std::vector<std::string>> groups = NamedGroups(source.path_pattern->value)) {
+      labels.insert(labels.end(), groups->begin(), groups->end());
+    }
+  }
+  std::sort(labels.begin(), labels.end());
+  labels.erase(std::unique(labels.begin(), labels.end()), labels.end());
+  return labels;
+}
+
+// Which socket each log means has to be known from its labels.
+void CheckSocket(const Text& socket, const Source& source, Report& report) {
+  // As long as the path of a UNIX socket may be, in Linux.
+  constexpr size_t kLongest = sizeof(sockaddr_un::sun_path) - 1;
+  Result<std::vector<TemplatePiece>> pieces = ParsePathTemplate(socket.value);
+  if (!pieces) return report.Add(socket.place, "\"qmp\": " + pieces.error());
+  std::vector<std::string> labels = LabelsOf(source);
+  std::vector<std::string_view> known(labels.begin(), labels.end());
+  size_t literals = 0;
+  bool has_label = false;
+  for (const TemplatePiece& piece : *pieces) {
+    literals += piece.literal.size();
+    if (!piece.argument) continue;
+    has_label = true;
+    if (std::find(known.begin(), known.end(), *piece.argument) != known.end()) continue;
+    std::string hint = DidYouMean(*piece.argument, known);
+    if (hint.empty()) hint = "; this source has " + OneOf(known);
+    report.Add(socket.place, "\"qmp\" names no label of the source: " + Quoted(*piece.argument) + hint);
+  }
+  if (!has_label && source.path.value.find_first_of("*?[") != std::string::npos) {
+    report.Add(socket.place,
+               "\"qmp\" is one socket for all logs of a glob; say which is whose by a label, as in "
+               "/run/qemu/{vm}.qmp");
+  }
+  if (literals > kLongest) report.Add(socket.place, "\"qmp\" is longer than the path of a socket may be (107 bytes)");
+}
+
+bool ReadSwitch(const Field& field, Report& report) {
+  std::optional<size_t> choice = ReadChoice(field, kBools, report);
+  return choice && kBools[*choice] == "true";
+}
+
+std::optional<Qmp> ReadQmp(const Field& field, const Source& source, Report& report) {
+  constexpr std::string_view kSocket = "QEMU's QMP socket, as in /run/qemu/{vm}.qmp";
+  Qmp qmp;
+  std::optional<Text> socket;
+  if (field.node->kind == YamlNode::Kind::kMap) {
+    Fields fields(field, {"\"qmp\"", kQmpKeys}, report);
+    if (const Field* path = fields.Require("socket", kSocket)) socket = ReadText(*path, kSocket, report);
+    if (const Field* names = fields.Find("drive_names")) qmp.drive_names = ReadSwitch(*names, report);
+    if (const Field* off = fields.Find("switch_off_at_exit")) qmp.switch_off_at_exit = ReadSwitch(*off, report);
+  } else {
+    socket = ReadText(field, kSocket, report);
+  }
+  if (!socket) return std::nullopt;
+  CheckSocket(*socket, source, report);
+  qmp.socket = *socket;
+  return qmp;
+}
+
 Source ReadSource(const Field& item, Report& report) {
   Source source;
   Fields fields(item, {"a source", kKeys}, report);
@@ -81,6 +150,7 @@ Source ReadSource(const Field& item, Report& report) {
     source.start = ReadChoice(*start, kStarts, report) == 1 ? Start::kEnd : Start::kBeginning;
   }
   ReadReclaim(fields, source, report);
+  if (const Field* qmp = fields.Find("qmp")) source.qmp = ReadQmp(*qmp, source, report);
   return source;
 }
 

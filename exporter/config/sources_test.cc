@@ -43,6 +43,48 @@ TEST_CASE("What a source excludes is a glob or a list of them") {
   CHECK(ParseGood("sources:\n- path: a").sources[0].exclude.empty());
 }
 
+TEST_CASE("A QMP socket is a path, or a map with one") {
+  Config config = ParseGood("sources:\n- {path: /log/*.log, qmp: '/run/{vm}.qmp'}\n- {path: a, qmp: /run/a.qmp}");
+  CHECK(config.sources[0].qmp->socket.value == "/run/{vm}.qmp");
+  CHECK(config.sources[0].qmp->drive_names);
+  CHECK(!config.sources[0].qmp->switch_off_at_exit);
+  CHECK(config.sources[1].qmp->socket.value == "/run/a.qmp");
+  CHECK(!ParseGood("sources:\n- path: a").sources[0].qmp);
+  Source source = ParseGood(R"(
+sources:
+- path: /log/*/*.log
+  path_pattern: '/(?P<host>[^/]+)/(?P<guest>[^/]+)\.log$'
+  labels: {rack: r1}
+  qmp: {socket: '/run/{rack}/{host}/{guest}-{vm}', drive_names: false, switch_off_at_exit: true}
+)")
+                      .sources[0];
+  CHECK(!source.qmp->drive_names);
+  CHECK(source.qmp->switch_off_at_exit);
+}
+
+TEST_CASE("Bad QMP sockets") {
+  std::string longest = "sources:\n- path: a\n  qmp: /" + std::string(107, 'x');
+  CheckAll({
+      {"sources:\n- path: a\n  qmp:",
+       "x.yaml:3:3: \"qmp\" must be QEMU's QMP socket, as in /run/qemu/{vm}.qmp, not empty"},
+      {"sources:\n- path: a\n  qmp: {drive_names: true}",
+       "x.yaml:3:3: \"qmp\" needs \"socket\": QEMU's QMP socket, as in /run/qemu/{vm}.qmp"},
+      {"sources:\n- path: a\n  qmp: {socket: b, drive_name: true}",
+       "x.yaml:3:20: unknown key \"drive_name\" of \"qmp\"; did you mean \"drive_names\"?"},
+      {"sources:\n- path: a\n  qmp: {socket: b, drive_names: no}",
+       "x.yaml:3:33: \"drive_names\" must be true or false, not \"no\""},
+      {"sources:\n- path: a\n  labels: {guest: b}\n  qmp: '/run/{gest}'",
+       "x.yaml:4:8: \"qmp\" names no label of the source: \"gest\"; did you mean \"guest\"?"},
+      {"sources:\n- path: a\n  qmp: '/run/{domain}'",
+       "x.yaml:3:8: \"qmp\" names no label of the source: \"domain\"; this source has vm"},
+      {"sources:\n- path: a\n  qmp: '/run/{vm'", "x.yaml:3:8: \"qmp\": \"{\" without \"}\"; a literal one is \"{{\""},
+      {"sources:\n- path: /log/*.log\n  qmp: /run/a.qmp",
+       "x.yaml:3:8: \"qmp\" is one socket for all logs of a glob; say which is whose by a label, as in "
+       "/run/qemu/{vm}.qmp"},
+      {longest, "x.yaml:3:8: \"qmp\" is longer than the path of a socket may be (107 bytes)"},
+  });
+}
+
 TEST_CASE("Bad sources") {
   CheckAll({
       {"sources:\n- start: end",

@@ -27,6 +27,11 @@ Result<std::vector<TemplatePiece>> ParseTemplate(std::string_view text) {
   return pieces;
 }
 
+Result<std::vector<TemplatePiece>> ParsePathTemplate(std::string_view text) {
+  if (text.find_first_of("{}") != std::string_view::npos) return ParseTemplate(text);
+  return std::vector<TemplatePiece>{{std::string(text), std::nullopt}};
+}
+
 Result<std::vector<std::string>> ArgumentsOfTemplate(std::string_view text) {
   Result<std::vector<TemplatePiece>> pieces = ParseTemplate(text);
   if (!pieces) return Error{pieces.error()};

@@ -19,6 +19,9 @@ struct TemplatePiece {
 // Fails on a brace without its partner and on an empty name.
 Result<std::vector<TemplatePiece>> ParseTemplate(std::string_view text);
 
+// The same of a path: without braces it is all text.
+Result<std::vector<TemplatePiece>> ParsePathTemplate(std::string_view text);
+
 // The arguments that a template uses, in order. Fails as ParseTemplate does.
 Result<std::vector<std::string>> ArgumentsOfTemplate(std::string_view text);
 

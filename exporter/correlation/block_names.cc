@@ -96,6 +96,13 @@ uint64_t BlockNames::NodeOf(uint64_t backend) {
   return nodes_[id];
 }
 
+bool BlockNames::HasFile(std::string_view filename) const {
+  for (uint32_t id = files_.oldest(); id != kNone; id = files_.newer(id)) {
+    if (files_[id] == filename) return true;
+  }
+  return false;
+}
+
 std::string_view BlockNames::FileOf(uint64_t node) {
   uint32_t id = files_.Find(node);
   if (id == kNone) return {};

@@ -17,8 +17,8 @@ namespace qte::correlation {
 
 class BlockNames {
  public:
-  // Of all names together; room for 65,536 of 256 bytes.
-  static constexpr size_t kMaxFileBytes = size_t{16} << 20;
+  // Of all names together; room for 65,536 of 128 bytes.
+  static constexpr size_t kMaxFileBytes = size_t{8} << 20;
 
   explicit BlockNames(size_t max_names) : files_(max_names), nodes_(max_names) {}
 
@@ -35,7 +35,12 @@ class BlockNames {
   nlohmann::json Save() const;
   void Restore(const nlohmann::json& state);
 
+  // Whether a name of this node is known, and whether some node has this one. The latter looks at all of them.
+  bool IsNamed(uint64_t node) const { return files_.Find(node) != kNone; }
+  bool HasFile(std::string_view filename) const;
   bool IsAttached(uint64_t backend) const { return nodes_.Find(backend) != kNone; }
+  // False as long as no attachment was seen, be it that the log began late.
+  bool knows_attachments() const { return nodes_.size() > 0; }
   // The node that the backend stands on, 0 if that is not known.
   uint64_t NodeOf(uint64_t backend);
   // The file that the node has open, empty if that is not known. Valid until the next Open or Clear.

@@ -20,6 +20,15 @@ namespace qte::correlation {
 inline constexpr int64_t kNoTime = INT64_MIN;
 inline constexpr uint64_t kNoThread = 0;
 
+// Two lines that may come of one thread of QEMU.
+inline bool SameThread(uint64_t a, uint64_t b) {
+  return a == b || a == kNoThread || b == kNoThread;
+}
+
+inline int64_t SignedOf(const trace::Value& value) {
+  return static_cast<int64_t>(value.bits);
+}
+
 // One event as decoders see it.
 struct Input {
   size_t which;                        // index into DecoderKind::inputs
@@ -37,6 +46,8 @@ class Sink {
  protected:
   ~Sink() = default;
 };
+
+class BlockNames;
 
 class Decoder {
  public:
@@ -57,11 +68,14 @@ class Decoder {
   virtual uint64_t abandoned() const { return 0; }
   // What it had learned and gave up to make room, over the decoder's life.
   virtual uint64_t forgotten() const { return 0; }
+  // What it knows of the names of disks; null where it learns none.
+  virtual const BlockNames* names() const { return nullptr; }
 };
 
 struct DecoderInput {
   std::string_view event;
   std::vector<std::string_view> arguments;
+  bool begins = false;  // a request: where events are switched on one by one, this one comes after those that end it
 };
 
 struct DecoderOutput {

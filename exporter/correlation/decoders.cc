@@ -1,5 +1,6 @@
 #include <array>
 
+#include "correlation/block_request_decoder.h"
 #include "correlation/decoder.h"
 #include "correlation/dma_decoder.h"
 #include "correlation/keystroke_decoder.h"
@@ -7,7 +8,7 @@
 namespace qte::correlation {
 
 std::span<const DecoderKind> BuiltinDecoders() {
-  static const std::array kKinds = {KeystrokeDecoderKind(), DmaDecoderKind()};
+  static const std::array kKinds = {KeystrokeDecoderKind(), DmaDecoderKind(), BlockRequestDecoderKind()};
   return kKinds;
 }
 

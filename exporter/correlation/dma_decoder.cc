@@ -6,7 +6,6 @@
 
 #include <array>
 #include <memory>
-#include <tuple>
 #include <utility>
 
 #include "correlation/block_names.h"
@@ -23,18 +22,8 @@ using trace::Value;
 enum InputEvent : size_t { kOpen, kAttach, kDetach, kIo, kCallback, kMapWait, kRead, kWrite, kComplete };
 enum OutputEvent : size_t { kStart, kRequest };
 
-int64_t SignedOf(const Value& value) {
-  return static_cast<int64_t>(value.bits);
-}
-
 Value DirectionOf(const DmaRequest& request) {
   return Value::Text(request.direction == DmaDirection::kRead ? "read" : "write");
-}
-
-// Missing without timestamps, or if the clock was set back in between.
-Value DurationOf(int64_t start_us, int64_t end_us) {
-  if (start_us == kNoTime || end_us == kNoTime || end_us < start_us) return {};
-  return Value::Real(static_cast<double>(ElapsedMicroseconds(start_us, end_us)) / 1e6);
 }
 
 class DmaDecoder final : public Decoder {
@@ -48,12 +37,11 @@ class DmaDecoder final : public Decoder {
   size_t open() const override { return requests_.open(); }
   uint64_t abandoned() const override { return requests_.abandoned(); }
   uint64_t forgotten() const override { return names_.forgotten(); }
+  const BlockNames* names() const override { return &names_; }
 
  private:
   void OnBlockLayer(const Input& input, Sink& sink);
   void OnIo(const Input& input, Sink& sink);
-  void OnCallback(const Input& input);
-  void OnMapWait(const Input& input);
   void OnBlockIo(const Input& input, Sink& sink);
   void OnComplete(const Input& input, Sink& sink);
 
@@ -69,14 +57,14 @@ class DmaDecoder final : public Decoder {
 void DmaDecoder::OnEvent(const Input& input, Sink& sink) {
   // The first argument is the pointer that all else hangs on.
   if (!input.args[0].has_value()) return;
-  if (input.time_us != kNoTime) requests_.AbandonOlderThan(input.time_us);
+  requests_.AbandonOld(input.time_us, [this](uint32_t id) { requests_.Abandon(id); });
   switch (input.which) {
     case kIo:
       return OnIo(input, sink);
     case kCallback:
-      return OnCallback(input);
+      return requests_.OnCallback(input);
     case kMapWait:
-      return OnMapWait(input);
+      return requests_.OnMapWait(input.args[0].bits);
     case kComplete:
       return OnComplete(input, sink);
     default:
@@ -99,52 +87,19 @@ void DmaDecoder::OnBlockLayer(const Input& input, Sink& sink) {
 }
 
 void DmaDecoder::OnIo(const Input& input, Sink& sink) {
-  const auto& [dbs, target, offset, to_dev] = std::tie(input.args[0], input.args[1], input.args[2], input.args[3]);
-  uint32_t replaced = requests_.Find(dbs.bits);
-  if (replaced != DmaRequests::kNone) requests_.Abandon(replaced);
-  if (SignedOf(offset) < 0) return;  // TRIM
-  DmaRequest& request = requests_[requests_.Open(dbs.bits)];
-  request.target = target.bits;
-  request.name.Assign(target.text());
-  request.next_offset = SignedOf(offset);
-  request.direction = to_dev.bits == 0 ? DmaDirection::kRead : DmaDirection::kWrite;
-  request.start_us = input.time_us;
-  if (!block_layer_seen_ || names_.IsAttached(target.bits)) EmitStart(request, sink);
-}
-
-void DmaDecoder::OnCallback(const Input& input) {
-  uint32_t id = requests_.Find(input.args[0].bits);
-  if (id == DmaRequests::kNone) return;
-  if (SignedOf(input.args[1]) >= 0) {
-    requests_.Await(id, input.thread);
-  } else {
-    requests_.StopAwaiting(id);
+  for (uint32_t id = requests_.InTheWay(input); id != DmaRequests::kNone; id = requests_.InTheWay(input)) {
+    requests_.Abandon(id);
   }
-}
-
-// No memory to map: the part is submitted later, after another dma_blk_cb.
-void DmaDecoder::OnMapWait(const Input& input) {
-  uint32_t id = requests_.Find(input.args[0].bits);
-  if (id != DmaRequests::kNone) requests_.StopAwaiting(id);
+  uint32_t id = requests_.Open(input);
+  if (id == DmaRequests::kNone) return;
+  if (!block_layer_seen_ || names_.IsAttached(input.args[1].bits)) EmitStart(requests_[id], sink);
 }
 
 void DmaDecoder::OnBlockIo(const Input& input, Sink& sink) {
-  const auto& [backend, node, offset, bytes] = std::tie(input.args[0], input.args[1], input.args[2], input.args[3]);
-  uint32_t id = requests_.Claim({.backend = backend.bits,
-                                 .offset = SignedOf(offset),
-                                 .thread = input.thread,
-                                 .direction = input.which == kRead ? DmaDirection::kRead : DmaDirection::kWrite},
-                                names_);
-  if (id == DmaRequests::kNone || SignedOf(bytes) < 0) return;
-  requests_.StopAwaiting(id);
-  DmaRequest& request = requests_[id];
-  request.backend = backend.bits;
-  request.node = node.bits;
-  request.name.Assign(backend.text());
-  request.bytes += bytes.bits;
-  // Unsigned, since a hostile line may hold any number.
-  request.next_offset = static_cast<int64_t>(offset.bits + bytes.bits);
-  if (!request.started) EmitStart(request, sink);
+  BlockIo io(input, input.which == kRead ? DmaDirection::kRead : DmaDirection::kWrite);
+  if (io.is_probe()) return;
+  uint32_t id = requests_.AddPart(io, names_);
+  if (id != DmaRequests::kNone && !requests_[id].started) EmitStart(requests_[id], sink);
 }
 
 void DmaDecoder::OnComplete(const Input& input, Sink& sink) {
@@ -177,7 +132,7 @@ Value DmaDecoder::DeviceOf(DmaRequest& request) {
 }
 
 void DmaDecoder::Reset() {
-  requests_.AbandonAll();
+  while (requests_.open() > 0) requests_.Abandon(requests_.oldest());
   names_.Clear();
   block_layer_seen_ = false;
 }
@@ -207,7 +162,7 @@ DecoderKind DmaDecoderKind() {
           .inputs = {{"bdrv_open_common", {"bs", "filename"}},
                      {"blk_root_attach", {"blk", "bs"}},
                      {"blk_root_detach", {"blk", "bs"}},
-                     {"dma_blk_io", {"dbs", "bs", "offset", "to_dev"}},
+                     {"dma_blk_io", {"dbs", "bs", "offset", "to_dev"}, true},
                      {"dma_blk_cb", {"dbs", "ret"}},
                      {"dma_map_wait", {"dbs"}},
                      {"blk_co_preadv", {"blk", "bs", "offset", "bytes"}},

@@ -6,7 +6,6 @@
 #include "correlation/replay_for_test.h"
 
 using namespace qte::correlation;
-using Lines = std::vector<std::string>;
 
 namespace {
 
@@ -22,11 +21,6 @@ const Lines kDiskB = {
     "bdrv_open_common bs 0xb2 filename \"/b c.img\" flags 0x22002 format_name \"qcow2\"",
     "blk_root_attach child 0xc2 blk 0xa2 bs 0xb2",
 };
-
-Lines operator+(Lines a, const Lines& b) {
-  a.insert(a.end(), b.begin(), b.end());
-  return a;
-}
 
 struct Case {
   std::string name;

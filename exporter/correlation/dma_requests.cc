@@ -1,10 +1,9 @@
 #include "correlation/dma_requests.h"
 
-#include <algorithm>
 #include <stdexcept>
+#include <tuple>
 #include <utility>
 
-#include "correlation/elapsed.h"
 #include "correlation/saved.h"
 
 namespace qte::correlation {
@@ -16,16 +15,12 @@ constexpr int kMaxLooks = 1024;
 
 using nlohmann::json;
 
-bool SameThread(uint64_t a, uint64_t b) {
-  return a == b || a == kNoThread || b == kNoThread;
-}
-
-// [dbs, target, backend, node, next_offset, bytes, start_us, thread, name, direction, started]; tens of thousands of
-// JSON objects would take a hundred megabytes.
+// [dbs, target, backend, node, next_offset, bytes, start_us, thread, name, direction, started, interface, front_end,
+// in_flight_on]; tens of thousands of JSON objects would take a hundred megabytes.
 json SaveRequest(uint64_t dbs, const DmaRequest& request) {
   return json::array({dbs, request.target, request.backend, request.node, request.next_offset, request.bytes,
                       request.start_us, request.thread, std::string(request.name.view()), request.direction,
-                      request.started});
+                      request.started, request.interface, request.front_end, request.in_flight_on});
 }
 
 void RestoreRequest(const json::array_t& row, DmaRequest& request) {
@@ -36,74 +31,106 @@ void RestoreRequest(const json::array_t& row, DmaRequest& request) {
   request.bytes = SavedUnsigned(row[5]);
   request.start_us = SavedSigned(row[6]);
   request.thread = SavedUnsigned(row[7]);
-  const std::string& name = SavedText(row[8]);
-  if (name.size() > PointerText::kMaxSize) throw std::runtime_error("saved state: a pointer that is too long");
-  request.name.Assign(name);
+  request.name = SavedPointerText(row[8]);
   request.direction = static_cast<DmaDirection>(SavedUnsigned(row[9], static_cast<uint64_t>(DmaDirection::kLast)));
   request.started = SavedFlag(row[10]);
+  request.interface = static_cast<Interface>(SavedUnsigned(row[11], static_cast<uint64_t>(Interface::kLast)));
+  request.front_end = SavedUnsigned(row[12]);
+  request.in_flight_on = SavedUnsigned(row[13]);
 }
 
 }  // namespace
 
-void PointerText::Assign(std::string_view text) {
-  size_ = static_cast<uint8_t>(std::min(text.size(), bytes_.size()));
-  std::copy_n(text.begin(), size_, bytes_.begin());
+BlockIo::BlockIo(const Input& input, DmaDirection way)
+    : backend(input.args[0].bits),
+      backend_text(input.args[0].text()),
+      node(input.args[1].bits),
+      offset(SignedOf(input.args[2])),
+      bytes(SignedOf(input.args[3])),
+      thread(input.thread),
+      direction(way) {}
+
+uint32_t DmaRequests::InTheWay(const Input& io) const {
+  bool opens = SignedOf(io.args[2]) >= 0;
+  return opens ? open_.InTheWay(io.args[0].bits) : Find(io.args[0].bits);
 }
 
-uint32_t DmaRequests::Open(uint64_t dbs) {
-  if (table_.full()) Abandon(table_.oldest());
-  uint32_t id = table_.Add(dbs);
-  table_[id] = DmaRequest();
+uint32_t DmaRequests::Open(const Input& io) {
+  const auto& [dbs, target, offset, to_dev] = std::tie(io.args[0], io.args[1], io.args[2], io.args[3]);
+  if (SignedOf(offset) < 0) return kNone;  // TRIM
+  uint32_t id = open_.Open(dbs.bits);
+  DmaRequest& request = open_[id];
+  request.target = target.bits;
+  request.name.Assign(target.text());
+  request.next_offset = SignedOf(offset);
+  request.direction = to_dev.bits == 0 ? DmaDirection::kRead : DmaDirection::kWrite;
+  request.start_us = io.time_us;
   return id;
 }
 
 void DmaRequests::Close(uint32_t id) {
   StopAwaiting(id);
-  table_.Erase(id);
+  open_.Close(id);
 }
 
 void DmaRequests::Abandon(uint32_t id) {
-  Close(id);
-  ++abandoned_;
+  StopAwaiting(id);
+  open_.Abandon(id);
 }
 
-void DmaRequests::AbandonAll() {
-  while (table_.oldest() != kNone) Abandon(table_.oldest());
-}
-
-void DmaRequests::AbandonOlderThan(int64_t now_us) {
-  while (table_.oldest() != kNone) {
-    int64_t start_us = table_[table_.oldest()].start_us;
-    if (start_us == kNoTime || now_us <= start_us) return;
-    if (ElapsedMicroseconds(start_us, now_us) <= max_age_us_) return;
-    Abandon(table_.oldest());
+void DmaRequests::OnCallback(const Input& callback) {
+  uint32_t id = Find(callback.args[0].bits);
+  if (id == kNone) return;
+  if (SignedOf(callback.args[1]) >= 0) {
+    Await(id, callback.thread);
+  } else {
+    StopAwaiting(id);
   }
+}
+
+void DmaRequests::OnMapWait(uint64_t dbs) {
+  uint32_t id = Find(dbs);
+  if (id != kNone) StopAwaiting(id);
+}
+
+uint32_t DmaRequests::AddPart(const BlockIo& io, const BlockNames& names) {
+  uint32_t id = Claim(io, names);
+  if (id == kNone || io.bytes < 0) return kNone;
+  StopAwaiting(id);
+  DmaRequest& request = open_[id];
+  request.backend = io.backend;
+  request.node = io.node;
+  request.name.Assign(io.backend_text);
+  request.bytes += static_cast<uint64_t>(io.bytes);
+  // Unsigned, since a hostile line may hold any number.
+  request.next_offset = static_cast<int64_t>(static_cast<uint64_t>(io.offset) + static_cast<uint64_t>(io.bytes));
+  return id;
 }
 
 void DmaRequests::Await(uint32_t id, uint64_t thread) {
   StopAwaiting(id);  // to become the latest
-  DmaRequest& request = table_[id];
+  DmaRequest& request = open_[id];
   request.thread = thread;
   request.awaiting = true;
   request.earlier = latest_;
   request.later = kNone;
-  if (latest_ != kNone) table_[latest_].later = id;
+  if (latest_ != kNone) open_[latest_].later = id;
   latest_ = id;
 }
 
 void DmaRequests::StopAwaiting(uint32_t id) {
-  DmaRequest& request = table_[id];
+  DmaRequest& request = open_[id];
   if (!request.awaiting) return;
   request.awaiting = false;
-  (request.later == kNone ? latest_ : table_[request.later].earlier) = request.earlier;
-  if (request.earlier != kNone) table_[request.earlier].later = request.later;
+  (request.later == kNone ? latest_ : open_[request.later].earlier) = request.earlier;
+  if (request.earlier != kNone) open_[request.earlier].later = request.later;
 }
 
 uint32_t DmaRequests::Claim(const BlockIo& io, const BlockNames& names) const {
   uint32_t of_other_thread = kNone;
   int looks = 0;
-  for (uint32_t id = latest_; id != kNone && looks < kMaxLooks; id = table_[id].earlier, ++looks) {
-    const DmaRequest& request = table_[id];
+  for (uint32_t id = latest_; id != kNone && looks < kMaxLooks; id = open_[id].earlier, ++looks) {
+    const DmaRequest& request = open_[id];
     if (!MayClaim(request, io, names)) continue;
     if (SameThread(request.thread, io.thread)) return id;
     if (of_other_thread == kNone) of_other_thread = id;
@@ -115,31 +142,32 @@ uint32_t DmaRequests::Claim(const BlockIo& io, const BlockNames& names) const {
 // {"requests": the oldest first, "awaiting": [dbs, ...] of those that await a part, the latest first, "abandoned"}
 json DmaRequests::Save() const {
   json requests = json::array();
-  for (uint32_t id = table_.oldest(); id != kNone; id = table_.newer(id)) {
-    requests.push_back(SaveRequest(table_.PointerOf(id), table_[id]));
+  for (uint32_t id = open_.oldest(); id != kNone; id = open_.newer(id)) {
+    requests.push_back(SaveRequest(open_.KeyOf(id), open_[id]));
   }
   json awaiting = json::array();
-  for (uint32_t id = latest_; id != kNone; id = table_[id].earlier) awaiting.push_back(table_.PointerOf(id));
-  return {{"requests", std::move(requests)}, {"awaiting", std::move(awaiting)}, {"abandoned", abandoned_}};
+  for (uint32_t id = latest_; id != kNone; id = open_[id].earlier) awaiting.push_back(open_.KeyOf(id));
+  return {{"requests", std::move(requests)}, {"awaiting", std::move(awaiting)}, {"abandoned", abandoned()}};
 }
 
 void DmaRequests::Restore(const json& state) {
   const json::array_t& requests = SavedList(state.at("requests"));
   for (const json& from : requests) {
-    const json::array_t& row = SavedRow(from, 11);
+    const json::array_t& row = SavedRow(from, 14);
     uint64_t dbs = SavedUnsigned(row[0]);
     if (Find(dbs) != kNone) throw std::runtime_error("saved state: the same request twice");
-    RestoreRequest(row, table_[Open(dbs)]);
+    if (open_.InTheWay(dbs) != kNone) Abandon(open_.InTheWay(dbs));
+    RestoreRequest(row, open_[open_.Open(dbs)]);
   }
   bool all_kept = requests.size() == open();
   const json::array_t& awaiting = SavedList(state.at("awaiting"));
   for (auto dbs = awaiting.rbegin(); dbs != awaiting.rend(); ++dbs) {
     uint32_t id = Find(SavedUnsigned(*dbs));
     if (id == kNone && !all_kept) continue;
-    if (id == kNone || table_[id].awaiting) throw std::runtime_error("saved state: a wrong row of awaiting requests");
-    Await(id, table_[id].thread);
+    if (id == kNone || open_[id].awaiting) throw std::runtime_error("saved state: a wrong row of awaiting requests");
+    Await(id, open_[id].thread);
   }
-  abandoned_ += SavedUnsigned(state.at("abandoned"));
+  open_.set_abandoned(abandoned() + SavedUnsigned(state.at("abandoned")));
 }
 
 bool DmaRequests::MayClaim(const DmaRequest& request, const BlockIo& io, const BlockNames& names) {

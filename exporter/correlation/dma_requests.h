@@ -5,31 +5,19 @@
 // is replaced, too old or too many counts as abandoned.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <string_view>
 
 #include "correlation/block_names.h"
 #include "correlation/decoder.h"
-#include "correlation/pointer_table.h"
+#include "correlation/interface.h"
+#include "correlation/open_requests.h"
+#include "correlation/pointer_text.h"
 
 namespace qte::correlation {
 
 enum class DmaDirection : uint8_t { kRead, kWrite, kLast = kWrite };
-
-// A pointer's text as QEMU printed it, kept in place.
-class PointerText {
- public:
-  static constexpr size_t kMaxSize = 23;  // "0x" and 16 digits, with some room
-
-  void Assign(std::string_view text);
-  std::string_view view() const { return {bytes_.data(), size_}; }
-
- private:
-  std::array<char, kMaxSize> bytes_{};
-  uint8_t size_ = 0;
-};
 
 struct DmaRequest {
   uint64_t target = 0;      // what dma_blk_io calls bs: a backend, a SCSIDiskReq or an IDEState
@@ -41,7 +29,10 @@ struct DmaRequest {
   uint64_t thread = kNoThread;  // that submits the part
   PointerText name;             // of the backend, of the target before the first part
   DmaDirection direction = DmaDirection::kRead;
-  bool started = false;  // dma_request_start was emitted
+  Interface interface = Interface::kNone;  // of the front end, where the decoder of block requests knows it
+  uint64_t front_end = 0;                  // and what that calls the disk
+  uint64_t in_flight_on = 0;               // and the backend that it counts for
+  bool started = false;                    // it is known to be a transfer
   bool awaiting = false;
   uint32_t earlier = FlatIndex::kNone;  // neighbours in the row of those that await a part
   uint32_t later = FlatIndex::kNone;
@@ -50,47 +41,65 @@ struct DmaRequest {
 // One read or write of the block layer.
 struct BlockIo {
   uint64_t backend = 0;
+  std::string_view backend_text;
+  uint64_t node = 0;
   int64_t offset = 0;
+  int64_t bytes = 0;
   uint64_t thread = kNoThread;
   DmaDirection direction = DmaDirection::kRead;
+
+  // A read of nothing between two sectors, which no guest can ask for: it is made by QMP to learn which backend a drive
+  // is (rules/stream.h), and is no request.
+  bool is_probe() const { return bytes == 0 && offset % 512 != 0; }
+
+  // Of blk_co_preadv or blk_co_pwritev with its arguments blk, bs, offset and bytes.
+  BlockIo(const Input& input, DmaDirection direction);
 };
 
 class DmaRequests {
  public:
   static constexpr uint32_t kNone = FlatIndex::kNone;
 
-  explicit DmaRequests(const DecoderLimits& limits)
-      : table_(limits.max_open), max_age_us_(static_cast<uint64_t>(limits.max_open_age_us)) {}
+  explicit DmaRequests(const DecoderLimits& limits) : open_(limits) {}
 
-  DmaRequest& operator[](uint32_t id) { return table_[id]; }
-  uint32_t Find(uint64_t dbs) const { return table_.Find(dbs); }
+  DmaRequest& operator[](uint32_t id) { return open_[id]; }
+  uint32_t Find(uint64_t dbs) const { return open_.Find(dbs); }
+  uint32_t oldest() const { return open_.oldest(); }
+  uint32_t newer(uint32_t id) const { return open_.newer(id); }
+  template <class Abandon>
+  void AbandonOld(int64_t now_us, Abandon&& abandon) const {
+    open_.AbandonOld(now_us, abandon);
+  }
 
-  // Opens a request in its initial state. One under the same pointer must have been abandoned before.
-  uint32_t Open(uint64_t dbs);
+  // dma_blk_io with its arguments dbs, bs, offset and to_dev. What has to go before it can be opened, or kNone.
+  uint32_t InTheWay(const Input& io) const;
+  // Opens it, if nothing is in the way; kNone for what is TRIM by its offset.
+  uint32_t Open(const Input& io);
   void Close(uint32_t id);
   void Abandon(uint32_t id);
-  void AbandonAll();
-  void AbandonOlderThan(int64_t now_us);
 
-  void Await(uint32_t id, uint64_t thread);
-  void StopAwaiting(uint32_t id);
-  // The request that `io` is the awaited part of, or kNone.
-  uint32_t Claim(const BlockIo& io, const BlockNames& names) const;
+  // dma_blk_cb with its arguments dbs and ret.
+  void OnCallback(const Input& callback);
+  // dma_map_wait: there is no memory to map, the part is submitted after another dma_blk_cb.
+  void OnMapWait(uint64_t dbs);
+  // The request that `io` is the awaited part of, with the part added; or kNone.
+  uint32_t AddPart(const BlockIo& io, const BlockNames& names);
 
   // As Decoder has them, but that Restore adds to requests that are empty, and leaves a part behind when it throws.
   nlohmann::json Save() const;
   void Restore(const nlohmann::json& state);
 
-  size_t open() const { return table_.size(); }
-  uint64_t abandoned() const { return abandoned_; }
+  size_t open() const { return open_.size(); }
+  uint64_t abandoned() const { return open_.abandoned(); }
 
  private:
   static bool MayClaim(const DmaRequest& request, const BlockIo& io, const BlockNames& names);
+  uint32_t Claim(const BlockIo& io, const BlockNames& names) const;
+  void Await(uint32_t id, uint64_t thread);
+  void StopAwaiting(uint32_t id);
 
-  PointerTable<DmaRequest> table_;
-  uint64_t max_age_us_;
+  OpenRequests<DmaRequest> open_;
   uint32_t latest_ = kNone;  // of those that await a part
-  uint64_t abandoned_ = 0;
 };
 
 }  // namespace qte::correlation

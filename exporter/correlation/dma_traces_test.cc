@@ -1,21 +1,10 @@
 // The DMA decoder on logs of QEMU itself, against counts that are made another way: from the events of the device
 // models, which say what the guest asked for.
-#include <cstring>
-#include <map>
-
-#include "correlation/replay_for_test.h"
+#include "correlation/device_models_for_test.h"
 
 using namespace qte::correlation;
 
 namespace {
-
-struct Total {
-  size_t requests = 0;
-  uint64_t bytes = 0;
-  bool operator==(const Total&) const = default;
-};
-
-using Totals = std::map<std::string, Total>;  // by "device direction"
 
 Totals Decoded(const std::vector<std::string>& lines) {
   Replay replay("dma_request");
@@ -42,89 +31,6 @@ Totals Decoded(const std::vector<std::string>& lines) {
   }
   for (const auto& [key, total] : totals) CHECK(starts[key] == total.requests);
   CHECK(starts.size() == totals.size());
-  return totals;
-}
-
-// ide_dma_cb comes first in each transfer with all its sectors in n. On these logs it comes no more than once, though
-// on others it repeats, which is why it is no source of bytes.
-Totals OfIde(const std::vector<std::string>& lines) {
-  Totals totals;
-  for (const std::string& line : lines) {
-    unsigned long sectors = 0;
-    char direction[8];
-    const char* at = std::strstr(line.c_str(), "ide_dma_cb IDEState");
-    if (at == nullptr || std::sscanf(at, "%*s %*s %*s sector_num=%*d n=%lu cmd=DMA %7s", &sectors, direction) != 2)
-      continue;
-    if (std::string(direction) == "TRIM") continue;
-    Total& total = totals[std::string("/images/disk.raw ") + (direction[0] == 'R' ? "read" : "write")];
-    ++total.requests;
-    total.bytes += sectors * 512;
-  }
-  return totals;
-}
-
-// NVMe: the count of each read or write, once pci_nvme_rw_complete_cb names its cid.
-Totals OfNvme(const std::vector<std::string>& lines) {
-  struct Command {
-    std::string direction;
-    uint64_t bytes = 0;
-  };
-  std::map<unsigned, Command> commands;
-  Totals totals;
-  for (const std::string& text : lines) {
-    LogLine line = ParseLogLine(text);
-    unsigned cid = 0;
-    unsigned long bytes = 0;
-    const char* arguments = line.arguments.c_str();
-    if (line.event == "pci_nvme_read" &&
-        std::sscanf(arguments, "cid %u nsid %*u nlb %*u count %lu", &cid, &bytes) == 2) {
-      commands[cid] = {"read", bytes};
-    } else if (line.event == "pci_nvme_write" &&
-               std::sscanf(arguments, "cid %u opname %*s nsid %*u nlb %*u count %lu", &cid, &bytes) == 2) {
-      commands[cid] = {"write", bytes};
-    } else if (line.event == "pci_nvme_rw_complete_cb" && std::sscanf(arguments, "cid %u", &cid) == 1) {
-      Total& total = totals["/images/disk.raw " + commands.at(cid).direction];
-      ++total.requests;
-      total.bytes += commands.at(cid).bytes;
-      commands.erase(cid);
-    }
-  }
-  return totals;
-}
-
-// SCSI: the blocks of each command as the guest gave them; no command failed on this log.
-Totals OfScsi(const std::vector<std::string>& lines) {
-  Totals totals;
-  for (const std::string& text : lines) {
-    LogLine line = ParseLogLine(text);
-    unsigned long blocks = 0;
-    if (std::sscanf(line.arguments.c_str(), "%*s (sector %*u, count %lu)", &blocks) != 1) continue;
-    Total& total =
-        totals[line.event == "scsi_disk_dma_command_READ" ? "/images/disk.raw read" : "/images/disk.raw write"];
-    ++total.requests;
-    total.bytes += blocks * 512;
-  }
-  return totals;
-}
-
-// AHCI: NCQ commands 60 (read) and 61 (write) with their first and last sector. Port 0 has the first -drive, port 1 the
-// second. The firmware read one sector of each disk without NCQ (ide_dma_cb).
-Totals OfAhci(const std::vector<std::string>& lines) {
-  Totals totals = {{"/images/disk.raw read", {1, 512}}, {"/images/d2.qcow2 read", {1, 512}}};
-  for (const std::string& text : lines) {
-    LogLine line = ParseLogLine(text);
-    unsigned port = 0;
-    unsigned opcode = 0;
-    unsigned long first = 0;
-    unsigned long last = 0;
-    if (line.event != "process_ncq_command") continue;
-    REQUIRE(std::sscanf(line.arguments.c_str(), "ahci(%*[^)])[%u][tag:%*u]: NCQ op 0x%x on sectors [%lu,%lu]", &port,
-                        &opcode, &first, &last) == 4);
-    Total& total = totals[std::string(port == 0 ? "/images/disk.raw" : "/images/d2.qcow2") +
-                          (opcode == 0x60 ? " read" : " write")];
-    ++total.requests;
-    total.bytes += (last - first + 1) * 512;
-  }
   return totals;
 }
 

@@ -1,5 +1,6 @@
 #include "correlation/lookup_table.h"
 
+#include <algorithm>
 #include <stdexcept>
 #include <utility>
 
@@ -15,6 +16,10 @@ uint32_t LookupTable::FindEntry(std::string_view key, uint64_t hash) const {
 const std::string* LookupTable::Find(std::string_view key) const {
   uint32_t id = FindEntry(key, HashBytes(key));
   return id == FlatIndex::kNone ? nullptr : &At(id).value;
+}
+
+bool LookupTable::HasValue(std::string_view value) const {
+  return std::any_of(entries_.begin(), entries_.end(), [&](const Entry& entry) { return entry.value == value; });
 }
 
 void LookupTable::Learn(std::string_view key, std::string_view value) {

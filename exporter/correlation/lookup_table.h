@@ -1,7 +1,7 @@
 // A lookup: names learned from one event, used as labels of others ("node 0x55.. is disk.img").
 //
-// Bounded in keys and in bytes: where `max_entries` keys are known, or their texts take more than kMaxBytes, the key that
-// was learned first is forgotten, and counted.
+// Bounded in keys and in bytes: where `max_entries` keys are known, or their texts take more than kMaxBytes, the key
+// that was learned first is forgotten, and counted.
 #pragma once
 
 #include <cstdint>
@@ -16,14 +16,16 @@ namespace qte::correlation {
 
 class LookupTable {
  public:
-  // Room for 65,536 names of 256 bytes. A hostile log may have names of the length of a line.
-  static constexpr size_t kMaxBytes = size_t{16} << 20;
+  // Room for 65,536 names of 128 bytes. A hostile log may have names of the length of a line.
+  static constexpr size_t kMaxBytes = size_t{8} << 20;
 
   explicit LookupTable(size_t max_entries) : max_entries_(max_entries) {}
 
   void Learn(std::string_view key, std::string_view value);
   // The value learned last for `key`, or null. Valid until the next Learn.
   const std::string* Find(std::string_view key) const;
+  // Whether this value is known for some key. Looks at all of them.
+  bool HasValue(std::string_view value) const;
   void Clear();
 
   // All state, for a checkpoint; a table that restores it goes on as this one would. Restore replaces the state, the

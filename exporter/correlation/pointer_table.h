@@ -34,6 +34,9 @@ class PointerTable {
   uint32_t oldest() const { return oldest_; }
   // The next one in the row, kNone after the newest.
   uint32_t newer(uint32_t id) const { return slots_[id].newer; }
+  // The same row from its other end.
+  uint32_t newest() const { return newest_; }
+  uint32_t older(uint32_t id) const { return slots_[id].older; }
 
   uint32_t Find(uint64_t pointer) const {
     return index_.Find(Hash(pointer), [&](uint32_t id) { return slots_[id].pointer == pointer; });
@@ -72,8 +75,8 @@ class PointerTable {
   uint64_t forgotten() const { return forgotten_; }
   void set_forgotten(uint64_t count) { forgotten_ = count; }
 
-  // The entry of `pointer` made the newest, added if there is none; then the least recently used one is forgotten if the
-  // table is full. `added` tells which.
+  // The entry of `pointer` made the newest, added if there is none; then the least recently used one is forgotten if
+  // the table is full. `added` tells which.
   uint32_t FindOrAdd(uint64_t pointer, bool& added) {
     uint32_t id = Find(pointer);
     added = id == kNone;

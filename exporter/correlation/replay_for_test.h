@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <memory>
 #include <span>
@@ -18,6 +19,13 @@
 #include "correlation/decoder.h"
 
 namespace qte::correlation {
+
+using Lines = std::vector<std::string>;
+
+inline Lines operator+(Lines a, const Lines& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
 
 struct LogLine {
   uint64_t thread = kNoThread;
@@ -49,6 +57,42 @@ inline LogLine ParseLogLine(const std::string& text) {
   line.event = rest.substr(0, blank);
   if (blank != std::string::npos) line.arguments = rest.substr(blank + 1);
   return line;
+}
+
+// The arguments of an event with the names that decoders call them by as labels, where QEMU prints others.
+inline std::string Relabelled(const std::string& event, std::string arguments) {
+  struct Label {
+    const char* event;
+    const char* printed;
+    const char* name;
+  };
+  static constexpr Label kLabels[] = {{"scsi_req_parsed", " command ", " cmd "},
+                                      {"scsi_req_parsed", " length ", " xfer "},
+                                      {"pci_nvme_io_cmd", " opc ", " opcode "},
+                                      {"pci_nvme_rw_cb", " blk ", " blkname "},
+                                      {"ide_sector_read", "sector=", "sector_num="},
+                                      {"ide_sector_write", "sector=", "sector_num="},
+                                      {"ide_dma_cb", "IDEState ", "s "},
+                                      {"ide_dma_cb", "cmd=DMA ", "dma=\"DMA "},
+                                      {"ide_exec_cmd", "IDE exec cmd: ", ""},
+                                      {"ide_bus_exec_cmd", "IDE exec cmd: ", ""},
+                                      {"process_ncq_command", "ahci(", "s "},
+                                      {"process_ncq_command", ")[", " port "},
+                                      {"process_ncq_command", "][", " "},
+                                      {"process_ncq_command", "NCQ op ", "cmd "},
+                                      {"process_ncq_command", "on sectors [", "lba "},
+                                      {"process_ncq_command", ",", " "},
+                                      {"ahci_pio_transfer", "ahci(", "s "},
+                                      {"ahci_pio_transfer", ")[", " port "},
+                                      {"ahci_pio_transfer", "]:", " "}};
+  for (const Label& label : kLabels) {
+    size_t at = event == label.event ? arguments.find(label.printed) : arguments.npos;
+    if (at != arguments.npos) arguments.replace(at, std::strlen(label.printed), label.name);
+  }
+  if (event == "ide_dma_cb") arguments += "\" flags";
+  std::erase(arguments, ';');
+  std::erase(arguments, '\'');
+  return arguments;
 }
 
 // The text of argument `name`: after its label, or the first word if it has none.
@@ -109,9 +153,10 @@ class Replay final : public Sink {
   void Play(const LogLine& line) {
     for (size_t which = 0; which < kind_.inputs.size(); ++which) {
       if (kind_.inputs[which].event != line.event) continue;
+      std::string arguments = Relabelled(line.event, line.arguments);
       std::vector<trace::Value> args;
       for (std::string_view name : kind_.inputs[which].arguments) {
-        args.push_back(ValueOf(ArgumentText(line.arguments, name)));
+        args.push_back(ValueOf(ArgumentText(arguments, name)));
       }
       decoder_->OnEvent({which, args, line.time_us, line.thread}, *this);
     }

@@ -27,6 +27,14 @@ const std::string& SavedText(const json& from) {
   return from.get_ref<const std::string&>();
 }
 
+PointerText SavedPointerText(const json& from) {
+  const std::string& text = SavedText(from);
+  if (text.size() > PointerText::kMaxSize) throw std::runtime_error("saved state: a pointer that is too long");
+  PointerText pointer;
+  pointer.Assign(text);
+  return pointer;
+}
+
 const json::array_t& SavedList(const json& from) {
   return from.get_ref<const json::array_t&>();
 }

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "correlation/pointer_table.h"
+#include "correlation/pointer_text.h"
 
 namespace qte::correlation {
 
@@ -19,6 +20,7 @@ uint64_t SavedUnsigned(const nlohmann::json& from, uint64_t most = UINT64_MAX);
 int64_t SavedSigned(const nlohmann::json& from);
 // The same string, which may hold any bytes.
 const std::string& SavedText(const nlohmann::json& from);
+PointerText SavedPointerText(const nlohmann::json& from);
 // A list of any length, and one whose length is known.
 const nlohmann::json::array_t& SavedList(const nlohmann::json& from);
 const nlohmann::json::array_t& SavedRow(const nlohmann::json& from, size_t size);

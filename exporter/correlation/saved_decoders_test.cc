@@ -97,12 +97,17 @@ TEST_CASE("A restored decoder goes on as the saved one on QEMU's logs") {
     const char* trace;
     size_t step;
   };
-  auto c = GENERATE(Case{"dma_request", "nvme-7.2.log", 1}, Case{"dma_request", "ide-raw-5.2.log", 1},
-                    Case{"dma_request", "ide-raw-7.2.log", 1}, Case{"dma_request", "ide-raw-11.1.log", 1},
-                    Case{"dma_request", "ide-trim-7.2.log", 1}, Case{"dma_request", "ahci-2disk-parallel-7.2.log", 1},
-                    Case{"dma_request", "virtio-scsi-7.2.log", 1}, Case{"dma_request", "graph-changes-7.2.log", 1},
-                    Case{"keystroke", "keys-all-set1-7.2.log", 7}, Case{"keystroke", "keys-all-set2-7.2.log", 7},
-                    Case{"keystroke", "keys-all-set3-7.2.log", 7});
+  auto c =
+      GENERATE(Case{"dma_request", "nvme-7.2.log", 1}, Case{"dma_request", "ide-raw-5.2.log", 1},
+               Case{"dma_request", "ide-raw-7.2.log", 1}, Case{"dma_request", "ide-raw-11.1.log", 1},
+               Case{"dma_request", "ide-trim-7.2.log", 1}, Case{"dma_request", "ahci-2disk-parallel-7.2.log", 1},
+               Case{"dma_request", "virtio-scsi-7.2.log", 1}, Case{"dma_request", "graph-changes-7.2.log", 1},
+               Case{"block_request", "nvme-7.2.log", 1}, Case{"block_request", "ide-raw-5.2.log", 1},
+               Case{"block_request", "ide-raw-7.2.log", 1}, Case{"block_request", "ide-raw-11.1.log", 1},
+               Case{"block_request", "ide-trim-7.2.log", 1}, Case{"block_request", "ahci-2disk-parallel-7.2.log", 3},
+               Case{"block_request", "virtio-scsi-7.2.log", 3}, Case{"block_request", "virtio-blk-7.2.log", 1},
+               Case{"block_request", "graph-changes-7.2.log", 1}, Case{"keystroke", "keys-all-set1-7.2.log", 7},
+               Case{"keystroke", "keys-all-set2-7.2.log", 7}, Case{"keystroke", "keys-all-set3-7.2.log", 7});
   CAPTURE(c.trace);
   std::vector<LogLine> events = EventsOf(c.kind, ReadTrace(c.trace));
   REQUIRE(events.size() > 20);
@@ -129,6 +134,33 @@ TEST_CASE("A restored decoder goes on as the saved one under random DMA events")
   };
   CheckSplits({"dma_request", events.size(), play, {}}, 7);
   CheckSplits({"dma_request", events.size(), play, {.max_open = 3, .max_names = 3, .max_open_age_us = 40}}, 7);
+}
+
+TEST_CASE("A restored decoder goes on as the saved one under random block events") {
+  std::mt19937 random(43);
+  const DecoderKind& kind = KindNamed("block_request");
+  std::vector<RandomEvent> events(1500);
+  int64_t now = 1000;
+  for (RandomEvent& event : events) {
+    now += static_cast<int64_t>(random() % 8) - 1;
+    event.which = random() % kind.inputs.size();
+    for (std::string_view argument : kind.inputs[event.which].arguments) {
+      Value value = SmallNumber(random() % 4);
+      if (argument == "filename") value = Value::Text(random() % 4 == 0 ? "" : "/\xff\xfe \"x\".img");
+      if (argument == "dma") value = Value::Text(random() % 2 == 0 ? "DMA READ" : "DMA WRITE");
+      if (argument == "cmd") value = Value::Unsigned(std::array{40, 42, 53, 0x60, 0x61, 0xec}[random() % 6]);
+      event.args.push_back(value);
+    }
+    if (random() % 8 != 0) event.time_us = now;
+    event.thread = random() % 3;
+  }
+  auto play = [&](Replay& replay, size_t i) {
+    const RandomEvent& event = events[i];
+    replay.decoder().OnEvent({event.which, event.args, event.time_us, event.thread}, replay);
+    if (i % 400 == 399) replay.decoder().Reset();
+  };
+  CheckSplits({"block_request", events.size(), play, {}}, 7);
+  CheckSplits({"block_request", events.size(), play, {.max_open = 3, .max_names = 3, .max_open_age_us = 40}}, 7);
 }
 
 TEST_CASE("A restored decoder goes on as the saved one under random key codes") {

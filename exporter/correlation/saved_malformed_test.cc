@@ -50,6 +50,33 @@ Subject MakeDma() {
        "7@1.000005:dma_blk_cb dbs=0xd3 ret=0"});
 }
 
+// The decoder of block requests bounds each of its tables by itself.
+Subject MakeBlock() {
+  const std::vector<std::string> lines = {
+      "7@1.000000:bdrv_open_common bs 0xb1 filename \"/a.img\" flags 0x0 format_name \"raw\"",
+      "7@1.000000:blk_root_attach child 0xc1 blk 0xa1 bs 0xb1",
+      "7@1.000000:ide_dma_cb IDEState 0x5; sector_num=0 n=1 cmd=DMA READ",
+      "7@1.000000:dma_blk_io dbs=0xd1 bs=0xa1 offset=0 to_dev=0",
+      "7@1.000001:dma_blk_cb dbs=0xd1 ret=0",
+      "7@1.000001:virtqueue_pop vq 0x5 elem 0x11 in_num 1 out_num 1",
+      "7@1.000001:virtio_blk_handle_read vdev 0x1 req 0x10 sector 8 nsectors 1",
+      "7@1.000002:blk_co_preadv blk 0xa2 bs 0xb2 offset 4096 bytes 512 flags 0x0",
+      "7@1.000002:virtio_blk_handle_read vdev 0x2 req 0x12 sector 0 nsectors 1",
+      "7@1.000003:scsi_req_parsed target 1 lun 0 tag 1 command 40 dir 1 length 512",
+      "7@1.000003:scsi_req_continue target 1 lun 0 tag 1",
+      "7@1.000004:ide_exec_cmd IDE exec cmd: bus 0x7; state 0x5; cmd 0xec"};
+  auto replay = std::make_shared<Replay>("block_request", kLimits);
+  replay->Play(lines);
+  return {[=] { return replay->decoder().Save(); }, [=](const json& state) { replay->decoder().Restore(state); },
+          [=] { replay->decoder().Reset(); },
+          [=] {
+            CHECK(replay->decoder().open() <= 3 * kLimits.max_open);
+            replay->Play(lines);
+            CHECK(replay->decoder().open() <= 3 * kLimits.max_open);
+            replay->decoder().Reset();
+          }};
+}
+
 Subject MakeKeystroke() {
   return OfReplay("keystroke", {"ps2_put_keycode 0x1 keycode 0x1c", "ps2_put_keycode 0x1 keycode 0xe0",
                                 "ps2_put_keycode 0x2 keycode 0x1e", "ps2_put_keycode 0x2 keycode 0x9e",
@@ -92,8 +119,9 @@ struct SubjectKind {
 };
 
 SubjectKind AnyKind() {
-  return GENERATE(SubjectKind{"dma_request", MakeDma}, SubjectKind{"keystroke", MakeKeystroke},
-                  SubjectKind{"lookup", MakeLookup}, SubjectKind{"spans", MakeSpans});
+  return GENERATE(SubjectKind{"dma_request", MakeDma}, SubjectKind{"block_request", MakeBlock},
+                  SubjectKind{"keystroke", MakeKeystroke}, SubjectKind{"lookup", MakeLookup},
+                  SubjectKind{"spans", MakeSpans});
 }
 
 // Whether `state` was refused; then the subject is as after a reset. It can be used in any case.

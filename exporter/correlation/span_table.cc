@@ -16,15 +16,8 @@ using nlohmann::json;
 using trace::Value;
 using trace::ValueKind;
 
-constexpr int64_t kNoTime = INT64_MIN;
-
 // A string of this size stays with an entry that is free.
 constexpr size_t kKeptBytes = 256;
-
-Value Duration(int64_t start_us, int64_t end_us) {
-  if (start_us == kNoTime || end_us == kNoTime || end_us < start_us) return {};
-  return Value::Real(static_cast<double>(ElapsedMicroseconds(start_us, end_us)) / 1e6);
-}
 
 uint64_t BitsOf(const Value& value) {
   return value.kind == ValueKind::kReal ? std::bit_cast<uint64_t>(value.real) : value.bits;
@@ -132,6 +125,15 @@ void SpanTable::Open(std::string_view key, uint64_t hash, int64_t start_us, std:
   while (bytes_ > kMaxBytes && oldest_ != id) Abandon(oldest_);
 }
 
+void SpanTable::CopySaved(const Entry& entry, std::span<Value> saved) {
+  std::copy(entry.saved.begin(), entry.saved.end(), saved.begin());
+  const char* text = entry.texts.data();
+  for (Value& value : saved) {
+    value.data = text;
+    text += value.size;
+  }
+}
+
 bool SpanTable::End(std::string_view key, int64_t time_us, std::span<Value> saved, Value& duration) {
   ShrinkEnded();
   DropOld(time_us);
@@ -142,16 +144,19 @@ bool SpanTable::End(std::string_view key, int64_t time_us, std::span<Value> save
     Abandon(id);
     return false;
   }
-  std::copy(entry.saved.begin(), entry.saved.end(), saved.begin());
-  const char* text = entry.texts.data();
-  for (Value& value : saved) {
-    value.data = text;
-    text += value.size;
-  }
-  duration = Duration(entry.start_us, time_us);
+  CopySaved(entry, saved);
+  duration = DurationOf(entry.start_us, time_us);
   Release(id);
   ended_ = id;  // its strings stay until the next call
   return true;
+}
+
+std::optional<int64_t> SpanTable::Look(std::string_view key, std::vector<Value>& saved) const {
+  uint32_t id = Find(key, HashBytes(key));
+  if (id == kNone) return std::nullopt;
+  saved.resize(entries_[id].saved.size());
+  CopySaved(entries_[id], saved);
+  return entries_[id].start_us;
 }
 
 void SpanTable::Clear() {

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -39,6 +40,21 @@ class SpanTable {
   // another declaration saved: it is abandoned.
   bool End(std::string_view key, int64_t time_us, std::span<trace::Value> saved, trace::Value& duration);
 
+  // When the span with this key began, and what it keeps, as End has it but that the span stays open. Nothing if it is
+  // not open.
+  std::optional<int64_t> Look(std::string_view key, std::vector<trace::Value>& saved) const;
+
+  // Calls visit(saved) for every open span, the oldest first; `saved` as in End, valid until visit returns.
+  template <class Visit>
+  void ForEachOpen(Visit&& visit) const {
+    std::vector<trace::Value> saved;
+    for (uint32_t id = oldest_; id != kNone; id = entries_[id].newer) {
+      saved.resize(entries_[id].saved.size());
+      CopySaved(entries_[id], saved);
+      visit(std::span<const trace::Value>(saved));
+    }
+  }
+
   // Forgets all open spans; they count as abandoned.
   void Clear();
 
@@ -67,6 +83,7 @@ class SpanTable {
   };
 
   uint32_t Find(std::string_view key, uint64_t hash) const;
+  static void CopySaved(const Entry& entry, std::span<trace::Value> saved);
   void Open(std::string_view key, uint64_t hash, int64_t start_us, std::span<const trace::Value> saved);
   uint32_t TakeFreeEntry();
   void DropOld(int64_t now_us);

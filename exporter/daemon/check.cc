@@ -1,6 +1,7 @@
 // The commands that only look at the config: check and qemu-args.
 #include <unistd.h>
 
+#include <algorithm>
 #include <iostream>
 
 #include "daemon/commands.h"
@@ -23,7 +24,11 @@ int Check(const Options& options) {
   std::cout << loaded.config.file << ": fine: " << Count(loaded.config.metrics.size(), "metric") << ", "
             << Count(loaded.config.sources.size(), "source") << ", "
             << Count(loaded.program->NeededEvents().size(), "trace event") << " needed of "
-            << loaded.catalog.events().size() << " known";
+            << loaded.catalog->events().size() << " known";
+  auto with_qmp =
+      static_cast<size_t>(std::count_if(loaded.config.sources.begin(), loaded.config.sources.end(),
+                                        [](const config::Source& source) { return source.qmp.has_value(); }));
+  if (with_qmp > 0) std::cout << ", to be switched on by QMP in " << Count(with_qmp, "source");
   if (!loaded.web.file.empty())
     std::cout << "; " << loaded.web.file << ": fine: " << Count(loaded.web.users.size(), "user");
   std::cout << '\n';

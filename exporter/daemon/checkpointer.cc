@@ -4,16 +4,14 @@
 
 #include <chrono>
 
+#include "base/epoch.h"
+
 namespace qte::daemon {
 namespace {
 
 constexpr std::chrono::seconds kInterval{3};
 // A fast QEMU writes 60 MB a second.
 constexpr std::chrono::milliseconds kReclaimInterval{100};
-
-double SecondsSinceEpoch() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
 
 }  // namespace
 

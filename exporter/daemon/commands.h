@@ -8,6 +8,7 @@ namespace qte::daemon {
 int Serve(const Options& options);
 int Check(const Options& options);
 int Replay(const Options& options);
+int Backfill(const Options& options);
 int Explain(const Options& options);
 int PrintQemuArgs(const Options& options);
 

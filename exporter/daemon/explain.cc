@@ -6,12 +6,16 @@
 #include <algorithm>
 #include <iostream>
 #include <map>
+#include <optional>
 #include <sstream>
 
+#include "correlation/elapsed.h"
 #include "daemon/commands.h"
+#include "daemon/explain_joins.h"
 #include "daemon/load.h"
 #include "exposition/text.h"
 #include "pipeline/pipeline.h"
+#include "rules/ready_rule.h"
 
 namespace qte::daemon {
 namespace {
@@ -21,7 +25,7 @@ using pipeline::Pipeline;
 constexpr source::StreamId kStream = 0;
 
 // Every sample of an exposition by its series; the exporter's own are left out.
-std::map<std::string, std::string> Samples(const Pipeline& pipeline) {
+std::map<std::string, std::string> Samples(Pipeline& pipeline) {
   std::map<std::string, std::string> samples;
   std::istringstream text(exposition::ToText(pipeline.TakeSnapshot()));
   for (std::string line; std::getline(text, line);) {
@@ -53,41 +57,54 @@ class Explainer {
     pipeline_.OnOpen(kStream, 0, "-");
   }
 
-  void ExplainLine(const std::string& line) {
+  void ExplainLine(const std::string& given) {
+    // As in a chunk: readers look at whole words, past the line's end.
+    std::string padded = given + '\n' + std::string(source::kReadPadding, '\0');
+    std::string_view line = std::string_view(padded).substr(0, given.size());
     std::cout << "line      " << line << '\n';
     trace::Prefix prefix = trace::FindPrefix(line);
     ExplainPrefix(line, prefix);
-    std::string_view text = std::string_view(line).substr(prefix.size);
+    std::string_view text = line.substr(prefix.size);
     std::string_view name = text.substr(0, text.find(' '));
-    const trace::EventDeclaration* event = loaded_.catalog.Find(name);
+    std::optional<JoinsOfLine> joins;
+    const trace::EventDeclaration* event = loaded_.catalog->Find(name);
     if (event != nullptr) {
       std::cout << "event     " << name << '\n';
-      ExplainArguments(*event, text.substr(std::min(name.size() + 1, text.size())));
-      ExplainUses(std::string(name));
+      std::optional<Arguments> read = ExplainArguments(*event, text.substr(std::min(name.size() + 1, text.size())));
+      const rules::EventPlan* plan = ExplainUses(*event);
+      if (plan != nullptr && read) {
+        arguments_ = std::move(*read);
+        joins.emplace(*loaded_.program, *plan, arguments_, TimeOf(line, prefix));
+      }
     } else if (pipeline::LooksLikeEventName(name)) {
       std::cout << "event     " << name << ", which no declaration at hand describes: it is counted by name only;\n"
                 << "          add its file under trace_events, e.g. /usr/share/qemu/trace-events-all\n";
     } else {
       std::cout << "event     none: the first word is no event's name\n";
     }
-    ExplainSeries(line);
+    ExplainEffect(std::string_view(padded).substr(0, line.size() + 1), joins);
   }
 
  private:
-  static void ExplainPrefix(const std::string& line, const trace::Prefix& prefix) {
+  static void ExplainPrefix(std::string_view line, const trace::Prefix& prefix) {
     std::cout << "prefix    ";
     if (prefix.kind == trace::PrefixKind::kNone) {
       std::cout << "none: no time, so durations cannot be measured (-msg timestamp=on)\n";
       return;
     }
-    std::cout << std::string_view(line).substr(0, prefix.size) << '\n';
+    std::cout << line.substr(0, prefix.size) << '\n';
     int64_t micros = trace::ReadTime(line, prefix);
     std::cout << "time      " << micros / 1'000'000 << '.' << std::to_string(1'000'000 + micros % 1'000'000).substr(1)
               << " s\n";
     if (uint64_t thread = trace::ReadThread(line, prefix)) std::cout << "thread    " << thread << '\n';
   }
 
-  static void ExplainArguments(const trace::EventDeclaration& event, std::string_view text) {
+  static int64_t TimeOf(std::string_view line, const trace::Prefix& prefix) {
+    return prefix.kind == trace::PrefixKind::kNone ? correlation::kNoTime : trace::ReadTime(line, prefix);
+  }
+
+  // The arguments that the first format that fits reads from the line; nothing if none fits.
+  static std::optional<Arguments> ExplainArguments(const trace::EventDeclaration& event, std::string_view text) {
     size_t furthest = 0;
     for (const trace::Variant& variant : event.variants) {
       std::vector<uint8_t> slots(variant.declaration.arguments.size());
@@ -99,27 +116,32 @@ class Explainer {
         furthest = std::max(furthest, reader.FirstMismatch(text));
         continue;
       }
+      Arguments arguments;
       std::cout << "format    \"" << variant.declaration.format << "\"\n";
       for (size_t i = 0; i < slots.size(); ++i) {
         const trace::Argument& argument = variant.declaration.arguments[i];
         std::cout << "argument  " << argument.name << " = " << values[i].text() << "   (" << argument.type << ", "
                   << KindOf(values[i]) << ")\n";
+        arguments.emplace(argument.name, values[i]);
       }
-      return;
+      return arguments;
     }
     std::cout << "format    none of " << event.variants.size() << " fits: it fails at \"" << text.substr(furthest)
               << "\"\n";
     for (const trace::Variant& variant : event.variants) {
       std::cout << "          \"" << variant.declaration.format << "\"\n";
     }
+    return std::nullopt;
   }
 
-  void ExplainUses(const std::string& name) const {
+  // The event's plan, null if nothing uses it.
+  const rules::EventPlan* ExplainUses(const trace::EventDeclaration& event) const {
     const rules::Program& program = *loaded_.program;
-    uint32_t index = program.plan_of[program.names.Find(name)];
+    uint32_t index = program.plan_of[program.names.Find(event.name)];
     if (index == rules::kNone) {
-      std::cout << "used by   no rule; it counts in qemu_trace_events_total alone\n";
-      return;
+      std::cout << "used by   no rule; it counts in qemu_trace_events_total alone. A rule to add under metrics:\n"
+                << rules::ReadyRule(event);
+      return nullptr;
     }
     const rules::EventPlan& plan = program.plans[index];
     for (const rules::RulePlan& rule : plan.rules) {
@@ -137,14 +159,14 @@ class Explainer {
       for (const correlation::DecoderOutput& output : kind.outputs) std::cout << ' ' << output.event;
       std::cout << '\n';
     }
+    return &plan;
   }
 
-  void ExplainSeries(const std::string& line) {
+  void ExplainEffect(std::string_view line_and_newline, std::optional<JoinsOfLine>& joins) {
     std::map<std::string, std::string> before = Samples(pipeline_);
-    std::string padded = line + '\n';
-    size_t size = padded.size();
-    padded.append(source::kReadPadding, '\0');
-    pipeline_.OnBytes(kStream, std::string_view(padded).substr(0, size));
+    if (joins) joins->Look(*pipeline_.stream(kStream));
+    pipeline_.OnBytes(kStream, line_and_newline);
+    if (joins) joins->Print(*pipeline_.stream(kStream), std::cout);
     bool moved = false;
     for (const auto& [series, value] : Samples(pipeline_)) {
       auto known = before.find(series);
@@ -170,6 +192,7 @@ class Explainer {
   const LoadedConfig& loaded_;
   Pipeline pipeline_;
   std::array<uint64_t, pipeline::kUnparsedReasons> unparsed_{};
+  Arguments arguments_;  // of the line
 };
 
 }  // namespace

@@ -12,9 +12,10 @@ constexpr std::chrono::milliseconds kLongestWait{5000};
 
 }  // namespace
 
-Ingest::Ingest(std::unique_ptr<pipeline::Pipeline> pipeline, std::vector<source::SourceSpec> sources,
-               source::Positions resume)
-    : pipeline_(std::move(pipeline)),
+Ingest::Ingest(std::unique_ptr<pipeline::Lanes> pipeline, std::vector<source::SourceSpec> sources,
+               source::Positions resume, Listener listener)
+    : listener_(std::move(listener)),
+      pipeline_(std::move(pipeline)),
       sources_(std::move(sources), *this, std::move(resume)),
       thread_([this] { Run(); }) {}
 
@@ -91,11 +92,12 @@ void Ingest::Post(const Task& task) {
   task();
 }
 
-void Ingest::Call(const std::function<void(pipeline::Pipeline&, const source::SourceSet&)>& task) {
+void Ingest::Call(const std::function<void(pipeline::Lanes&, const source::SourceSet&)>& task) {
   Post([&] { task(*pipeline_, sources_); });
 }
 
-void Ingest::Replace(std::unique_ptr<pipeline::Pipeline> next, std::vector<source::SourceSpec> sources) {
+void Ingest::Replace(std::unique_ptr<pipeline::Lanes> next, std::vector<source::SourceSpec> sources,
+                     const std::function<void()>& also) {
   Post([&] {
     // Streams that the new sources no longer name are closed first, while they are still the old pipeline's; new ones
     // open in the next step.
@@ -104,11 +106,13 @@ void Ingest::Replace(std::unique_ptr<pipeline::Pipeline> next, std::vector<sourc
     for (const source::StreamStatus& stream : sources_.Streams()) source_of[stream.id] = stream.source;
     next->Adopt(std::move(*pipeline_), source_of);
     pipeline_ = std::move(next);
+    also();
   });
 }
 
 void Ingest::OnOpen(source::StreamId id, size_t source, const std::string& path) {
   pipeline_->OnOpen(id, source, path);
+  listener_.on_begin(id);
 }
 void Ingest::OnResume(source::StreamId id, source::StreamId was) {
   pipeline_->OnResume(id, was);
@@ -118,9 +122,14 @@ void Ingest::OnBytes(source::StreamId id, std::string_view bytes) {
 }
 void Ingest::OnRestart(source::StreamId id, source::Restart why) {
   pipeline_->OnRestart(id, why);
+  listener_.on_begin(id);
 }
 void Ingest::OnClose(source::StreamId id) {
   pipeline_->OnClose(id);
+  listener_.on_end();
+}
+size_t Ingest::LaneOf(source::StreamId id) const {
+  return pipeline_->LaneOf(id);
 }
 
 }  // namespace qte::daemon

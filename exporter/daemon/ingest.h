@@ -1,7 +1,8 @@
 // The ingest thread: steps the sources, feeds the pipeline, and answers what other threads ask between two steps.
 //
-// Pipeline and sources belong to this thread alone, so no line pays for a lock. Others hand it a function to run (Call)
-// and wait for its result; that is how a scrape gets its snapshot.
+// Pipelines and sources belong to this thread alone, so no line pays for a lock; it lends the lanes to other threads
+// within a step, where there is much to read. Others hand it a function to run (Call) and wait for its result; that is
+// how a scrape gets its snapshot of all lanes at one moment.
 #pragma once
 
 #include <atomic>
@@ -13,26 +14,34 @@
 #include <vector>
 
 #include "metrics/snapshot.h"
-#include "pipeline/pipeline.h"
+#include "pipeline/lanes.h"
 #include "source/source_set.h"
 
 namespace qte::daemon {
 
 class Ingest final : private source::Receiver {
  public:
+  // Who is told on the ingest thread what becomes of streams.
+  struct Listener {
+    std::function<void(source::StreamId)> on_begin;  // opened, or what was known of it is forgotten
+    std::function<void()> on_end;
+  };
+
   // `resume` tells where the streams of a checkpoint were; the pipeline has been restored from the same one.
-  Ingest(std::unique_ptr<pipeline::Pipeline> pipeline, std::vector<source::SourceSpec> sources,
-         source::Positions resume);
+  Ingest(std::unique_ptr<pipeline::Lanes> pipeline, std::vector<source::SourceSpec> sources, source::Positions resume,
+         Listener listener);
   // Stops without draining if Stop was not called.
   ~Ingest();
   Ingest(const Ingest&) = delete;
   Ingest& operator=(const Ingest&) = delete;
 
   // Runs `task` on the ingest thread between two steps and waits for it; once that thread has ended, right here.
-  void Call(const std::function<void(pipeline::Pipeline&, const source::SourceSet&)>& task);
+  void Call(const std::function<void(pipeline::Lanes&, const source::SourceSet&)>& task);
 
-  // Puts another pipeline and other sources in place; the new pipeline goes on where the old one was.
-  void Replace(std::unique_ptr<pipeline::Pipeline> next, std::vector<source::SourceSpec> sources);
+  // Puts another pipeline and other sources in place; the new pipeline goes on where the old one was. `also` is done on
+  // the ingest thread at the same moment.
+  void Replace(std::unique_ptr<pipeline::Lanes> next, std::vector<source::SourceSpec> sources,
+               const std::function<void()>& also);
 
   // Reads every file to its end and ends the thread.
   void Stop();
@@ -52,9 +61,11 @@ class Ingest final : private source::Receiver {
   void OnBytes(source::StreamId id, std::string_view bytes) override;
   void OnRestart(source::StreamId id, source::Restart why) override;
   void OnClose(source::StreamId id) override;
+  size_t LaneOf(source::StreamId id) const override;
 
-  std::unique_ptr<pipeline::Pipeline> pipeline_;  // of the ingest thread
-  source::SourceSet sources_;                     // of the ingest thread, but for Wake
+  const Listener listener_;
+  std::unique_ptr<pipeline::Lanes> pipeline_;  // of the ingest thread
+  source::SourceSet sources_;                  // of the ingest thread, but for Wake
   std::atomic<bool> caught_up_ = false;
 
   std::mutex mutex_;

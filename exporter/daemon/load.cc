@@ -1,9 +1,11 @@
 #include "daemon/load.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
 
 #include "base/atomic_file.h"
+#include "base/cpus.h"
 #include "daemon/embedded.h"
 #include "rules/compiler.h"
 
@@ -12,7 +14,7 @@ namespace {
 
 // A relative path in a config means one beside the config.
 std::string BesideConfig(const std::string& path, const std::string& config_file) {
-  if (config_file.empty() || std::filesystem::path(path).is_absolute()) return path;
+  if (std::filesystem::path(path).is_absolute()) return path;
   return (std::filesystem::path(config_file).parent_path() / path).string();
 }
 
@@ -31,10 +33,10 @@ void AddToCatalog(trace::Catalog& catalog, std::string_view text, const std::str
 }
 
 // QEMU's own files first: they know best what that QEMU prints.
-trace::Catalog LoadCatalog(const config::Config& config, const std::string& config_file, LoadOutcome& outcome) {
+trace::Catalog LoadCatalog(const config::Config& config, LoadOutcome& outcome) {
   trace::Catalog catalog;
   for (const config::Text& file : config.trace_events) {
-    Result<std::string> text = ReadWholeFile(BesideConfig(file.value, config_file));
+    Result<std::string> text = ReadWholeFile(BesideConfig(file.value, file.place.file));
     if (text) {
       AddToCatalog(catalog, *text, file.value, outcome.warnings);
     } else {
@@ -54,7 +56,7 @@ config::WebConfig LoadWebConfig(const Options& options, LoadOutcome& outcome) {
 
 void WarnOfDisabledEvents(const LoadedConfig& loaded, std::vector<std::string>& warnings) {
   for (const std::string& name : loaded.program->NeededEvents()) {
-    const trace::EventDeclaration* event = loaded.catalog.Find(name);
+    const trace::EventDeclaration* event = loaded.catalog->Find(name);
     if (event->variants.front().declaration.disabled) {
       warnings.push_back("event " + name + " is declared as disabled: QEMU is built without it");
     }
@@ -65,8 +67,9 @@ void WarnOfDisabledEvents(const LoadedConfig& loaded, std::vector<std::string>& 
 
 LoadOutcome LoadConfig(const Options& options) {
   LoadOutcome outcome;
-  config::Loaded parsed =
-      options.config_file.empty() ? config::Parse(kDefaultConfig, "<default>") : config::Load(options.config_file);
+  std::vector<std::string> files = options.config_files;
+  if (files.empty()) files.emplace_back(config::kBuiltIn);
+  config::Loaded parsed = config::Load(files, kDefaultConfig);
   for (const config::Diagnostic& diagnostic : parsed.diagnostics) outcome.errors.push_back(diagnostic.Format());
   config::WebConfig web = LoadWebConfig(options, outcome);
   if (!parsed.config) return outcome;
@@ -79,14 +82,19 @@ LoadOutcome LoadConfig(const Options& options) {
       loaded.config.sources.push_back(std::move(source));
     }
   }
-  loaded.catalog = LoadCatalog(loaded.config, options.config_file, outcome);
-  rules::Compiled compiled = rules::Compile(loaded.config, loaded.catalog);
+  loaded.catalog = std::make_shared<const trace::Catalog>(LoadCatalog(loaded.config, outcome));
+  rules::Compiled compiled = rules::Compile(loaded.config, *loaded.catalog);
   for (const config::Diagnostic& diagnostic : compiled.diagnostics) outcome.errors.push_back(diagnostic.Format());
   if (!outcome.errors.empty()) return outcome;
   loaded.program = std::move(compiled.program);
   WarnOfDisabledEvents(loaded, outcome.warnings);
   outcome.loaded = std::move(loaded);
   return outcome;
+}
+
+size_t WorkersOf(const config::Config& config) {
+  constexpr size_t kMostByDefault = 8;
+  return config.limits.workers ? *config.limits.workers : std::min(UsableCpus(), kMostByDefault);
 }
 
 Status CheckReclaim(const config::Config& config, const Options& options) {

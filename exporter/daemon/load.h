@@ -17,7 +17,7 @@ namespace qte::daemon {
 
 struct LoadedConfig {
   config::Config config;
-  trace::Catalog catalog;
+  std::shared_ptr<const trace::Catalog> catalog;
   std::shared_ptr<const rules::Program> program;
   config::WebConfig web;  // of --web.config.file; no users without it
 };
@@ -30,6 +30,9 @@ struct LoadOutcome {
 
 // --trace.path stands for the config's `sources`.
 LoadOutcome LoadConfig(const Options& options);
+
+// How many threads read at once: as the config says, or as many as there are processors for this process, up to 8.
+size_t WorkersOf(const config::Config& config);
 
 // What was read may only be given back where a checkpoint says that it was.
 Status CheckReclaim(const config::Config& config, const Options& options);

@@ -13,6 +13,8 @@ int main(int argc, char** argv) {
       return Check(options);
     case Command::kReplay:
       return Replay(options);
+    case Command::kBackfill:
+      return Backfill(options);
     case Command::kExplain:
       return Explain(options);
     case Command::kQemuArgs:

@@ -1,7 +1,10 @@
 #include "daemon/options.h"
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
 #include <iostream>
+#include <map>
+#include <string>
 
 #include "daemon/embedded.h"
 
@@ -10,17 +13,25 @@ namespace {
 
 constexpr const char* kDefaultAddress = "0.0.0.0:10177";
 
+const std::map<std::string, int64_t> kUnitsOfTime = {{"ms", 1}, {"s", 1'000}, {"m", 60'000}, {"h", 3'600'000}};
+
 constexpr const char* kFooter = R"(
 Examples:
   qemu-system-x86_64 ... $(qemu-trace-exporter qemu-args) -D /var/log/qemu/vm1.log
   qemu-trace-exporter --trace.path='/var/log/qemu/*.log'
   qemu-trace-exporter replay trace.log.gz
+  qemu-trace-exporter backfill --step=1s trace.log > trace.om
   qemu-trace-exporter explain 'ps2_put_keycode 0x55e759f09cf0 keycode 0x34'
 
 Exit codes: 0 fine, 1 bad config or bad input, 2 wrong usage.)";
 
 void AddConfigFlag(CLI::App& app, Options& options) {
-  app.add_option("--config.file", options.config_file, "Config file (default: the built-in config)")->type_name("FILE");
+  app.add_option("--config.file", options.config_files,
+                 "Config file; repeatable, files combine; `default` is the built-in config, used without this flag")
+      ->type_name("FILE")
+      ->take_all()
+      ->expected(1)
+      ->allow_extra_args(false);
 }
 
 void AddServeFlags(CLI::App& app, Options& options) {
@@ -67,6 +78,12 @@ void AddCommands(CLI::App& app, Options& options) {
   add("check", "Check the config and say what it holds", Command::kCheck);
   CLI::App* replay = add("replay", "Read recorded traces to their end and print their metrics", Command::kReplay);
   replay->add_option("FILE", options.files, "Trace log, plain, .gz or .zst; - for standard input")->required();
+  CLI::App* backfill =
+      add("backfill", "Print what recorded traces hold over time, as OpenMetrics with timestamps", Command::kBackfill);
+  backfill->add_option("FILE", options.files, "As for replay")->required();
+  backfill->add_option("--step", options.step_ms, "Time between two samples: 15s, 500ms, 1m (default: 15s)")
+      ->transform(CLI::AsNumberWithUnit(kUnitsOfTime, CLI::AsNumberWithUnit::UNIT_REQUIRED, "DURATION"))
+      ->check(CLI::PositiveNumber);
   CLI::App* explain = add("explain", "Show how a line is read and which series it moves", Command::kExplain);
   explain->add_option("LINE", options.line, "A line of a trace log (default: lines of standard input)");
   add("qemu-args", "Print the QEMU options that switch on the events the config needs", Command::kQemuArgs);

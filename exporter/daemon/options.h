@@ -1,25 +1,27 @@
 // The command line, parsed.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace qte::daemon {
 
-enum class Command { kServe, kCheck, kReplay, kExplain, kQemuArgs };
+enum class Command { kServe, kCheck, kReplay, kBackfill, kExplain, kQemuArgs };
 
 struct Options {
   Command command = Command::kServe;
-  std::string config_file;               // empty: the built-in default config
-  std::vector<std::string> trace_paths;  // instead of the config's sources
+  std::vector<std::string> config_files;  // none: the built-in default config
+  std::vector<std::string> trace_paths;   // instead of the config's sources
   std::vector<std::string> listen_addresses;
   std::string state_path;       // empty: no checkpoints
   std::string web_config_file;  // empty: everybody may ask
   bool enable_lifecycle = false;
   std::string log_level = "info";
   std::string log_format = "logfmt";
-  std::vector<std::string> files;   // replay
+  std::vector<std::string> files;   // replay, backfill
+  int64_t step_ms = 15'000;         // backfill
   std::optional<std::string> line;  // explain
 };
 

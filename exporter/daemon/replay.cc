@@ -1,11 +1,16 @@
 // replay: recorded traces in, their metrics out, through the same pipeline as serve.
-#include <fnmatch.h>
-
-#include <filesystem>
+#include <algorithm>
+#include <condition_variable>
 #include <iostream>
+#include <memory>
+#include <mutex>
+#include <vector>
 
+#include "base/thread_team.h"
 #include "daemon/commands.h"
 #include "daemon/load.h"
+#include "daemon/progress.h"
+#include "daemon/recordings.h"
 #include "daemon/trace_reader.h"
 #include "exposition/text.h"
 #include "pipeline/pipeline.h"
@@ -13,31 +18,91 @@
 namespace qte::daemon {
 namespace {
 
-std::string Absolute(const std::string& path) {
-  if (path == "-") return path;
-  std::error_code ignored;
-  std::string absolute = std::filesystem::absolute(path, ignored).lexically_normal().string();
-  return ignored ? path : absolute;
+using pipeline::Pipeline;
+
+// Reads groups of files on several threads, each group into a pipeline of its own, and puts these together in the order
+// of the groups. So nothing depends on which thread was how fast, or on how many there are.
+class Replayer {
+ public:
+  Replayer(const LoadedConfig& loaded, const std::vector<std::string>& files);
+
+  void Run(size_t threads);
+  const std::vector<Remarks>& remarks() const { return remarks_; }
+  metrics::Snapshot TakeSnapshot() const { return sum_->TakeSnapshot(); }
+
+ private:
+  // Pipelines that wait for one before them take memory.
+  static constexpr size_t kMostAhead = 64;
+
+  void Work();
+  std::unique_ptr<Pipeline> Read(const Recording& group);
+  void Keep(size_t group, std::unique_ptr<Pipeline> pipeline);
+
+  const LoadedConfig& loaded_;
+  const std::vector<std::string>& files_;
+  const pipeline::SourceLabels labels_;
+  std::vector<Recording> groups_;
+  std::vector<Remarks> remarks_;  // of each file, written by the thread that reads it
+
+  Progress progress_;
+
+  std::mutex mutex_;
+  std::condition_variable has_advanced_;
+  size_t next_ = 0;                              // to be read; guarded by mutex_
+  size_t merged_ = 0;                            // groups that are in sum_; guarded by mutex_
+  std::vector<std::unique_ptr<Pipeline>> done_;  // of each group, until it is merged; guarded by mutex_
+  std::unique_ptr<Pipeline> sum_;                // guarded by mutex_
+};
+
+Replayer::Replayer(const LoadedConfig& loaded, const std::vector<std::string>& files)
+    : loaded_(loaded), files_(files), labels_(loaded.config.sources), remarks_(files.size()), progress_(SizeOf(files)) {
+  groups_ = GroupByLabels(loaded.config, labels_, files);
+  done_.resize(groups_.size());
 }
 
-// The config's source that would follow this file, so that it gets the same labels here.
-size_t SourceOf(const config::Config& config, const std::string& path) {
-  for (size_t i = 0; i < config.sources.size(); ++i) {
-    if (fnmatch(Absolute(config.sources[i].path.value).c_str(), path.c_str(), FNM_PATHNAME) == 0) return i;
+void Replayer::Run(size_t threads) {
+  ThreadTeam team;
+  team.Run(std::min(threads, groups_.size()), [this](size_t) { Work(); });
+}
+
+void Replayer::Work() {
+  while (true) {
+    size_t group = 0;
+    {
+      std::unique_lock lock(mutex_);
+      has_advanced_.wait(lock, [this] { return next_ == groups_.size() || next_ < merged_ + kMostAhead; });
+      if (next_ == groups_.size()) return;
+      group = next_++;
+    }
+    Keep(group, Read(groups_[group]));
   }
-  return config.sources.size();
 }
 
-// Tells of every file that cannot be opened, before any is read: half an answer would look like a whole one.
-bool CheckAll(const std::vector<std::string>& files) {
-  bool good = true;
-  for (const std::string& file : files) {
-    if (Status status = CheckTrace(file); !status) {
-      std::cerr << "qemu-trace-exporter: " << status.error() << '\n';
-      good = false;
+std::unique_ptr<Pipeline> Replayer::Read(const Recording& group) {
+  auto pipeline = std::make_unique<Pipeline>(loaded_.program, labels_);
+  for (size_t file : group.files) {
+    auto id = static_cast<source::StreamId>(file);
+    pipeline->Open(id, AbsolutePath(files_[file]), group.labels);
+    Status read = ReadTrace(
+        files_[file], [&](std::string_view bytes) { pipeline->OnBytes(id, bytes); }, &progress_);
+    remarks_[file] = {pipeline->TakePathWithoutTime(), read ? "" : read.error()};
+    pipeline->EndOfRecording(id);
+  }
+  return pipeline;
+}
+
+void Replayer::Keep(size_t group, std::unique_ptr<Pipeline> pipeline) {
+  std::lock_guard lock(mutex_);
+  done_[group] = std::move(pipeline);
+  for (; merged_ < groups_.size() && done_[merged_] != nullptr; ++merged_) {
+    std::unique_ptr<Pipeline> next = std::move(done_[merged_]);
+    if (sum_ == nullptr) {
+      sum_ = std::move(next);
+    } else {
+      sum_->Adopt(std::move(*next), {}, Pipeline::OverLimit::kFold);
     }
   }
-  return good;
+  has_advanced_.notify_all();
 }
 
 }  // namespace
@@ -45,26 +110,11 @@ bool CheckAll(const std::vector<std::string>& files) {
 int Replay(const Options& options) {
   LoadOutcome outcome = LoadConfig(options);
   PrintProblems(outcome);
-  if (!outcome.loaded || !CheckAll(options.files)) return kExitBadInput;
-  const LoadedConfig& loaded = *outcome.loaded;
-  pipeline::Pipeline pipeline(loaded.program, pipeline::SourceLabels(loaded.config.sources));
-  int exit_code = kExitFine;
-  for (source::StreamId id = 0; id < options.files.size(); ++id) {
-    std::string path = Absolute(options.files[id]);
-    pipeline.OnOpen(id, SourceOf(loaded.config, path), path);
-    Status read = ReadTrace(options.files[id], [&](std::string_view bytes) { pipeline.OnBytes(id, bytes); });
-    std::string without_time = pipeline.TakePathWithoutTime();
-    if (!without_time.empty()) {
-      std::cerr << "warning: " << without_time
-                << ": no timestamps, so durations stay empty; run QEMU with -msg timestamp=on\n";
-    }
-    pipeline.EndOfRecording(id);
-    if (!read) {
-      std::cerr << "qemu-trace-exporter: " << read.error() << '\n';
-      exit_code = kExitBadInput;
-    }
-  }
-  std::cout << exposition::ToText(pipeline.TakeSnapshot()) << std::flush;
+  if (!outcome.loaded || !CheckTraces(options.files)) return kExitBadInput;
+  Replayer replayer(*outcome.loaded, options.files);
+  replayer.Run(WorkersOf(outcome.loaded->config));
+  int exit_code = Tell(replayer.remarks());
+  std::cout << exposition::ToText(replayer.TakeSnapshot()) << std::flush;
   return std::cout.good() ? exit_code : kExitBadInput;
 }
 

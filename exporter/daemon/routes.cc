@@ -8,12 +8,15 @@
 #include <string>
 #include <vector>
 
+#include "base/epoch.h"
 #include "base/utf8.h"
 #include "daemon/embedded.h"
 #include "daemon/process_metrics.h"
 #include "daemon/server.h"
 #include "exposition/landing_page.h"
+#include "exposition/live_files.h"
 #include "exposition/text.h"
+#include "rules/ready_rule.h"
 
 namespace qte::daemon {
 namespace {
@@ -63,7 +66,7 @@ std::map<std::string, source::StreamStatus> BySourceLabel(const std::vector<sour
 
 std::map<std::string, Route> Server::Routes() {
   auto get = [](auto handle) { return Route{"GET", std::move(handle)}; };
-  return {
+  std::map<std::string, Route> routes = {
       {"/", get([this](const Request&) { return Landing(); })},
       {"/metrics", get([this](const Request&) { return Metrics(); })},
       {"/-/healthy", get([](const Request&) {
@@ -73,7 +76,14 @@ std::map<std::string, Route> Server::Routes() {
       {"/-/reload", Route{"POST", [this](const Request&) { return RequestReload(); }}},
       {"/api/v1/status", get([this](const Request&) { return StatusJson(); })},
       {"/api/v1/events", get([this](const Request&) { return EventsJson(); })},
+      {"/api/v1/history", get([this](const Request&) { return HistoryJson(); })},
   };
+  for (const exposition::LiveFile& file : exposition::LiveFiles()) {
+    routes[std::string(file.path)] = get([&file](const Request&) {
+      return Response{200, std::string(file.content_type), std::string(file.content)};
+    });
+  }
+  return routes;
 }
 
 Response Server::Metrics() {
@@ -82,7 +92,7 @@ Response Server::Metrics() {
   metrics::Snapshot snapshot;
   std::vector<source::StreamStatus> streams;
   source::SourceTotals now;
-  if (!Ask([&](pipeline::Pipeline& pipeline, const source::SourceSet& sources) {
+  if (!Ask([&](pipeline::Lanes& pipeline, const source::SourceSet& sources) {
         snapshot = pipeline.TakeSnapshot();
         streams = sources.Streams();
         now = sources.Totals();
@@ -136,7 +146,33 @@ void Server::AppendOwnMetrics(metrics::Snapshot& snapshot, const std::vector<sou
     add("reclaimed_bytes_total", "Bytes of consumed logs given back to the disk.", Type::kCounter,
         single(totals.reclaimed_bytes));
   }
+  AppendQmpMetrics(snapshot);
   for (PlainFamily& family : ProcessMetrics()) snapshot.plain.push_back(std::move(family));
+}
+
+// None where no source names a socket.
+void Server::AppendQmpMetrics(metrics::Snapshot& snapshot) const {
+  if (!tracer_->is_used()) return;
+  qmp::Keeper::Report report = tracer_->report();
+  PlainFamily up{"qemu_trace_exporter_qmp_up",
+                 "Whether QEMU answered by its QMP socket when it was last asked.",
+                 Type::kGauge,
+                 {}};
+  PlainFamily enabled{"qemu_trace_exporter_qmp_events_enabled",
+                      "Trace events that the config needs and that are on, by whomever they were switched on.",
+                      Type::kGauge,
+                      {}};
+  for (const qmp::Keeper::SocketReport& socket : report.sockets) {
+    up.series.push_back({{{"path", socket.path}}, socket.up ? 1.0 : 0.0});
+    enabled.series.push_back({{{"path", socket.path}}, static_cast<double>(socket.events_on)});
+  }
+  PlainFamily failures{
+      "qemu_trace_exporter_qmp_failures_total", "Tries to talk to a QEMU by QMP that failed.", Type::kCounter, {}};
+  for (size_t i = 0; i < report.failures.size(); ++i) {
+    std::string reason(qmp::NameOf(static_cast<qmp::Reason>(i)));
+    failures.series.push_back({{{"reason", reason}}, static_cast<double>(report.failures[i])});
+  }
+  for (PlainFamily* family : {&up, &enabled, &failures}) snapshot.plain.push_back(std::move(*family));
 }
 
 Response Server::Ready() const {
@@ -156,11 +192,25 @@ Response Server::RequestReload() {
   return {200, "text/plain; charset=utf-8", "config reloaded\n"};
 }
 
+// What the newest points of the charts say.
+std::vector<exposition::LandingPage::Activity> Server::Activities() {
+  std::vector<exposition::LandingPage::Activity> activities;
+  std::lock_guard lock(history_mutex_);
+  for (const LiveChart& chart : LiveHistory::Charts()) {
+    for (const LiveHistory::Series& series : history_.SeriesOf(chart)) {
+      if (series.values.empty() || series.values.back().value_or(0) == 0) continue;
+      activities.push_back({std::string(chart.group) + ": " + std::string(chart.title), series.source, series.device,
+                            *series.values.back(), std::string(chart.unit)});
+    }
+  }
+  return activities;
+}
+
 Response Server::Landing() {
   exposition::LandingPage page;
   std::vector<pipeline::SeenEvent> events;
   std::vector<source::StreamStatus> streams;
-  if (!Ask([&](pipeline::Pipeline& pipeline, const source::SourceSet& sources) {
+  if (!Ask([&](pipeline::Lanes& pipeline, const source::SourceSet& sources) {
         events = pipeline.SeenEvents();
         streams = sources.Streams();
         page.lines = pipeline.lines();
@@ -178,8 +228,10 @@ Response Server::Landing() {
     page.sources.push_back({stream.path, stream.up, stream.error, stream.offset, stream.size});
   }
   SortByCount(events);
-  std::lock_guard lock(mutex_);
+  SampleHistory();
+  page.activities = Activities();
   EventRates::Clock::time_point now = EventRates::Clock::now();
+  std::lock_guard lock(mutex_);
   for (const pipeline::SeenEvent& event : events) {
     page.events.push_back({event.name, event.count, rates_.RateOf(event, now), event.used});
   }
@@ -190,7 +242,7 @@ Response Server::StatusJson() {
   std::vector<source::StreamStatus> streams;
   uint64_t lines = 0;
   size_t series = 0;
-  if (!Ask([&](pipeline::Pipeline& pipeline, const source::SourceSet& sources) {
+  if (!Ask([&](pipeline::Lanes& pipeline, const source::SourceSet& sources) {
         streams = sources.Streams();
         lines = pipeline.lines();
         series = pipeline.series_count();
@@ -208,6 +260,16 @@ Response Server::StatusJson() {
     if (!stream.error.empty()) entry["error"] = stream.error;
     sources.push_back(std::move(entry));
   }
+  json sockets = json::array();
+  for (const qmp::Keeper::SocketReport& socket : tracer_->report().sockets) {
+    json entry = {{"path", socket.path},
+                  {"up", socket.up},
+                  {"events_enabled", socket.events_on},
+                  {"switched_on", socket.ours},
+                  {"missing", socket.missing}};
+    if (!socket.error.empty()) entry["error"] = socket.error;
+    sockets.push_back(std::move(entry));
+  }
   return Json({{"version", kVersion},
                {"ready", ingest_ptr()->caught_up()},
                {"config",
@@ -217,28 +279,59 @@ Response Server::StatusJson() {
                  {"last_reload_success_timestamp_seconds", reload.success_time}}},
                {"lines", lines},
                {"series", series},
-               {"sources", std::move(sources)}});
+               {"sources", std::move(sources)},
+               {"qmp", std::move(sockets)}});
 }
 
 Response Server::EventsJson() {
   std::vector<pipeline::SeenEvent> events;
-  if (!Ask([&](pipeline::Pipeline& pipeline, const source::SourceSet&) { events = pipeline.SeenEvents(); })) {
+  if (!Ask([&](pipeline::Lanes& pipeline, const source::SourceSet&) { events = pipeline.SeenEvents(); })) {
     return Unavailable("not running");
   }
-  std::sort(events.begin(), events.end(),
-            [](const auto& a, const auto& b) { return a.count != b.count ? a.count > b.count : a.name < b.name; });
+  SortByCount(events);
   json list = json::array();
   EventRates::Clock::time_point now = EventRates::Clock::now();
   std::lock_guard lock(mutex_);
   for (const pipeline::SeenEvent& event : events) {
-    list.push_back({{"event", event.name},
-                    {"count", event.count},
-                    {"rate_per_second", rates_.RateOf(event, now)},
-                    {"used", event.used},
-                    {"declared", event.declared},
-                    {"sample", event.sample}});
+    json entry = {{"event", event.name}, {"count", event.count},       {"rate_per_second", rates_.RateOf(event, now)},
+                  {"used", event.used},  {"declared", event.declared}, {"sample", event.sample}};
+    const trace::EventDeclaration* declaration = event.used ? nullptr : catalog_->Find(event.name);
+    if (declaration != nullptr) entry["rule"] = rules::ReadyRule(*declaration);
+    list.push_back(std::move(entry));
   }
   return Json({{"events", std::move(list)}});
+}
+
+// What the page's charts show; `times` are seconds since the epoch, values null where there is none.
+Response Server::HistoryJson() {
+  if (ingest_ptr() == nullptr) return Unavailable("not running");
+  SampleHistory();
+  const auto now = LiveHistory::Clock::now();
+  const double epoch_now = SecondsSinceEpoch();
+  json times = json::array();
+  json charts = json::array();
+  std::lock_guard lock(history_mutex_);
+  for (LiveHistory::Clock::time_point time : history_.Times()) {
+    times.push_back(epoch_now - std::chrono::duration<double>(now - time).count());
+  }
+  for (const LiveChart& chart : LiveHistory::Charts()) {
+    json list = json::array();
+    for (const LiveHistory::Series& series : history_.SeriesOf(chart)) {
+      json values = json::array();
+      for (const std::optional<double>& value : series.values) values.push_back(value ? json(*value) : json());
+      list.push_back({{"source", series.source}, {"device", series.device}, {"values", std::move(values)}});
+    }
+    charts.push_back({{"id", chart.id},
+                      {"group", chart.group},
+                      {"title", chart.title},
+                      {"unit", chart.unit},
+                      {"metrics", chart.families},
+                      {"series", std::move(list)}});
+  }
+  json answer = {{"window_seconds", std::chrono::duration<double>(LiveHistory::kWindow).count()},
+                 {"times", std::move(times)},
+                 {"charts", std::move(charts)}};
+  return {200, "application/json", answer.dump(-1, ' ', false, json::error_handler_t::replace) + "\n"};
 }
 
 }  // namespace qte::daemon

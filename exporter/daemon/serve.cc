@@ -1,4 +1,5 @@
 // serve: the daemon from start to SIGTERM.
+#include <malloc.h>
 #include <poll.h>
 #include <spdlog/spdlog.h>
 #include <sys/eventfd.h>
@@ -92,6 +93,18 @@ void RaiseDescriptorLimit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+// An answer with 100,000 series is 10 MB. glibc takes the first such block that is freed for a sign that more will
+// come, keeps them from then on, and does so in a heap for each of the server's threads: after a hundred scrapes of
+// eight clients the process held 270 MB instead of 30.
+void ReturnFreedMemory() {
+#ifdef __GLIBC__
+  constexpr int kLargestKept = 1 << 20;
+  constexpr int kHeaps = 4;
+  mallopt(M_MMAP_THRESHOLD, kLargestKept);
+  mallopt(M_ARENA_MAX, kHeaps);
+#endif
+}
+
 // Serves until SIGTERM or SIGINT.
 void WaitForTheEnd(Server& server, ReloadQueue& reloads, int signals) {
   while (true) {
@@ -127,6 +140,7 @@ int Serve(const Options& options) {
     return kExitBadInput;
   }
   RaiseDescriptorLimit();
+  ReturnFreedMemory();
   UniqueFd signals = BlockSignals();
   ReloadQueue reloads;
   Server server(options, std::move(*outcome.loaded), [&reloads] { return reloads.Request(); });

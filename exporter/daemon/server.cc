@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "base/epoch.h"
 #include "daemon/embedded.h"
 
 namespace qte::daemon {
@@ -19,8 +20,9 @@ std::vector<source::SourceSpec> SourceSpecs(const config::Config& config) {
   return specs;
 }
 
-std::unique_ptr<pipeline::Pipeline> MakePipeline(const LoadedConfig& loaded) {
-  return std::make_unique<pipeline::Pipeline>(loaded.program, pipeline::SourceLabels(loaded.config.sources));
+std::unique_ptr<pipeline::Lanes> MakePipeline(const LoadedConfig& loaded) {
+  return std::make_unique<pipeline::Lanes>(loaded.program, pipeline::SourceLabels(loaded.config.sources),
+                                           WorkersOf(loaded.config));
 }
 
 exposition::BasicAuth::Users Users(const config::WebConfig& web) {
@@ -29,15 +31,12 @@ exposition::BasicAuth::Users Users(const config::WebConfig& web) {
   return users;
 }
 
-double SecondsSinceEpoch() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
-
 }  // namespace
 
 Server::Server(const Options& options, LoadedConfig loaded, std::function<Status()> request_reload)
     : options_(options), loaded_(std::move(loaded)), request_reload_(std::move(request_reload)) {
   reload_ = {true, SecondsSinceEpoch(), loaded_.config.file, loaded_.config.hash};
+  catalog_ = loaded_.catalog;
   auth_->SetUsers(Users(loaded_.web));
 }
 
@@ -67,22 +66,30 @@ Status Server::Start() {
 }
 
 void Server::StartIngest(std::optional<pipeline::Resumption> resumption) {
-  std::unique_ptr<pipeline::Pipeline> pipeline = MakePipeline(loaded_);
+  std::unique_ptr<pipeline::Lanes> pipeline = MakePipeline(loaded_);
   source::Positions positions;
+  nlohmann::json saved_qmp;
   if (resumption) {
     if (Status restored = pipeline->Restore(resumption->pipeline, resumption->positions); restored) {
       positions = std::move(resumption->positions);
       totals_before_ = resumption->totals;
+      saved_qmp = std::move(resumption->qmp);
       spdlog::info("going on from the checkpoint in {}", options_.state_path);
     } else {
       checkpointer_->SetAside(restored.error());
       pipeline = MakePipeline(loaded_);
     }
   }
+  tracer_ = std::make_unique<Tracer>([this](const Tracer::Task& task) { return Ask(task); },
+                                     [this] { return ingest_ptr()->caught_up(); }, saved_qmp);
+  tracer_->Use(loaded_);
+  Ingest::Listener listener = {[this](source::StreamId id) { tracer_->OnBegin(id); }, [this] { tracer_->OnEnd(); }};
   {
     std::lock_guard lock(mutex_);
-    ingest_ = std::make_unique<Ingest>(std::move(pipeline), SourceSpecs(loaded_.config), std::move(positions));
+    ingest_ = std::make_unique<Ingest>(std::move(pipeline), SourceSpecs(loaded_.config), std::move(positions),
+                                       std::move(listener));
   }
+  tracer_->Start();
   if (checkpointer_ == nullptr) return;
   checkpointer_->Start([this](uint64_t known_version) { return TakeMoment(known_version); },
                        [this] { return PositionsNow(); });
@@ -91,19 +98,19 @@ void Server::StartIngest(std::optional<pipeline::Resumption> resumption) {
 // Nothing if the version is the known one.
 std::optional<pipeline::Moment> Server::TakeMoment(uint64_t known_version) const {
   std::optional<pipeline::Moment> moment;
-  Ask([&](pipeline::Pipeline& pipeline, const source::SourceSet& sources) {
+  Ask([&](pipeline::Lanes& pipeline, const source::SourceSet& sources) {
     // Counters that only rise, so their sum stays as it is only where nothing has happened.
     source::SourceTotals totals = sources.Totals();
-    uint64_t version = pipeline.bytes() + totals.rotations + totals.truncations + totals.opened;
+    uint64_t version = pipeline.bytes() + totals.rotations + totals.truncations + totals.opened + tracer_->version();
     if (version == known_version) return;
-    moment = {pipeline.Save(), sources.SavePositions(), Sum(totals_before_, totals), version};
+    moment = {pipeline.Save(), sources.SavePositions(), Sum(totals_before_, totals), tracer_->Save(), version};
   });
   return moment;
 }
 
 source::Positions Server::PositionsNow() const {
   source::Positions positions;
-  Ask([&](pipeline::Pipeline&, const source::SourceSet& sources) { positions = sources.SavePositions(); });
+  Ask([&](pipeline::Lanes&, const source::SourceSet& sources) { positions = sources.SavePositions(); });
   return positions;
 }
 
@@ -130,9 +137,11 @@ Status Server::Reload() {
   }
   loaded_ = std::move(*outcome.loaded);
   auth_->SetUsers(Users(loaded_.web));
-  ingest_ptr()->Replace(MakePipeline(loaded_), SourceSpecs(loaded_.config));
+  ingest_ptr()->Replace(MakePipeline(loaded_), SourceSpecs(loaded_.config), [this] { tracer_->Use(loaded_); });
+  tracer_->Start();
   std::lock_guard lock(mutex_);
   reload_ = {true, SecondsSinceEpoch(), loaded_.config.file, loaded_.config.hash};
+  catalog_ = loaded_.catalog;
   spdlog::info("config reloaded from {} (hash {})", reload_.file, reload_.hash);
   return {};
 }
@@ -142,7 +151,7 @@ Ingest* Server::ingest_ptr() const {
   return ingest_.get();
 }
 
-bool Server::Ask(const std::function<void(pipeline::Pipeline&, const source::SourceSet&)>& task) const {
+bool Server::Ask(const std::function<void(pipeline::Lanes&, const source::SourceSet&)>& task) const {
   Ingest* ingest = ingest_ptr();
   if (ingest != nullptr) ingest->Call(task);
   return ingest != nullptr;
@@ -158,7 +167,7 @@ void Server::Tick() {
   std::vector<source::StreamStatus> streams;
   std::string path;
   size_t expired = 0;
-  Ask([&](pipeline::Pipeline& pipeline, const source::SourceSet& sources) {
+  Ask([&](pipeline::Lanes& pipeline, const source::SourceSet& sources) {
     events = pipeline.SeenEvents();
     streams = sources.Streams();
     path = pipeline.TakePathWithoutTime();
@@ -169,8 +178,27 @@ void Server::Tick() {
     spdlog::warn("{}: lines carry no timestamps, so durations stay empty; run QEMU with -msg timestamp=on", path);
   }
   WarnAboutStreams(streams);
+  SampleHistory();
   std::lock_guard lock(mutex_);
   rates_.Sample(EventRates::Clock::now(), events);
+}
+
+void Server::SampleHistory() {
+  // Counters that go up to where they were before a restart are no rate.
+  if (ingest_ptr() == nullptr || catching_up()) return;
+  {
+    std::lock_guard lock(history_mutex_);
+    if (!history_.IsDue(LiveHistory::Clock::now())) return;
+  }
+  std::vector<metrics::FamilySnapshot> families;
+  LiveHistory::Clock::time_point now;
+  Ask([&](pipeline::Lanes& pipeline, const source::SourceSet&) {
+    families = pipeline.TakeFamilies(LiveHistory::Wants);
+    now = LiveHistory::Clock::now();
+  });
+  std::lock_guard lock(history_mutex_);
+  // Another thread may have been quicker.
+  if (history_.IsDue(now)) history_.Sample(now, families);
 }
 
 // Tells once when a source cannot be read, and once when it can again.
@@ -190,6 +218,8 @@ void Server::WarnAboutStreams(const std::vector<source::StreamStatus>& streams) 
 }
 
 void Server::Stop() {
+  // What is still written until events are switched off shall be read.
+  if (tracer_) tracer_->Stop();
   if (Ingest* ingest = ingest_ptr()) ingest->Stop();
   if (checkpointer_) checkpointer_->Stop();
   http_.reset();

@@ -13,9 +13,12 @@
 #include "daemon/checkpointer.h"
 #include "daemon/event_rates.h"
 #include "daemon/ingest.h"
+#include "daemon/live_history.h"
 #include "daemon/load.h"
 #include "daemon/options.h"
+#include "daemon/tracer.h"
 #include "exposition/http_server.h"
+#include "exposition/landing_page.h"
 
 namespace qte::daemon {
 
@@ -28,7 +31,7 @@ class Server {
   Status Start();
   // Reads the config again. A bad one changes nothing, and is the error.
   Status Reload();
-  // What is due every few seconds: rates of events, warnings about sources.
+  // What is due every few seconds: rates of events, points of the charts, warnings about sources.
   void Tick();
   // Reads all files to their end and ends all threads.
   void Stop();
@@ -49,16 +52,21 @@ class Server {
   exposition::Response RequestReload();
   exposition::Response StatusJson();
   exposition::Response EventsJson();
+  exposition::Response HistoryJson();
 
   // `now` are counts since the start of the process. With checkpoints, those of the last one are shown, since a later
   // process goes on from these.
   void AppendOwnMetrics(metrics::Snapshot& snapshot, const std::vector<source::StreamStatus>& streams,
                         const source::SourceTotals& now) const;
+  void AppendQmpMetrics(metrics::Snapshot& snapshot) const;
+  // What the charts show grows by a point, unless the last one is very young.
+  void SampleHistory();
+  std::vector<exposition::LandingPage::Activity> Activities();
   ReloadState reload_state() const;
   // Null until Start has come so far: the port is open a moment before.
   Ingest* ingest_ptr() const;
   // Runs `task` on the ingest thread; false where there is none yet.
-  bool Ask(const std::function<void(pipeline::Pipeline&, const source::SourceSet&)>& task) const;
+  bool Ask(const std::function<void(pipeline::Lanes&, const source::SourceSet&)>& task) const;
   std::optional<pipeline::Moment> TakeMoment(uint64_t known_version) const;
   source::Positions PositionsNow() const;
   void StartIngest(std::optional<pipeline::Resumption> resumption);
@@ -73,10 +81,16 @@ class Server {
   pipeline::Totals totals_before_;              // of the checkpoint
   bool resumed_ = false;
 
+  std::unique_ptr<Tracer> tracer_;  // set before ingest_, which uses it
+
   mutable std::mutex mutex_;
-  std::unique_ptr<Ingest> ingest_;  // set once, guarded by mutex_
-  ReloadState reload_;              // guarded by mutex_
-  EventRates rates_;                // guarded by mutex_
+  std::unique_ptr<Ingest> ingest_;                 // set once, guarded by mutex_
+  ReloadState reload_;                             // guarded by mutex_
+  std::shared_ptr<const trace::Catalog> catalog_;  // guarded by mutex_
+  EventRates rates_;                               // guarded by mutex_
+
+  std::mutex history_mutex_;  // of its own, since drawing hundreds of points takes a while; taken after no other
+  LiveHistory history_;       // guarded by history_mutex_
 
   const std::shared_ptr<exposition::BasicAuth> auth_ = std::make_shared<exposition::BasicAuth>();
   std::map<std::string, std::string> stream_errors_;  // by path: what was warned of; of the main thread

@@ -17,7 +17,7 @@
 namespace qte::daemon {
 namespace {
 
-constexpr size_t kChunk = size_t{256} << 10;
+constexpr size_t kChunk = size_t{64} << 10;
 constexpr std::string_view kGzipMagic("\x1f\x8b", 2);
 constexpr std::string_view kZstdMagic("\x28\xb5\x2f\xfd", 4);
 
@@ -39,7 +39,7 @@ ssize_t ReadFully(int fd, char* buffer, size_t size) {
 // A file descriptor with its first bytes looked at.
 class Input {
  public:
-  explicit Input(int fd) : fd_(fd), buffer_(kChunk + source::kReadPadding) {}
+  Input(int fd, Progress* progress) : fd_(fd), progress_(progress), buffer_(kChunk + source::kReadPadding) {}
 
   // The next piece, empty at the end.
   Result<std::string_view> Next() {
@@ -51,6 +51,7 @@ class Input {
     first_read_done_ = true;
     if (n < 0) return Error{std::strerror(errno)};
     size_ = static_cast<size_t>(n);
+    if (progress_ != nullptr) progress_->Add(size_);
     return std::string_view(buffer_.data(), size_);
   }
   // The next piece, which Next will give again.
@@ -70,6 +71,7 @@ class Input {
   }
 
   int fd_;
+  Progress* progress_;  // may be null
   std::vector<char> buffer_;
   size_t size_ = 0;
   bool peeked_ = false;
@@ -133,8 +135,8 @@ Status ReadZstd(Input& input, const OnBytes& on_bytes) {
   return {};
 }
 
-Status ReadDescriptor(int fd, const OnBytes& on_bytes) {
-  Input input(fd);
+Status ReadDescriptor(int fd, const OnBytes& on_bytes, Progress* progress) {
+  Input input(fd, progress);
   Result<std::string_view> first = input.Peek();
   if (!first) return Error{first.error()};
   if (first->starts_with(kGzipMagic)) return ReadGzip(input, on_bytes);
@@ -153,13 +155,13 @@ Status CheckTrace(const std::string& path) {
   return {};
 }
 
-Status ReadTrace(const std::string& path, const OnBytes& on_bytes) {
+Status ReadTrace(const std::string& path, const OnBytes& on_bytes, Progress* progress) {
   Status status;
   if (path == "-") {
-    status = ReadDescriptor(STDIN_FILENO, on_bytes);
+    status = ReadDescriptor(STDIN_FILENO, on_bytes, progress);
   } else {
     UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    status = fd ? ReadDescriptor(fd.get(), on_bytes) : Status(Error{std::strerror(errno)});
+    status = fd ? ReadDescriptor(fd.get(), on_bytes, progress) : Status(Error{std::strerror(errno)});
   }
   if (status) return {};
   return Error{(path == "-" ? "standard input" : path) + ": " + status.error()};

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "daemon/progress.h"
 
 namespace qte::daemon {
 
@@ -13,7 +14,8 @@ namespace qte::daemon {
 Status CheckTrace(const std::string& path);
 
 // Calls on_bytes for each piece, with source::kReadPadding readable bytes behind it. The error names the path; what
-// came before it has been handed on.
-Status ReadTrace(const std::string& path, const std::function<void(std::string_view)>& on_bytes);
+// came before it has been handed on. `progress` learns what was read of the file, if anybody wants to know.
+Status ReadTrace(const std::string& path, const std::function<void(std::string_view)>& on_bytes,
+                 Progress* progress = nullptr);
 
 }  // namespace qte::daemon

@@ -42,12 +42,18 @@ std::string Gzip(std::string_view text) {
   constexpr int kMemoryLevel = 8;
   // The lowest level: metrics compress tenfold at any level, and a scrape should cost little.
   if (deflateInit2(&stream, Z_BEST_SPEED, Z_DEFLATED, kGzipFormat, kMemoryLevel, Z_DEFAULT_STRATEGY) != Z_OK) return {};
-  std::string out(deflateBound(&stream, text.size()), '\0');
   stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));  // zlib does not write to it
   stream.avail_in = static_cast<uInt>(text.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  int state = deflate(&stream, Z_FINISH);
+  // Piece by piece: what zlib may need at most is more than the text, what it does need a tenth.
+  constexpr size_t kPiece = 65536;
+  std::string out;
+  int state = Z_OK;
+  while (state == Z_OK) {
+    out.resize(stream.total_out + kPiece);
+    stream.next_out = reinterpret_cast<Bytef*>(out.data() + stream.total_out);
+    stream.avail_out = kPiece;
+    state = deflate(&stream, Z_FINISH);
+  }
   out.resize(state == Z_STREAM_END ? stream.total_out : 0);
   deflateEnd(&stream);
   return out;

@@ -238,8 +238,16 @@ TEST_CASE("Many clients at once all get their answer") {
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&] {
-      HttpClient client(fixture.port);
-      for (int i = 0; i < 50; ++i) good += client.Ask("GET", "/big").body.size() == BigBody().size() ? 1 : 0;
+      auto client = std::make_unique<HttpClient>(fixture.port);
+      for (int i = 0; i < 50; ++i) {
+        HttpClient::Reply reply = client->Ask("GET", "/big");
+        // A server may end a connection between two requests, and a busy one does; who asks then asks once more.
+        if (reply.head.empty()) {
+          client = std::make_unique<HttpClient>(fixture.port);
+          reply = client->Ask("GET", "/big");
+        }
+        good += reply.body.size() == BigBody().size() ? 1 : 0;
+      }
     });
   }
   for (std::thread& thread : threads) thread.join();

@@ -2,7 +2,9 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include <span>
 #include <string_view>
+#include <utility>
 
 #include "base/utf8.h"
 
@@ -14,25 +16,14 @@ constexpr std::string_view kHead = R"(<!doctype html>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="refresh" content="15">
+<meta http-equiv="Content-Security-Policy" content="default-src 'self'; style-src 'self' 'unsafe-inline'; img-src data:">
 <title>qemu-trace-exporter</title>
-<style>
-:root { color-scheme: light dark; --line: #d0d7de; --dim: #59636e; --good: #1a7f37; --bad: #cf222e; --link: #0969da; }
-@media (prefers-color-scheme: dark) {
-  :root { --line: #30363d; --dim: #9198a1; --good: #3fb950; --bad: #f85149; --link: #4493f8; }
-}
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 64rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.5rem; margin-bottom: 0; } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
-p { margin: .25rem 0; } a { color: var(--link); } small, .dim { color: var(--dim); }
-table { border-collapse: collapse; width: 100%; }
-th, td { text-align: left; padding: .35rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
-th { font-weight: 600; color: var(--dim); } td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
-th + th, td + td { padding-left: 1.25rem; } td.path { min-width: 8rem; }
-/* The size is what was read and what is behind. */
-@media (max-width: 45rem) { .wide { display: none; } }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; margin: 1rem 0; } dd { margin: 0; }
-td.path { overflow-wrap: anywhere; } .good { color: var(--good); } .bad { color: var(--bad); }
-</style>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="live/dygraph.css">
+<link rel="stylesheet" href="live/page.css">
+<noscript><meta http-equiv="refresh" content="15"></noscript>
+<script src="live/dygraph.js" defer></script>
+<script src="live/page.js" defer></script>
 </head>
 <body>
 <main>
@@ -40,33 +31,48 @@ td.path { overflow-wrap: anywhere; } .good { color: var(--good); } .bad { color:
 )";
 
 constexpr std::string_view kLinks = R"(<nav aria-label="Endpoints">
-<dl>
-<dt><a href="/metrics">/metrics</a></dt><dd>what Prometheus scrapes</dd>
-<dt><a href="/api/v1/status">/api/v1/status</a></dt><dd>version, config and sources as JSON</dd>
-<dt><a href="/api/v1/events">/api/v1/events</a></dt><dd>every event seen, with a sample line, as JSON</dd>
-<dt><a href="/-/healthy">/-/healthy</a></dt><dd>whether the process answers</dd>
-<dt><a href="/-/ready">/-/ready</a></dt><dd>whether what was there at the start has been read</dd>
-</dl>
+<ul>
+<li><a href="metrics" title="what Prometheus scrapes">/metrics</a></li>
+<li><a href="api/v1/status" title="version, config and sources as JSON">/api/v1/status</a></li>
+<li><a href="api/v1/events" title="every event seen, with a sample line, as JSON">/api/v1/events</a></li>
+<li><a href="api/v1/history" title="what the charts show, as JSON">/api/v1/history</a></li>
+<li><a href="-/healthy" title="whether the process answers">/-/healthy</a></li>
+<li><a href="-/ready" title="whether what was there at the start has been read">/-/ready</a></li>
+</ul>
 </nav>
+<p id="trouble" class="bad" role="status"></p>
+<div id="live" hidden></div>
 )";
 
-constexpr std::string_view kSourcesHead = R"(<h2 id="sources">Sources</h2>
-<table aria-labelledby="sources">
+constexpr std::string_view kNowHead = R"(<section id="now">
+<h2 id="now-title">Now</h2>
+<table aria-labelledby="now-title">
+<thead><tr><th scope="col">What</th><th scope="col">Source</th><th scope="col">Device</th>
+<th scope="col" class="n">Rate or mean</th></tr></thead>
+<tbody>
+)";
+
+constexpr std::string_view kSourcesHead = R"(<section id="sources">
+<h2 id="sources-title">Sources</h2>
+<table aria-labelledby="sources-title">
 <thead><tr><th scope="col">Path</th><th scope="col">State</th><th scope="col" class="n wide">Size in bytes</th>
 <th scope="col" class="n">Bytes read</th><th scope="col" class="n">Behind</th></tr></thead>
 <tbody>
 )";
 
-constexpr std::string_view kEventsHead = R"(<h2 id="events">Trace events</h2>
-<table aria-labelledby="events">
+constexpr std::string_view kEventsHead = R"(<section id="events">
+<h2 id="events-title">Trace events</h2>
+<table aria-labelledby="events-title">
 <thead><tr><th scope="col">Event</th><th scope="col" class="n">Seen</th><th scope="col" class="n">Per second</th>
 <th scope="col">Used by a rule</th></tr></thead>
 <tbody>
 )";
 
 constexpr std::string_view kTableEnd = "</tbody>\n</table>\n";
+constexpr std::string_view kSectionEnd = "</section>\n";
 
 constexpr size_t kMostEvents = 50;
+constexpr size_t kMostActivities = 100;
 
 // Paths may hold any bytes; the page is UTF-8.
 std::string Escape(std::string_view text) {
@@ -107,6 +113,30 @@ std::string Grouped(uint64_t number) {
   return digits;
 }
 
+// 1234567 as "1.23 M", with three digits.
+std::string Scaled(double value, std::span<const std::pair<double, const char*>> steps) {
+  size_t step = 0;
+  while (step + 1 < steps.size() && value < steps[step].first) ++step;
+  return fmt::format("{:.3g} {}", value / steps[step].first, steps[step].second);
+}
+
+std::string ValueText(double value, const std::string& unit) {
+  static constexpr std::pair<double, const char*> kLarge[] = {{1e12, "T"}, {1e9, "G"}, {1e6, "M"}, {1e3, "k"}, {1, ""}};
+  static constexpr std::pair<double, const char*> kTimes[] = {{1, "s"}, {1e-3, "ms"}, {1e-6, "µs"}};
+  if (unit == "s") return Scaled(value, kTimes);
+  std::string number = Scaled(value, kLarge);
+  if (unit == "B/s") return number + unit;
+  if (number.back() == ' ') number.pop_back();
+  return number + "/s";
+}
+
+std::string ActivityRow(const LandingPage::Activity& activity) {
+  return fmt::format(
+      "<tr><td>{}</td><td class=\"path\">{}</td><td class=\"path\">{}</td><td class=\"n\">{}</td></tr>\n",
+      Escape(activity.what), Escape(activity.source), Escape(activity.device),
+      ValueText(activity.value, activity.unit));
+}
+
 std::string SourceRow(const LandingPage::Source& source) {
   uint64_t lag = source.size > source.offset ? source.size - source.offset : 0;
   std::string state = source.up ? "<span class=\"good\">up</span>"
@@ -125,7 +155,7 @@ std::string EventRow(const LandingPage::Event& event) {
 }
 
 std::string Summary(const LandingPage& page) {
-  std::string html = fmt::format("<p class=\"dim\">version {} · config {} <small>{}</small></p>\n",
+  std::string html = fmt::format("<div id=\"status\">\n<p class=\"dim\">version {} · config {} <small>{}</small></p>\n",
                                  Escape(page.version), Escape(page.config_file), Escape(page.config_hash));
   html += fmt::format("<p>{} · {} lines read · {} series</p>\n",
                       page.ready ? "<span class=\"good\">ready</span>"
@@ -134,14 +164,26 @@ std::string Summary(const LandingPage& page) {
   if (!page.last_reload_successful) {
     html += "<p class=\"bad\">The last reload failed; the config before it is in use. See the log.</p>\n";
   }
-  return html;
+  return html + "</div>\n";
+}
+
+std::string ActivityTable(const std::vector<LandingPage::Activity>& activities) {
+  std::string html(kNowHead);
+  if (activities.empty()) html += "<tr><td colspan=\"4\" class=\"dim\">Nothing moves.</td></tr>\n";
+  for (size_t i = 0; i < activities.size() && i < kMostActivities; ++i) html += ActivityRow(activities[i]);
+  html.append(kTableEnd);
+  if (activities.size() > kMostActivities) {
+    html += fmt::format("<p class=\"dim\">and {} more, in <a href=\"api/v1/history\">/api/v1/history</a></p>\n",
+                        activities.size() - kMostActivities);
+  }
+  return html.append(kSectionEnd);
 }
 
 std::string SourceTable(const std::vector<LandingPage::Source>& sources) {
   std::string html(kSourcesHead);
   if (sources.empty()) html += "<tr><td colspan=\"5\" class=\"dim\">No file matches yet.</td></tr>\n";
   for (const LandingPage::Source& source : sources) html += SourceRow(source);
-  return html.append(kTableEnd);
+  return html.append(kTableEnd).append(kSectionEnd);
 }
 
 std::string EventTable(const std::vector<LandingPage::Event>& events) {
@@ -150,10 +192,10 @@ std::string EventTable(const std::vector<LandingPage::Event>& events) {
   for (size_t i = 0; i < events.size() && i < kMostEvents; ++i) html += EventRow(events[i]);
   html.append(kTableEnd);
   if (events.size() > kMostEvents) {
-    html += fmt::format("<p class=\"dim\">and {} more, in <a href=\"/api/v1/events\">/api/v1/events</a></p>\n",
+    html += fmt::format("<p class=\"dim\">and {} more, in <a href=\"api/v1/events\">/api/v1/events</a></p>\n",
                         events.size() - kMostEvents);
   }
-  return html;
+  return html.append(kSectionEnd);
 }
 
 }  // namespace
@@ -162,6 +204,7 @@ std::string ToHtml(const LandingPage& page) {
   std::string html(kHead);
   html += Summary(page);
   html += kLinks;
+  html += ActivityTable(page.activities);
   html += SourceTable(page.sources);
   html += EventTable(page.events);
   return html + "</main>\n</body>\n</html>\n";

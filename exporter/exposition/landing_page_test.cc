@@ -1,6 +1,7 @@
 #include "exposition/landing_page.h"
 
 #include "catch.h"
+#include "exposition/live_files.h"
 
 using namespace qte::exposition;
 
@@ -12,13 +13,15 @@ TEST_CASE("The page shows figures and escapes every text") {
   page.lines = 1234567;
   page.sources = {{"/log/a&b.log", true, "", 5, 1005}, {"/log/\"x\".log", false, "it's <gone>", 0, 0}};
   page.events = {{"pci_cfg_read", 12, 0.25, true}};
+  page.activities = {
+      {"DMA: Read", "vm", "d<0>", 1234, "B/s"}, {"L", "vm", "", 0.00025, "s"}, {"K", "", "", 12.5, "1/s"}};
   std::string html = ToHtml(page);
   for (const char* piece : {"1,234,567 lines", "/log/a&amp;b.log", ">1,005<", ">1,000<", "it&#39;s &lt;gone&gt;",
-                            "pci_cfg_read", "&lt;script&gt;", "prefers-color-scheme: dark"}) {
+                            "pci_cfg_read", "&lt;script&gt;", ">1.23 kB/s<", ">250 µs<", ">12.5/s<", "d&lt;0&gt;"}) {
     CAPTURE(piece);
     CHECK(html.find(piece) != std::string::npos);
   }
-  CHECK(html.find("<script") == std::string::npos);
+  CHECK(html.find("<script>") == std::string::npos);
   CHECK(html.find("//") == std::string::npos);  // no request leaves for anywhere
 }
 
@@ -35,6 +38,19 @@ TEST_CASE("An empty page and a failed reload say so") {
   CHECK(html.find("No file matches yet") != std::string::npos);
   CHECK(html.find("last reload failed") != std::string::npos);
   CHECK(html.find("not ready") != std::string::npos);
+  CHECK(html.find("Nothing moves") != std::string::npos);
+}
+
+TEST_CASE("Every file that the page loads is there") {
+  std::string html = ToHtml({});
+  size_t loaded = 0;
+  for (const LiveFile& file : LiveFiles()) {
+    CAPTURE(file.path);
+    CHECK(file.content.size() > 1000);
+    std::string reference = "=\"" + std::string(file.path.substr(1)) + "\"";  // relative: a proxy may add a prefix
+    loaded += html.find(reference) != std::string::npos;
+  }
+  CHECK(loaded == LiveFiles().size());
 }
 
 TEST_CASE("Each tag that is opened is closed") {
@@ -49,8 +65,8 @@ TEST_CASE("Each tag that is opened is closed") {
     return found;
   };
   for (const std::string tag :
-       {"html", "head", "title", "style", "body",  "main",  "nav", "dl", "dt", "dd",   "h1",
-        "h2",   "p",    "a",     "table", "thead", "tbody", "tr",  "th", "td", "span", "small"}) {
+       {"html", "head", "title", "script", "noscript", "body",  "main",  "nav", "ul", "li", "h1",   "section",
+        "div",  "h2",   "p",     "a",      "table",    "thead", "tbody", "tr",  "th", "td", "span", "small"}) {
     CAPTURE(tag);
     CHECK(count("</" + tag + ">") > 0);
     CHECK(count("<" + tag + ">") + count("<" + tag + " ") == count("</" + tag + ">"));

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -29,13 +30,22 @@ int LocalPort(int fd) {
   return ntohs(name.sin_port);
 }
 
+// Of a process without /proc (in a chroot, for one): as high as it may be, within reason.
+int HighestPossibleDescriptor() {
+  constexpr rlim_t kMost = 65'536;
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return -1;
+  return static_cast<int>(std::min(limit.rlim_cur, kMost)) - 1;
+}
+
 int HighestDescriptor() {
   struct Close {
     void operator()(DIR* dir) const { ::closedir(dir); }
   };
   std::unique_ptr<DIR, Close> list(::opendir("/proc/self/fd"));
+  if (list == nullptr) return HighestPossibleDescriptor();
   int highest = -1;
-  while (const dirent* entry = list ? ::readdir(list.get()) : nullptr) {
+  while (const dirent* entry = ::readdir(list.get())) {
     highest = std::max(highest, std::atoi(entry->d_name));
   }
   return highest;

@@ -1,3 +1,6 @@
+// prometheus-cpp serialises families that are there as a whole: 300 bytes a series, and as many again for labels. So a
+// family is collected and serialised in windows of some hundred series, and a scrape of 100,000 series needs no more
+// memory than its text. The serializer puts HELP and TYPE before every window; they stay at the first alone.
 #include "exposition/text.h"
 
 #include <prometheus/collectable.h>
@@ -6,19 +9,16 @@
 
 #include <algorithm>
 #include <cassert>
-#include <cmath>
-#include <iterator>
-#include <limits>
-#include <numeric>
-#include <sstream>
+#include <map>
+#include <ostream>
 #include <vector>
 
-#include "base/utf8.h"
+#include "exposition/series_cursor.h"
+#include "exposition/text_sink.h"
 
 namespace qte::exposition {
 namespace {
 
-using prometheus::ClientMetric;
 using prometheus::MetricFamily;
 using prometheus::MetricType;
 
@@ -37,13 +37,6 @@ std::string EscapeHelp(std::string_view help) {
   return escaped;
 }
 
-// The serializer writes 16 digits, and to those the largest doubles round up to what is none any more. Prometheus would
-// refuse the whole scrape over it.
-double Printable(double value) {
-  constexpr double kLargest = 1.797693134862315e308;
-  return std::isfinite(value) ? std::clamp(value, -kLargest, kLargest) : value;
-}
-
 MetricType TypeOf(metrics::Type type) {
   switch (type) {
     case metrics::Type::kGauge:
@@ -56,115 +49,92 @@ MetricType TypeOf(metrics::Type type) {
   return MetricType::Counter;
 }
 
-// An empty label is the same as none to Prometheus.
-void AddLabel(ClientMetric& metric, const std::string& name, const std::string& value) {
-  if (value.empty()) return;
-  metric.label.push_back({name, value});
-  MakeValidUtf8(metric.label.back().value);
-}
-
-void SetHistogram(ClientMetric& metric, const metrics::FamilySnapshot& family, size_t series) {
-  const std::vector<double>& bounds = family.spec->bounds;
-  uint64_t count = 0;
-  for (size_t i = 0; i <= bounds.size(); ++i) {
-    count += family.bucket_counts[series * (bounds.size() + 1) + i];
-    double bound = i < bounds.size() ? bounds[i] : std::numeric_limits<double>::infinity();
-    metric.histogram.bucket.push_back({count, Printable(bound)});
-  }
-  metric.histogram.sample_count = count;
-  metric.histogram.sample_sum = Printable(family.values[series]);
-}
-
-// Series in the order of their labels, so that two scrapes of the same state are the same text.
-std::vector<size_t> SortedSeries(const metrics::FamilySnapshot& family) {
-  std::vector<size_t> order(family.series_count);
-  std::iota(order.begin(), order.end(), size_t{0});
-  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
-    const metrics::LabelChunk::Entry& x = family.LabelsOf(a);
-    const metrics::LabelChunk::Entry& y = family.LabelsOf(b);
-    return x.base != y.base && *x.base != *y.base ? *x.base < *y.base : x.values < y.values;
-  });
-  return order;
-}
-
-MetricFamily ToFamily(const metrics::FamilySnapshot& family) {
-  MetricFamily result{family.spec->name, EscapeHelp(family.spec->help), TypeOf(family.spec->type), {}};
-  result.metric.reserve(family.series_count);
-  for (size_t series : SortedSeries(family)) {
-    ClientMetric& metric = result.metric.emplace_back();
-    const metrics::LabelChunk::Entry& labels = family.LabelsOf(series);
-    for (const auto& [name, value] : *labels.base) AddLabel(metric, name, value);
-    for (size_t i = 0; i < labels.values.size(); ++i) AddLabel(metric, family.spec->label_names[i], labels.values[i]);
-    switch (family.spec->type) {
-      case metrics::Type::kCounter:
-        metric.counter.value = Printable(family.values[series]);
-        break;
-      case metrics::Type::kGauge:
-        metric.gauge.value = Printable(family.values[series]);
-        break;
-      case metrics::Type::kHistogram:
-        SetHistogram(metric, family, series);
-        break;
-    }
-  }
-  return result;
-}
-
-MetricFamily ToFamily(const metrics::PlainFamily& family) {
-  MetricFamily result{family.name, EscapeHelp(family.help), TypeOf(family.type), {}};
-  std::vector<const metrics::PlainFamily::Series*> order;
-  for (const metrics::PlainFamily::Series& series : family.series) order.push_back(&series);
-  std::sort(order.begin(), order.end(), [](const auto* a, const auto* b) { return a->labels < b->labels; });
-  for (const metrics::PlainFamily::Series* series : order) {
-    ClientMetric& metric = result.metric.emplace_back();
-    for (const auto& [name, value] : series->labels) AddLabel(metric, name, value);
-    (family.type == metrics::Type::kCounter ? metric.counter.value : metric.gauge.value) = Printable(series->value);
-  }
-  return result;
-}
-
 // One name is one family with one HELP, whoever brought it: Prometheus takes a name once.
-std::vector<MetricFamily> MergeByName(std::vector<MetricFamily> families) {
-  std::stable_sort(families.begin(), families.end(),
-                   [](const MetricFamily& a, const MetricFamily& b) { return a.name < b.name; });
-  std::vector<MetricFamily> merged;
-  for (MetricFamily& family : families) {
-    if (merged.empty() || merged.back().name != family.name) {
-      merged.push_back(std::move(family));
-      continue;
-    }
-    assert(merged.back().type == family.type);  // the config has no name twice, and none of the exporter's own
-    std::vector<ClientMetric>& all = merged.back().metric;
-    std::move(family.metric.begin(), family.metric.end(), std::back_inserter(all));
-    std::stable_sort(all.begin(), all.end(),
-                     [](const ClientMetric& a, const ClientMetric& b) { return a.label < b.label; });
-  }
-  return merged;
-}
+struct NamedFamily {
+  MetricFamily head;  // without series
+  SortedSeries series;
+};
 
-// Where the snapshot meets prometheus-cpp.
-class SnapshotCollectable final : public prometheus::Collectable {
+class FamiliesByName {
  public:
-  explicit SnapshotCollectable(const metrics::Snapshot& snapshot) : snapshot_(snapshot) {}
+  explicit FamiliesByName(const metrics::Snapshot& snapshot) {
+    for (const metrics::FamilySnapshot& family : snapshot.families) {
+      Add({family.spec->name, family.spec->help, TypeOf(family.spec->type), {}}, MakeCursor(family));
+    }
+    for (const metrics::CountsSnapshot& counts : snapshot.counts) {
+      Add({counts.name, counts.help, MetricType::Counter, {}}, MakeCursor(counts));
+    }
+    for (const metrics::PlainFamily& family : snapshot.plain) {
+      Add({family.name, family.help, TypeOf(family.type), {}}, MakeCursor(family));
+    }
+  }
+
+  std::map<std::string, NamedFamily>& families() { return families_; }
+
+ private:
+  void Add(MetricFamily head, std::unique_ptr<SeriesCursor> part) {
+    if (part->at_end()) return;
+    auto [family, added] = families_.try_emplace(head.name);
+    assert(added || family->second.head.type == head.type);  // the config has no name twice, and none of our own
+    if (added) {
+      head.help = EscapeHelp(head.help);
+      family->second.head = std::move(head);
+    }
+    family->second.series.Add(std::move(part));
+  }
+
+  std::map<std::string, NamedFamily> families_;
+};
+
+// Where the snapshot meets prometheus-cpp: each time it is asked, the next series of a family.
+class Window final : public prometheus::Collectable {
+ public:
+  explicit Window(NamedFamily& family) : family_(family) {}
 
   std::vector<MetricFamily> Collect() const override {
-    std::vector<MetricFamily> families;
-    for (const metrics::FamilySnapshot& family : snapshot_.families) families.push_back(ToFamily(family));
-    for (const metrics::PlainFamily& family : snapshot_.plain) families.push_back(ToFamily(family));
-    std::erase_if(families, [](const MetricFamily& family) { return family.metric.empty(); });
-    return MergeByName(std::move(families));
+    std::vector<MetricFamily> families = {family_.head};
+    std::vector<prometheus::ClientMetric>& metrics = families[0].metric;
+    metrics.reserve(std::min(kSeriesPerWindow, family_.series.size()));
+    while (metrics.size() < kSeriesPerWindow && !family_.series.at_end()) family_.series.Take(metrics.emplace_back());
+    return families;
   }
 
  private:
-  const metrics::Snapshot& snapshot_;
+  NamedFamily& family_;
 };
+
+size_t HeadSize(const MetricFamily& head) {
+  std::string text;
+  TextSink sink(text);
+  std::ostream out(&sink);
+  prometheus::TextSerializer().Serialize(out, {head});
+  sink.Flush();
+  return text.size();
+}
+
+void AppendFamily(NamedFamily& family, std::string& text) {
+  const size_t head_size = HeadSize(family.head);
+  const size_t begin = text.size();
+  TextSink sink(text);
+  std::ostream out(&sink);
+  for (Window window(family); !family.series.at_end();) {
+    const bool is_first = text.size() == begin;
+    if (!is_first) sink.Skip(head_size);
+    prometheus::TextSerializer().Serialize(out, window.Collect());
+    sink.Flush();
+    // All windows are about as long as the first, so that the text need not be moved while it grows.
+    size_t others = family.series.size() / kSeriesPerWindow;
+    if (is_first && others > 0) text.reserve(begin + (text.size() - begin) * (others + 2));
+  }
+}
 
 }  // namespace
 
 std::string ToText(const metrics::Snapshot& snapshot) {
-  std::ostringstream out;
-  prometheus::TextSerializer().Serialize(out, SnapshotCollectable(snapshot).Collect());
-  return std::move(out).str();
+  std::string text;
+  FamiliesByName by_name(snapshot);
+  for (auto& [name, family] : by_name.families()) AppendFamily(family, text);
+  return text;
 }
 
 }  // namespace qte::exposition

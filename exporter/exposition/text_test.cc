@@ -41,6 +41,32 @@ TEST_CASE("Counters and gauges as text, sorted by labels") {
         "x_total{vm=\"b\",device=\"sda\"} 1\n");
 }
 
+TEST_CASE("Parts with the same labels are one series: counts add up, a gauge stays") {
+  Snapshot snapshot;
+  for (int part = 1; part <= 2; ++part) {
+    Family counter({"c_total", "C.", Type::kCounter, {"device"}, {}}, 0);
+    Family gauge({"g", "G.", Type::kGauge, {"device"}, {}}, 0);
+    Family histogram({"h", "H.", Type::kHistogram, {}, {1}}, 0);
+    std::vector<std::string_view> values = {"sda"};
+    auto base = Base({{"vm", std::to_string(part)}});
+    counter.Add(counter.FindOrAdd(base, values), part);
+    gauge.Set(gauge.FindOrAdd(base, values), 7);
+    histogram.Observe(histogram.FindOrAdd(base, {}), part);
+    for (const Family* family : {&counter, &gauge, &histogram}) {
+      snapshot.families.push_back(family->TakeSnapshot());
+    }
+  }
+  std::string text = ToText(snapshot);
+  for (const char* line :
+       {"counter\nc_total{vm=\"_other_\",device=\"_other_\"} 3\n# HELP g",
+        "gauge\ng{vm=\"_other_\",device=\"_other_\"} 7\n# HELP h",
+        "histogram\nh_count{vm=\"_other_\"} 2\nh_sum{vm=\"_other_\"} 3\nh_bucket{vm=\"_other_\",le=\"1\"} 1\n"
+        "h_bucket{vm=\"_other_\",le=\"+Inf\"} 2\n"}) {
+    INFO(text << line);
+    CHECK(text.find(line) != std::string::npos);
+  }
+}
+
 TEST_CASE("Histograms are cumulated, with +Inf, sum and count") {
   Family family({"h", "H.", Type::kHistogram, {}, {1, 2.5}}, 10);
   SeriesId series = family.FindOrAdd(Base({{"vm", "v"}}), {});
@@ -118,4 +144,51 @@ TEST_CASE("Families of one name become one, in the order of labels") {
         "# HELP x_total First.\n# TYPE x_total counter\n"
         "x_total{vm=\"a\"} 1\nx_total{vm=\"b\"} 2\nx_total{vm=\"c\"} 3\n"
         "# HELP y Y.\n# TYPE y gauge\ny 9\n");
+}
+
+TEST_CASE("A family that takes several windows is one text with one head, in order") {
+  const size_t count = 2 * exposition::kSeriesPerWindow + 1;
+  for (size_t lanes : {size_t{1}, size_t{3}}) {
+    Snapshot snapshot;
+    for (size_t lane = 0; lane < lanes; ++lane) {
+      Family family({"x_total", "Help.", Type::kCounter, {"device"}, {}}, count);
+      for (size_t i = count; i-- > 0;) {
+        if (i % lanes != lane) continue;
+        const std::string device = std::to_string(10000 + i);
+        family.Add(family.FindOrAdd(Base({{"vm", "a"}}), std::vector<std::string_view>{device}),
+                   static_cast<double>(i));
+      }
+      snapshot.families.push_back(family.TakeSnapshot());
+    }
+    std::string want = "# HELP x_total Help.\n# TYPE x_total counter\n";
+    for (size_t i = 0; i < count; ++i) {
+      want += "x_total{vm=\"a\",device=\"" + std::to_string(10000 + i) + "\"} " + std::to_string(i) + "\n";
+    }
+    CAPTURE(lanes);
+    CHECK(ToText(snapshot) == want);
+  }
+}
+
+TEST_CASE("A label longer than any buffer comes whole") {
+  const std::string value(100'000, 'v');
+  Snapshot snapshot;
+  snapshot.plain.push_back({"g", "G.", Type::kGauge, {{{{"l", value}}, 1}}});
+  CHECK(ToText(snapshot) == "# HELP g G.\n# TYPE g gauge\ng{l=\"" + value + "\"} 1\n");
+}
+
+TEST_CASE("Counts by name come in the order of labels and names") {
+  CountsSnapshot counts;
+  counts.name = "events_total";
+  counts.help = "Events.";
+  counts.label = "event";
+  counts.groups = {{Base({{"vm", "b"}}), 2}, {Base({{"vm", "a"}}), 3}, {Base({{"vm", "c"}}), 3}};
+  counts.counts = {{7, 1}, {2, 2}, {7, 3}};
+  counts.name_of = [](uint32_t id) { return id == 7 ? std::string_view("early") : std::string_view("late"); };
+  Snapshot snapshot;
+  snapshot.counts.push_back(counts);
+  CHECK(ToText(snapshot) ==
+        "# HELP events_total Events.\n# TYPE events_total counter\n"
+        "events_total{vm=\"a\",event=\"early\"} 3\n"
+        "events_total{vm=\"b\",event=\"early\"} 1\n"
+        "events_total{vm=\"b\",event=\"late\"} 2\n");
 }

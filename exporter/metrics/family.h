@@ -1,18 +1,22 @@
 // One metric family: its series, owned by one pipeline and written by its thread alone, without a lock.
 //
 // In: label texts once for each new label set, then numbers by series id. Out: a FamilySnapshot. Numbers lie in plain
-// arrays indexed by series id; labels lie in append-only chunks that snapshots share. A family never holds more than
+// arrays indexed by series id; labels lie in an append-only list that snapshots share. A family never holds more than
 // `max_series` label sets; what comes after folds into one more series whose labels are all "_other_", so that sums
-// stay right, and is counted.
+// stay right, and is counted. Families of the same spec, each of another pipeline, may share that limit.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string_view>
 #include <vector>
 
 #include "base/flat_index.h"
+#include "metrics/bucket_index.h"
+#include "metrics/budget.h"
 #include "metrics/snapshot.h"
 
 namespace qte::metrics {
@@ -23,7 +27,8 @@ using SeriesId = uint32_t;
 
 class Family {
  public:
-  Family(FamilySpec spec, size_t max_series);
+  Family(FamilySpec spec, size_t max_series) : Family(std::move(spec), std::make_shared<Budget>(max_series)) {}
+  Family(FamilySpec spec, std::shared_ptr<Budget> series);
 
   // The series with the source's labels `base` and the rule's label `values` (one for each label name), made if it is
   // new. `base` is compared by what it holds.
@@ -31,10 +36,9 @@ class Family {
 
   void Add(SeriesId series, double amount) { values_[series] += amount; }
   void Set(SeriesId series, double value) { values_[series] = value; }
+  void SetAll(double value) { std::fill(values_.begin(), values_.end(), value); }
   void Observe(SeriesId series, double value) {
-    // Bounds are few: a branch-free count of those below the value beats a search.
-    size_t bucket = 0;
-    for (double bound : spec_->bounds) bucket += value > bound ? 1 : 0;
+    size_t bucket = buckets_.Find(spec_->bounds, value);
     ++bucket_counts_[series * (spec_->bounds.size() + 1) + bucket];
     values_[series] += value;
   }
@@ -42,11 +46,13 @@ class Family {
   FamilySnapshot TakeSnapshot() const;
   // Removes all series with these source labels and returns how many they were. Series ids are others afterwards.
   size_t Remove(const Labels& base);
-  // Adds the series of a snapshot of the same spec, e.g. from before a reload.
-  void Restore(const FamilySnapshot& snapshot);
+  // Adds the series of a snapshot of the same spec, e.g. from before a reload: counts add up, a gauge is as it is
+  // there. Only those of source labels that `takes`.
+  using Takes = std::function<bool(const Labels& base)>;
+  void Restore(const FamilySnapshot& snapshot, const Takes& takes = {});
 
   const FamilySpec& spec() const { return *spec_; }
-  size_t series_count() const { return count_; }
+  size_t series_count() const { return labels_.size(); }
   // Label sets that were folded into "_other_", counted once each time one is asked for.
   uint64_t overflowed() const { return overflowed_; }
   void set_overflowed(uint64_t count) { overflowed_ = count; }
@@ -54,17 +60,16 @@ class Family {
   bool IsOther(SeriesId series) const { return series == other_; }
 
  private:
-  SeriesId Append(std::shared_ptr<const Labels> base, std::span<const std::string_view> values, uint64_t hash);
+  SeriesId Append(const std::shared_ptr<const Labels>& base, std::span<const std::string_view> values, uint64_t hash);
   SeriesId Other(const Labels& base);
-  const LabelChunk::Entry& Entry(SeriesId series) const;
 
   std::shared_ptr<const FamilySpec> spec_;
-  size_t max_series_;
+  BucketIndex buckets_;
+  std::shared_ptr<Budget> budget_;  // of all series but the one that the others fold into
   FlatIndex index_;
-  std::vector<std::shared_ptr<LabelChunk>> labels_;
+  LabelList labels_;
   std::vector<double> values_;
   std::vector<uint64_t> bucket_counts_;
-  size_t count_ = 0;
   SeriesId other_ = FlatIndex::kNone;
   uint64_t overflowed_ = 0;
 };

@@ -55,11 +55,53 @@ TEST_CASE("Over the limit, label sets fold into one _other_ series and sums stay
   double total = 0;
   for (double value : snapshot.values) total += value;
   CHECK(total == sum);
-  CHECK(snapshot.LabelsOf(3).values == std::vector<std::string>{"_other_"});
+  CHECK(snapshot.LabelsOf(3).values[0] == "_other_");
   CHECK(*snapshot.LabelsOf(3).base == Labels{{"vm", "_other_"}});
   CHECK(family.IsOther(3));
   // Known series still count on their own.
   CHECK(Find(family, Vm("vm0"), "0") == 0);
+}
+
+TEST_CASE("Families that share a limit hold no more together, and give back what they remove") {
+  auto budget = std::make_shared<Budget>(3);
+  Family a(Spec(Type::kCounter), budget);
+  Family b(Spec(Type::kCounter), budget);
+  for (int i = 0; i < 4; ++i) a.Add(Find(a, Vm("vm" + std::to_string(i % 2)), std::to_string(i)), 1);
+  b.Add(Find(b, Vm("vm9"), "x"), 1);
+  CHECK(a.series_count() == 4);
+  CHECK(b.series_count() == 1);
+  CHECK(b.IsOther(0));
+  CHECK(a.overflowed() == 1);
+  CHECK(b.overflowed() == 1);
+  // Two of three; what they fold into is not among them.
+  CHECK(a.Remove({{"vm", "vm0"}}) == 2);
+  for (int i = 0; i < 3; ++i) Find(b, Vm("vm9"), std::to_string(i));
+  CHECK(b.series_count() == 3);
+  CHECK(b.overflowed() == 2);
+}
+
+TEST_CASE("What was folded stays so when it is restored, and takes no room of the limit") {
+  Family first(Spec(Type::kCounter), 1);
+  for (const char* device : {"a", "b", "c"}) first.Add(Find(first, Vm("v"), device), 1);
+  Family second(Spec(Type::kCounter), 1);
+  second.Add(Find(second, Vm("w"), "d"), 1);
+  second.Add(Find(second, Vm("w"), "e"), 1);
+  Family sum(Spec(Type::kCounter), 2);
+  sum.Restore(first.TakeSnapshot());
+  sum.Restore(second.TakeSnapshot());
+  CHECK(sum.overflowed() == 0);
+  FamilySnapshot snapshot = sum.TakeSnapshot();
+  CHECK(snapshot.values == std::vector<double>{1, 3, 1});
+}
+
+TEST_CASE("Restore takes the series of some sources alone, and a gauge as it was") {
+  Family family(Spec(Type::kGauge), 10);
+  family.Set(Find(family, Vm("v"), "d"), 3);
+  family.Set(Find(family, Vm("w"), "d"), 4);
+  Family next(Spec(Type::kGauge), 10);
+  next.Set(Find(next, Vm("v"), "d"), 1);
+  next.Restore(family.TakeSnapshot(), [](const Labels& base) { return base.at(0).second == "v"; });
+  CHECK(next.TakeSnapshot().values == std::vector<double>{3});
 }
 
 TEST_CASE("Histograms put a value on its bound into that bucket") {
@@ -77,7 +119,7 @@ TEST_CASE("A snapshot stays as it was while the family goes on") {
   for (int i = 0; i < 300; ++i) family.Add(Find(family, base, std::to_string(i)), 1);
   FamilySnapshot snapshot = family.TakeSnapshot();
   for (int i = 0; i < 1000; ++i) family.Add(Find(family, base, std::to_string(i)), 1);
-  CHECK(snapshot.series_count == 300);
+  CHECK(snapshot.series_count() == 300);
   CHECK(snapshot.values.size() == 300);
   CHECK(snapshot.LabelsOf(299).values[0] == "299");
   CHECK(snapshot.values[299] == 1);

@@ -23,6 +23,21 @@ class Activity {
   // Stays where it is until TakeIdle gives its labels.
   Entry& For(const metrics::Labels& labels) { return entries_[labels]; }
 
+  bool Has(const metrics::Labels& labels) const { return entries_.contains(labels); }
+  // Calls visit(labels) for every set.
+  template <class Visit>
+  void ForEachLabels(Visit&& visit) const {
+    for (const auto& [labels, entry] : entries_) visit(labels);
+  }
+
+  // Goes on with the sets that `takes`.
+  template <class Takes>
+  void Adopt(const Activity& old, Takes&& takes) {
+    for (const auto& [labels, entry] : old.entries_) {
+      if (takes(labels)) entries_.insert_or_assign(labels, entry);
+    }
+  }
+
   // Removes and returns the label sets that had no byte for `limit`, as far as looks at the time can tell. A set that
   // is looked at for the first time counts from now.
   std::vector<metrics::Labels> TakeIdle(Clock::Time now, Clock::Duration limit) {

@@ -42,13 +42,18 @@ using namespace qte;
 using namespace qte::pipeline;
 
 TEST_CASE("Lines of known events allocate nothing once warm") {
-  PipelineForTest pipeline(DefaultConfig() + R"(
+  std::string config = DefaultConfig() + R"(
 lookups: {image: {event: bdrv_open_common, key: bs, value: filename}}
 spans: {element: {start: virtqueue_pop, end: virtqueue_fill, key: [vq, elem]}}
+)";
+  config.insert(config.find("\nmetrics:\n") + 10, R"(
+  - {name: elements, type: gauge, event: element, value: in_flight, where: {in_num: {min: 1}},
+     labels: {queue: "of the queue at {vq}", in: in_num}}
 )");
+  PipelineForTest pipeline(config);
   std::string text;
-  for (const char* name :
-       {"ide-raw-7.2.log", "keys-7.2.log", "ahci-2disk-parallel-7.2.log", "nvme-7.2.log", "virtio-scsi-7.2.log"}) {
+  for (const char* name : {"ide-raw-7.2.log", "keys-7.2.log", "ahci-2disk-parallel-7.2.log", "nvme-7.2.log",
+                           "virtio-scsi-7.2.log", "virtio-blk-7.2.log"}) {
     text += ReadFile(std::string(QTE_TEST_DATA "/traces/") + name);
   }
   // Only what the bundled catalog declares: text and undeclared events may be counted the slow way.

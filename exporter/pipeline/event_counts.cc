@@ -12,6 +12,10 @@ namespace {
 
 constexpr size_t kMaxSampleBytes = 512;
 
+bool AreOther(const metrics::Labels& labels) {
+  return std::all_of(labels.begin(), labels.end(), [](const auto& l) { return l.second == metrics::kOther; });
+}
+
 }  // namespace
 
 bool LooksLikeEventName(std::string_view word) {
@@ -40,31 +44,35 @@ void CountPages::Add(uint32_t id, uint64_t count) {
 CountPages& EventCounts::For(const std::shared_ptr<const metrics::Labels>& labels) {
   auto known = groups_.find(*labels);
   if (known != groups_.end()) return known->second->counts;
-  if (groups_.size() < limits_.label_sets) return Kept(labels);
+  if (AreOther(*labels) || label_sets_->TryTake()) return Add(labels);
   ++overflowed_;
   metrics::Labels folded = *labels;
   for (auto& [name, value] : folded) value = metrics::kOther;
-  return Kept(std::make_shared<const metrics::Labels>(std::move(folded)));
+  return Add(std::make_shared<const metrics::Labels>(std::move(folded)));
 }
 
 CountPages& EventCounts::Kept(const std::shared_ptr<const metrics::Labels>& labels) {
+  if (!AreOther(*labels) && !groups_.contains(*labels)) label_sets_->Take();
+  return Add(labels);
+}
+
+CountPages& EventCounts::Add(const std::shared_ptr<const metrics::Labels>& labels) {
   std::unique_ptr<Group>& group = groups_[*labels];
   if (group == nullptr) group = std::make_unique<Group>(Group{labels, {}});
   return group->counts;
 }
 
-uint32_t EventCounts::UndeclaredId(std::string_view name) {
-  uint32_t id = undeclared_.Find(name);
-  if (id == trace::NameTable::kNone) {
-    bool full = undeclared_.size() >= limits_.undeclared;
-    id = undeclared_.Add(full ? metrics::kOther : name);
-  }
-  return static_cast<uint32_t>(declared_.size()) + id;
+void EventCounts::Remove(const metrics::Labels& labels) {
+  if (!AreOther(labels)) label_sets_->GiveBack(groups_.erase(labels));
 }
 
-std::string_view EventCounts::NameOf(uint32_t id) const {
-  if (IsDeclared(id)) return declared_.NameOf(id);
-  return undeclared_.NameOf(id - static_cast<uint32_t>(declared_.size()));
+uint32_t EventCounts::IdOf(std::string_view name) {
+  uint32_t id = names_.Find(name);
+  if (id != trace::NameTable::kNone) return id;
+  std::string_view added = admitted_->Admit(name) ? name : metrics::kOther;
+  id = names_.Add(added);
+  if (names_.size() > declared_->size() + undeclared_.size()) undeclared_.Append(nullptr, {&added, 1});
+  return id;
 }
 
 void EventCounts::SetSample(uint32_t id, std::string_view line) {
@@ -73,68 +81,87 @@ void EventCounts::SetSample(uint32_t id, std::string_view line) {
   MakeValidUtf8(samples_[id], kMaxSampleBytes);
 }
 
-metrics::PlainFamily EventCounts::ToFamily() const {
-  metrics::PlainFamily family{
-      "qemu_trace_events_total", "Trace events seen, whether or not a rule uses them.", metrics::Type::kCounter, {}};
+metrics::CountsSnapshot EventCounts::TakeSnapshot() const {
+  metrics::CountsSnapshot snapshot;
+  snapshot.name = "qemu_trace_events_total";
+  snapshot.help = "Trace events seen, whether or not a rule uses them.";
+  snapshot.label = "event";
+  snapshot.name_of = [declared = declared_, undeclared = undeclared_.Share()](uint32_t id) {
+    return id < declared->size() ? declared->NameOf(id) : undeclared[id - declared->size()].values[0];
+  };
   for (const auto& entry : groups_) {
-    entry.second->counts.ForEach([&](uint32_t id, uint64_t count) {
-      metrics::Labels all = entry.first;
-      all.emplace_back("event", std::string(NameOf(id)));
-      family.series.push_back({std::move(all), static_cast<double>(count)});
-    });
+    entry.second->counts.ForEach([&](uint32_t id, uint64_t count) { snapshot.counts.push_back({id, count}); });
+    snapshot.groups.push_back({entry.second->labels, snapshot.counts.size()});
   }
-  return family;
+  return snapshot;
 }
 
 std::vector<std::pair<uint32_t, SeenEvent>> EventCounts::Seen() const {
-  std::map<uint32_t, uint64_t> totals;
+  std::vector<uint64_t> totals(names_.size());
   for (const auto& [labels, group] : groups_) {
     group->counts.ForEach([&](uint32_t id, uint64_t count) { totals[id] += count; });
   }
   std::vector<std::pair<uint32_t, SeenEvent>> seen;
-  for (const auto& [id, count] : totals) {
-    seen.emplace_back(
-        id, SeenEvent{std::string(NameOf(id)), count, HasSample(id) ? samples_[id] : "", IsDeclared(id), false});
+  for (uint32_t id = 0; id < totals.size(); ++id) {
+    if (totals[id] == 0) continue;
+    std::string sample = HasSample(id) ? samples_[id] : "";
+    seen.emplace_back(id, SeenEvent{std::string(NameOf(id)), totals[id], std::move(sample), IsDeclared(id), false});
   }
   return seen;
 }
 
-uint32_t EventCounts::IdOf(std::string_view name) {
-  uint32_t id = declared_.Find(name);
-  return id != trace::NameTable::kNone ? id : UndeclaredId(name);
+EventCounts::Saved EventCounts::Save() const {
+  Saved saved{TakeSnapshot(), {}, overflowed_};
+  for (uint32_t id = 0; id < samples_.size(); ++id) {
+    if (HasSample(id)) saved.samples.emplace_back(NameOf(id), samples_[id]);
+  }
+  return saved;
 }
 
-nlohmann::json EventCounts::Save() const {
+nlohmann::json EventCounts::ToJson(const Saved& saved) {
   nlohmann::json groups = nlohmann::json::array();
-  for (const auto& entry : groups_) {
+  size_t at = 0;
+  for (const metrics::CountsSnapshot::Group& group : saved.counts.groups) {
     nlohmann::json counts = nlohmann::json::object();
-    entry.second->counts.ForEach([&](uint32_t id, uint64_t count) { counts[std::string(NameOf(id))] = count; });
-    groups.push_back({state::LabelsToJson(entry.first), std::move(counts)});
+    for (; at < group.end; ++at) {
+      const metrics::CountsSnapshot::Count& count = saved.counts.counts[at];
+      counts[std::string(saved.counts.name_of(count.id))] = count.count;
+    }
+    groups.push_back({state::LabelsToJson(*group.labels), std::move(counts)});
   }
   nlohmann::json samples = nlohmann::json::object();
-  for (uint32_t id = 0; id < samples_.size(); ++id) {
-    if (HasSample(id)) samples[std::string(NameOf(id))] = samples_[id];
-  }
-  return {{"groups", std::move(groups)}, {"samples", std::move(samples)}, {"overflowed", overflowed_}};
+  for (const auto& [event, line] : saved.samples) samples[event] = line;
+  return {{"groups", std::move(groups)}, {"samples", std::move(samples)}, {"overflowed", saved.overflowed}};
 }
 
-void EventCounts::Restore(const nlohmann::json& saved) {
+void EventCounts::RestoreGroups(const nlohmann::json& saved, const Takes& takes) {
   for (const nlohmann::json& group : saved.at("groups")) {
-    CountPages& counts = Kept(std::make_shared<const metrics::Labels>(state::LabelsFromJson(group.at(0))));
+    auto labels = std::make_shared<const metrics::Labels>(state::LabelsFromJson(group.at(0)));
+    if (!takes(*labels)) continue;
+    CountPages& counts = Kept(labels);
     for (const auto& [name, count] : group.at(1).items()) counts.Add(IdOf(name), count.get<uint64_t>());
   }
-  for (const auto& [name, line] : saved.at("samples").items()) SetSample(IdOf(name), line.get<std::string>());
-  saved.at("overflowed").get_to(overflowed_);
 }
 
-void EventCounts::Adopt(const EventCounts& old) {
+void EventCounts::RestoreRest(const nlohmann::json& saved) {
+  for (const auto& [name, line] : saved.at("samples").items()) SetSample(IdOf(name), line.get<std::string>());
+  overflowed_ += saved.at("overflowed").get<uint64_t>();
+}
+
+void EventCounts::AdoptGroups(const EventCounts& old, const Takes& takes, OverLimit over_limit) {
   for (const auto& [labels, group] : old.groups_) {
-    CountPages& counts = Kept(group->labels);
+    if (!takes(labels)) continue;
+    CountPages& counts = over_limit == OverLimit::kKeep ? Kept(group->labels) : For(group->labels);
     group->counts.ForEach([&](uint32_t id, uint64_t count) { counts.Add(IdOf(old.NameOf(id)), count); });
   }
-  overflowed_ = old.overflowed_;
+}
+
+void EventCounts::AdoptRest(const EventCounts& old) {
+  overflowed_ += old.overflowed_;
   for (uint32_t id = 0; id < old.samples_.size(); ++id) {
-    if (old.HasSample(id)) SetSample(IdOf(old.NameOf(id)), old.samples_[id]);
+    if (!old.HasSample(id)) continue;
+    uint32_t here = IdOf(old.NameOf(id));
+    if (!HasSample(here)) SetSample(here, old.samples_[id]);
   }
 }
 

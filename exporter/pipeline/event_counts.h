@@ -13,10 +13,12 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "metrics/family.h"
 #include "metrics/snapshot.h"
+#include "pipeline/shared_limits.h"
 #include "trace/name_table.h"
 
 namespace qte::pipeline {
@@ -64,38 +66,30 @@ struct SeenEvent {
 
 class EventCounts {
  public:
-  struct Limits {
-    size_t undeclared = 0;  // events
-    size_t label_sets = 0;
-  };
-
   // `declared` are the catalog's names; their ids are the events' ids.
-  EventCounts(const trace::NameTable& declared, Limits limits) : declared_(declared), limits_(limits) {}
+  EventCounts(std::shared_ptr<const trace::NameTable> declared, const SharedLimits& limits)
+      : declared_(std::move(declared)),
+        names_(*declared_),
+        admitted_(limits.undeclared),
+        label_sets_(limits.label_sets) {}
 
   // Counts by one set of source labels. Stable in memory.
   CountPages& For(const std::shared_ptr<const metrics::Labels>& labels);
 
   // Forgets the counts of one set; its CountPages are gone. "_other_" stays, since sources of other labels count there.
-  void Remove(const metrics::Labels& labels) {
-    bool is_other =
-        std::all_of(labels.begin(), labels.end(), [](const auto& l) { return l.second == metrics::kOther; });
-    if (!is_other) groups_.erase(labels);
-  }
+  void Remove(const metrics::Labels& labels);
   // Calls visit(labels) for every set.
   template <class Visit>
   void ForEachLabels(Visit&& visit) const {
     for (const auto& [labels, group] : groups_) visit(labels);
   }
 
-  // The id of an event that is not declared and was seen before, or NameTable::kNone.
-  uint32_t FindUndeclared(std::string_view name) const {
-    uint32_t id = undeclared_.Find(name);
-    return id == trace::NameTable::kNone ? id : static_cast<uint32_t>(declared_.size()) + id;
-  }
-  // The id of an event that is not declared.
-  uint32_t UndeclaredId(std::string_view name);
-  std::string_view NameOf(uint32_t id) const;
-  bool IsDeclared(uint32_t id) const { return id < declared_.size(); }
+  // The id of an event that is declared or was seen before, or NameTable::kNone.
+  uint32_t Find(std::string_view name) const { return names_.Find(name); }
+  // The id of any event.
+  uint32_t IdOf(std::string_view name);
+  std::string_view NameOf(uint32_t id) const { return names_.NameOf(id); }
+  bool IsDeclared(uint32_t id) const { return id < declared_->size(); }
 
   bool HasSample(uint32_t id) const { return id < samples_.size() && !samples_[id].empty(); }
   void SetSample(uint32_t id, std::string_view line);
@@ -103,30 +97,48 @@ class EventCounts {
   // Sets of source labels that were folded into "_other_", counted each time one is asked for.
   uint64_t overflowed() const { return overflowed_; }
 
-  metrics::PlainFamily ToFamily() const;
+  metrics::CountsSnapshot TakeSnapshot() const;
   // Without `used`, which is the program's to say.
   std::vector<std::pair<uint32_t, SeenEvent>> Seen() const;
-  // Adds what another catalog's counts have counted.
-  void Adopt(const EventCounts& old);
-  // {"groups": [[labels, {event: count}], ...], "samples": {event: line}, "overflowed"}; Restore adds it, and throws
-  // where it is not what Save makes.
-  nlohmann::json Save() const;
-  void Restore(const nlohmann::json& saved);
+  // What to do with a set of labels that is over the limit.
+  enum class OverLimit {
+    kKeep,  // it was within the limit of its time
+    kFold,  // as For() does
+  };
+  // Adds the counts of those labels that `takes`.
+  using Takes = metrics::Family::Takes;
+  void AdoptGroups(const EventCounts& old, const Takes& takes, OverLimit over_limit);
+  // Adds the rest: samples, and what was folded.
+  void AdoptRest(const EventCounts& old);
+  // For a checkpoint: Save copies, ToJson may run on another thread and makes
+  // {"groups": [[labels, {event: count}], ...], "samples": {event: line}, "overflowed"}. Restore adds that, in two
+  // parts as Adopt does, and throws where it is not what ToJson makes.
+  struct Saved {
+    metrics::CountsSnapshot counts;
+    std::vector<std::pair<std::string, std::string>> samples;  // event and line
+    uint64_t overflowed = 0;
+  };
+  Saved Save() const;
+  static nlohmann::json ToJson(const Saved& saved);
+  void RestoreGroups(const nlohmann::json& saved, const Takes& takes);
+  void RestoreRest(const nlohmann::json& saved);
 
  private:
-  uint32_t IdOf(std::string_view name);
   // As For(), but whatever the limit: of counts that are taken over, none shall be folded.
   CountPages& Kept(const std::shared_ptr<const metrics::Labels>& labels);
+  CountPages& Add(const std::shared_ptr<const metrics::Labels>& labels);
 
   struct Group {
     std::shared_ptr<const metrics::Labels> labels;
     CountPages counts;
   };
 
-  const trace::NameTable& declared_;
-  Limits limits_;
+  std::shared_ptr<const trace::NameTable> declared_;
+  trace::NameTable names_;            // the declared ones, then the others as they come
+  metrics::LabelList undeclared_{1};  // these others again, for snapshots, since a table moves when it grows
+  std::shared_ptr<UndeclaredNames> admitted_;
+  std::shared_ptr<metrics::Budget> label_sets_;  // but "_other_"
   uint64_t overflowed_ = 0;
-  trace::NameTable undeclared_;
   std::map<metrics::Labels, std::unique_ptr<Group>> groups_;
   std::vector<std::string> samples_;
 };

@@ -23,13 +23,11 @@ constexpr const char* kKey = "ps2_put_keycode 0x55 keycode 0x1c\n";
 size_t SeriesOf(const std::string& vm, const metrics::Snapshot& snapshot) {
   size_t count = 0;
   for (const metrics::FamilySnapshot& family : snapshot.families) {
-    for (size_t i = 0; i < family.series_count; ++i) count += family.LabelsOf(i).base->at(0).second == vm ? 1 : 0;
+    for (size_t i = 0; i < family.series_count(); ++i) count += family.LabelsOf(i).base->at(0).second == vm ? 1 : 0;
   }
-  for (const metrics::PlainFamily& family : snapshot.plain) {
-    if (family.name != "qemu_trace_events_total") continue;
-    for (const auto& series : family.series) {
-      for (const auto& [name, value] : series.labels) count += name == "vm" && value == vm ? 1 : 0;
-    }
+  for (const metrics::CountsSnapshot& counts : snapshot.counts) {
+    counts.ForEach(
+        [&](const metrics::Labels& labels, uint32_t, uint64_t) { count += labels.at(0).second == vm ? 1 : 0; });
   }
   return count;
 }

@@ -80,8 +80,9 @@ Totals Sum(const Totals& before, const source::SourceTotals& now) {
 }
 
 json ToJson(Moment moment) {
-  return {{"pipeline", Pipeline::ToJson(std::move(moment.pipeline))},
+  return {{"pipeline", Pipeline::ToJson(std::move(moment.pipelines))},
           {"positions", ToJson(moment.positions)},
+          {"qmp", std::move(moment.qmp)},
           {"totals",
            {{"rotations", moment.totals.rotations},
             {"truncations", moment.totals.truncations},
@@ -99,6 +100,7 @@ Resumption ResumptionFromJson(json payload) {
   totals.at("lost_bytes").get_to(resumption.totals.lost_bytes);
   totals.at("reclaimed_bytes").get_to(resumption.totals.reclaimed_bytes);
   totals.at("pipe_full_seconds").get_to(resumption.totals.pipe_full_seconds);
+  if (auto qmp = payload.find("qmp"); qmp != payload.end()) resumption.qmp = std::move(*qmp);
   resumption.pipeline = std::move(payload.at("pipeline"));
   return resumption;
 }

@@ -5,11 +5,13 @@
 //                  "streams": [{"id", "path", "place", "device", "inode", "birth", "offset", "known_size", "has_data",
 //                               "head": [size, hash], "tail": [size, hash], "finished", "has_successor",
 //                               "has_predecessor"}, ...]},
+//    "qmp": as in qmp/keeper.h; may be missing,
 //    "totals": {"rotations", "truncations", "lost_bytes", "reclaimed_bytes",
 //               "pipe_full_seconds"}}
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <vector>
 
 #include "pipeline/pipeline.h"
 #include "source/source_set.h"
@@ -30,9 +32,10 @@ Totals Sum(const Totals& before, const source::SourceTotals& now);
 
 // Series and offsets, taken between two batches.
 struct Moment {
-  Pipeline::Saved pipeline;
+  std::vector<Pipeline::Saved> pipelines;  // at least one
   source::Positions positions;
   Totals totals;
+  nlohmann::json qmp;    // what was switched on by QMP
   uint64_t version = 0;  // no other moment of this process has the same, unless there was nothing new
 };
 
@@ -43,6 +46,7 @@ struct Resumption {
   nlohmann::json pipeline;
   source::Positions positions;
   Totals totals;
+  nlohmann::json qmp;
 };
 
 // Throws std::exception where the JSON is not what ToJson makes.

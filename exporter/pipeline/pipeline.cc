@@ -7,38 +7,13 @@
 #include "trace/prefix.h"
 
 namespace qte::pipeline {
-namespace {
-
-// Names of undeclared events that are counted one by one, as the metrics' reference says.
-constexpr size_t kMaxUndeclaredEvents = 10'000;
-
-}  // namespace
-
-std::string_view NameOf(Unparsed reason) {
-  switch (reason) {
-    case Unparsed::kNotAnEvent:
-      return "not_an_event";
-    case Unparsed::kUndeclaredEvent:
-      return "undeclared_event";
-    case Unparsed::kFormatMismatch:
-      return "format_mismatch";
-    case Unparsed::kLineTooLong:
-      return "line_too_long";
-    case Unparsed::kPartialLine:
-      return "partial_line";
-    case Unparsed::kNegativeValue:
-      return "negative_value";
-  }
-  return "";
-}
-
-Pipeline::Pipeline(std::shared_ptr<const rules::Program> program, SourceLabels labels)
+Pipeline::Pipeline(std::shared_ptr<const rules::Program> program, SourceLabels labels, const SharedLimits& limits)
     : program_(std::move(program)),
       labels_(std::move(labels)),
-      event_counts_(program_->names, {kMaxUndeclaredEvents, program_->limits.max_series_per_metric}) {
+      event_counts_(std::shared_ptr<const trace::NameTable>(program_, &program_->names), limits) {
   families_.reserve(program_->families.size());
-  for (const metrics::FamilySpec& spec : program_->families) {
-    families_.emplace_back(spec, program_->limits.max_series_per_metric);
+  for (size_t i = 0; i < program_->families.size(); ++i) {
+    families_.emplace_back(program_->families[i], limits.series[i]);
   }
 }
 
@@ -50,8 +25,12 @@ void Pipeline::MakeStream(Feed& feed, metrics::Labels labels) {
 }
 
 void Pipeline::OnOpen(source::StreamId id, size_t source, const std::string& path) {
+  Open(id, path, labels_.For(source, path));
+}
+
+void Pipeline::Open(source::StreamId id, const std::string& path, metrics::Labels labels) {
   Feed feed{path, source::LineSplitter(program_->limits.max_line_bytes), nullptr};
-  MakeStream(feed, labels_.For(source, path));
+  MakeStream(feed, std::move(labels));
   feeds_.insert_or_assign(id, std::move(feed));
 }
 
@@ -82,11 +61,18 @@ void Pipeline::OnLine(Feed& feed, std::string_view line) {
   std::string_view text = line.substr(prefix.size);
   size_t name_size = FindByte(text, ' ');
   std::string_view name = text.substr(0, name_size);
-  uint32_t event = program_->names.Find(name);
-  if (event == trace::NameTable::kNone) return OnUnknownName(feed, line, text, name);
+  uint32_t event = event_counts_.Find(name);
+  if (event == trace::NameTable::kNone) {
+    if (!LooksLikeEventName(name)) return OnOtherText(feed, text);
+    event = event_counts_.IdOf(name);
+  }
   ++events_;
-  Remember(line, prefix);
   if (feed.counts->Increment(event) == 1 && !event_counts_.HasSample(event)) event_counts_.SetSample(event, line);
+  if (!event_counts_.IsDeclared(event)) {
+    feed.stream->OnText(text);
+    return Reject(Unparsed::kUndeclaredEvent);
+  }
+  Remember(line, prefix);
   uint32_t plan = program_->plan_of[event];
   if (plan == rules::kNone) return;
   std::string_view arguments = text.substr(std::min(name_size + 1, text.size()));
@@ -102,21 +88,9 @@ void Pipeline::OnLine(Feed& feed, std::string_view line) {
   }
 }
 
-void Pipeline::OnUnknownName(Feed& feed, std::string_view line, std::string_view text, std::string_view name) {
-  // A name that was seen before need not be looked at again.
-  uint32_t event = event_counts_.FindUndeclared(name);
-  if (event == trace::NameTable::kNone && LooksLikeEventName(name)) event = event_counts_.UndeclaredId(name);
-  bool is_event = event != trace::NameTable::kNone;
-  if (is_event) {
-    ++events_;
-    if (feed.counts->Increment(event) == 1 && !event_counts_.HasSample(event)) event_counts_.SetSample(event, line);
-  }
-  bool taken = feed.stream->OnText(text);
-  if (is_event) {
-    Reject(Unparsed::kUndeclaredEvent);
-  } else if (!taken) {
-    Reject(Unparsed::kNotAnEvent);
-  }
+// No trace event; a `match` rule may want it all the same.
+void Pipeline::OnOtherText(Feed& feed, std::string_view text) {
+  if (!feed.stream->OnText(text)) Reject(Unparsed::kNotAnEvent);
 }
 
 void Pipeline::Remember(std::string_view line, const trace::Prefix& prefix) {
@@ -127,6 +101,16 @@ void Pipeline::Remember(std::string_view line, const trace::Prefix& prefix) {
   bool is_in_batch =
       reinterpret_cast<uintptr_t>(line.data()) - reinterpret_cast<uintptr_t>(batch_.data()) < batch_.size();
   if (!is_in_batch) last_stamp_.Keep(line.data());
+}
+
+bool Pipeline::LacksName(source::StreamId id, std::string_view file) const {
+  auto feed = feeds_.find(id);
+  return feed != feeds_.end() && feed->second.stream->LacksName(file);
+}
+
+void Pipeline::Expect(source::StreamId id, std::vector<rules::DriveProbe> probes) {
+  auto feed = feeds_.find(id);
+  if (feed != feeds_.end()) feed->second.stream->Expect(std::move(probes));
 }
 
 void Pipeline::EndOfRecording(source::StreamId id) {
@@ -148,13 +132,14 @@ void Pipeline::OnClose(source::StreamId id) {
   feeds_.erase(found);
 }
 
-Pipeline::Losses Pipeline::LossesOf(const rules::Stream& stream) const {
+Losses Pipeline::LossesOf(const rules::Stream& stream) const {
   Losses losses;
   for (size_t i = 0; i < program_->spans.size(); ++i) {
     losses.abandoned[program_->spans[i].name] += stream.abandoned_spans(i);
   }
   for (size_t i = 0; i < program_->lookups.size(); ++i) {
-    losses.forgotten[program_->lookups[i].name] += stream.lookup(i).forgotten();
+    const rules::LookupPlan& lookup = program_->lookups[i];
+    if (lookup.names.empty()) losses.forgotten[lookup.name] += stream.lookup(i).forgotten();
   }
   for (size_t i = 0; i < program_->decoders.size(); ++i) {
     const correlation::DecoderKind& kind = *program_->decoders[i].kind;
@@ -162,16 +147,6 @@ Pipeline::Losses Pipeline::LossesOf(const rules::Stream& stream) const {
     losses.forgotten[std::string(kind.name)] += stream.decoder(i).forgotten();
   }
   return losses;
-}
-
-void Pipeline::Losses::Add(const Losses& other) {
-  for (const auto& [span, count] : other.abandoned) abandoned[span] += count;
-  for (const auto& [lookup, count] : other.forgotten) forgotten[lookup] += count;
-}
-
-void Pipeline::Losses::Subtract(const Losses& other) {
-  for (const auto& [span, count] : other.abandoned) abandoned[span] -= std::min(abandoned[span], count);
-  for (const auto& [lookup, count] : other.forgotten) forgotten[lookup] -= std::min(forgotten[lookup], count);
 }
 
 std::string Pipeline::TakePathWithoutTime() {
@@ -182,6 +157,11 @@ std::string Pipeline::TakePathWithoutTime() {
     }
   }
   return {};
+}
+
+const rules::Stream* Pipeline::stream(source::StreamId id) const {
+  auto feed = feeds_.find(id);
+  return feed == feeds_.end() ? nullptr : feed->second.stream.get();
 }
 
 size_t Pipeline::series_count() const {
@@ -227,30 +207,136 @@ std::vector<SeenEvent> Pipeline::SeenEvents() const {
   return events;
 }
 
-void Pipeline::Adopt(Pipeline&& old, const std::map<source::StreamId, size_t>& sources) {
+void Pipeline::Adopt(Pipeline&& old, const std::map<source::StreamId, size_t>& sources, OverLimit over_limit) {
+  AdoptSeries(
+      old, [](const metrics::Labels&) { return true; }, over_limit);
+  AdoptRest(old);
+  while (!old.feeds_.empty()) {
+    auto& [id, feed] = *old.feeds_.begin();
+    auto source = sources.find(id);
+    AdoptStream(id, old, source == sources.end() ? *feed.stream->labels() : labels_.For(source->second, feed.path));
+  }
+}
+
+void Pipeline::AdoptSeries(const Pipeline& old, const Takes& takes, OverLimit over_limit) {
   for (metrics::Family& family : families_) {
     for (const metrics::Family& before : old.families_) {
       if (!metrics::Compatible(before.spec(), family.spec())) continue;
-      family.Restore(before.TakeSnapshot());
-      family.set_overflowed(before.overflowed());
+      uint64_t overflowed = family.overflowed();
+      family.Restore(before.TakeSnapshot(), takes);
+      // What folds under a lower limit than before was within it in its time.
+      if (over_limit == OverLimit::kKeep) family.set_overflowed(overflowed);
     }
   }
-  event_counts_.Adopt(old.event_counts_);
-  lines_ = old.lines_;
-  events_ = old.events_;
-  bytes_ = old.bytes_;
-  unparsed_ = old.unparsed_;
-  last_stamp_ = old.last_stamp_;
-  losses_before_ = std::move(old.losses_before_);
-  expired_ = old.expired_;
-  for (auto& [id, feed] : old.feeds_) {
-    std::unique_ptr<rules::Stream> stream = std::move(feed.stream);
-    auto source = sources.find(id);
-    MakeStream(feed, source == sources.end() ? *stream->labels() : labels_.For(source->second, feed.path));
-    feed.stream->Adopt(std::move(*stream));
-    feeds_.emplace(id, std::move(feed));
+  event_counts_.AdoptGroups(old.event_counts_, takes, over_limit);
+  activity_.Adopt(old.activity_, takes);
+}
+
+void Pipeline::AdoptRest(Pipeline& old) {
+  for (metrics::Family& family : families_) {
+    for (const metrics::Family& before : old.families_) {
+      if (metrics::Compatible(before.spec(), family.spec())) {
+        family.set_overflowed(family.overflowed() + before.overflowed());
+      }
+    }
   }
-  old.feeds_.clear();
+  event_counts_.AdoptRest(old.event_counts_);
+  lines_ += old.lines_;
+  events_ += old.events_;
+  bytes_ += old.bytes_;
+  expired_ += old.expired_;
+  for (size_t i = 0; i < kUnparsedReasons; ++i) unparsed_[i] += old.unparsed_[i];
+  if (old.last_stamp_.prefix.kind != trace::PrefixKind::kNone) last_stamp_ = old.last_stamp_;
+  losses_before_.Add(old.losses_before_);
+  resumable_.merge(old.resumable_);
+}
+
+void Pipeline::AdoptStream(source::StreamId id, Pipeline& old, metrics::Labels labels) {
+  auto found = old.feeds_.extract(id);
+  if (!found) return;
+  Feed& feed = found.mapped();
+  std::unique_ptr<rules::Stream> stream = std::move(feed.stream);
+  MakeStream(feed, std::move(labels));
+  feed.stream->Adopt(std::move(*stream));
+  feeds_.insert(std::move(found));
+}
+
+metrics::Snapshot Pipeline::TakeSnapshot() {
+  metrics::Snapshot snapshot;
+  snapshot.plain = ToFamilies(TakeOwnCounts());
+  AppendSeries(snapshot);
+  return snapshot;
+}
+
+// What is open is counted when somebody looks, so that no way of ending (abandoned, too old, QEMU gone) can be missed.
+// Label sets over a family's limit were counted when their span began.
+void Pipeline::CountInFlight() {
+  bool counts = std::any_of(program_->spans.begin(), program_->spans.end(),
+                            [](const rules::SpanPlan& span) { return !span.in_flight.empty(); });
+  if (!counts) return;
+  for (const rules::SpanPlan& span : program_->spans) {
+    for (const rules::RulePlan& rule : span.in_flight) families_[rule.family].SetAll(0);
+  }
+  std::vector<uint64_t> overflowed;
+  for (const metrics::Family& family : families_) overflowed.push_back(family.overflowed());
+  for (auto& [id, feed] : feeds_) {
+    if (feed.activity != nullptr) feed.stream->CountInFlight();  // the series of a source that expired are gone
+  }
+  for (size_t i = 0; i < families_.size(); ++i) families_[i].set_overflowed(overflowed[i]);
+}
+
+void Pipeline::AppendSeries(metrics::Snapshot& snapshot) {
+  CountInFlight();
+  for (const metrics::Family& family : families_) snapshot.families.push_back(family.TakeSnapshot());
+  snapshot.counts.push_back(event_counts_.TakeSnapshot());
+}
+
+void Pipeline::AppendFamilies(const Wanted& wanted, std::vector<metrics::FamilySnapshot>& families) const {
+  for (const metrics::Family& family : families_) {
+    if (wanted(family.spec().name)) families.push_back(family.TakeSnapshot());
+  }
+}
+
+OwnCounts Pipeline::TakeOwnCounts() const {
+  OwnCounts counts;
+  counts.lines = lines_;
+  counts.bytes = bytes_;
+  counts.series = series_count();
+  counts.expired = expired_;
+  counts.unparsed = unparsed_;
+  for (const metrics::Family& family : families_) counts.overflowed[family.spec().name] = family.overflowed();
+  counts.overflowed["qemu_trace_events_total"] = event_counts_.overflowed();
+  if (last_stamp_.prefix.kind != trace::PrefixKind::kNone) {
+    counts.last_event_us = trace::ReadTime({last_stamp_.text.data(), last_stamp_.text.size()}, last_stamp_.prefix);
+  }
+  CountSpans(counts);
+  return counts;
+}
+
+// Of spans, lookups and decoders, summed over all sources. All are there from the start.
+void Pipeline::CountSpans(OwnCounts& counts) const {
+  for (const rules::SpanPlan& span : program_->spans) counts.open_spans[span.name];
+  for (const rules::DecoderPlan& decoder : program_->decoders) {
+    if (!decoder.kind->span.empty()) counts.open_spans[std::string(decoder.kind->span)];
+  }
+  for (const auto& [span, count] : counts.open_spans) counts.losses.abandoned[span];
+  for (const rules::LookupPlan& lookup : program_->lookups) {
+    if (lookup.names.empty()) counts.losses.forgotten[lookup.name];
+  }
+  for (const rules::DecoderPlan& decoder : program_->decoders) {
+    counts.losses.forgotten[std::string(decoder.kind->name)];
+  }
+  counts.losses.Add(losses_before_);
+  for (const auto& [id, feed] : feeds_) {
+    counts.losses.Add(LossesOf(*feed.stream));
+    for (size_t i = 0; i < program_->spans.size(); ++i) {
+      counts.open_spans[program_->spans[i].name] += feed.stream->open_spans(i);
+    }
+    for (size_t i = 0; i < program_->decoders.size(); ++i) {
+      std::string span(program_->decoders[i].kind->span);
+      if (!span.empty()) counts.open_spans[span] += feed.stream->decoder(i).open();
+    }
+  }
 }
 
 }  // namespace qte::pipeline

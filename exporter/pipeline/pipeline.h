@@ -1,8 +1,9 @@
 // The whole way of a batch of bytes: bytes -> lines -> event -> rules -> series.
 //
-// A Pipeline belongs to one thread. In: what a SourceSet (or a replay) hands up as its Receiver. Out: snapshots, taken
-// between two batches. It owns the series and everything learned from the logs; it refuses nothing: a line that cannot
-// be used is counted by reason.
+// A Pipeline belongs to one thread at a time. In: what a SourceSet (or a replay) hands up as its Receiver. Out:
+// snapshots, taken between two batches. It owns the series and everything learned from the logs; it refuses nothing: a
+// line that cannot be used is counted by reason. Several of them, at work on several threads, are put together by
+// Lanes.
 #pragma once
 
 #include <algorithm>
@@ -22,6 +23,8 @@
 #include "metrics/snapshot.h"
 #include "pipeline/activity.h"
 #include "pipeline/event_counts.h"
+#include "pipeline/own_counts.h"
+#include "pipeline/shared_limits.h"
 #include "pipeline/source_labels.h"
 #include "rules/program.h"
 #include "rules/stream.h"
@@ -31,34 +34,39 @@
 
 namespace qte::pipeline {
 
-// Why a line was not used.
-enum class Unparsed {
-  kNotAnEvent,       // warnings, -d output, the later lines of an event that holds newlines
-  kUndeclaredEvent,  // looks like an event that no catalog declares
-  kFormatMismatch,   // a known event whose arguments fit none of its formats
-  kLineTooLong,
-  kPartialLine,    // cut off by a truncation, a replaced file, or a writer that went away
-  kNegativeValue,  // a counter's value was below zero
-};
-inline constexpr size_t kUnparsedReasons = 6;
-std::string_view NameOf(Unparsed reason);
-
 class Pipeline final : public source::Receiver {
  public:
-  Pipeline(std::shared_ptr<const rules::Program> program, SourceLabels labels);
+  Pipeline(std::shared_ptr<const rules::Program> program, SourceLabels labels)
+      : Pipeline(program, std::move(labels), SharedLimits(*program)) {}
+  Pipeline(std::shared_ptr<const rules::Program> program, SourceLabels labels, const SharedLimits& limits);
 
   void OnOpen(source::StreamId id, size_t source, const std::string& path) override;
   void OnResume(source::StreamId id, source::StreamId was) override;
   void OnBytes(source::StreamId id, std::string_view bytes) override;
   void OnRestart(source::StreamId id, source::Restart why) override;
   void OnClose(source::StreamId id) override;
+  // OnOpen of a stream whose labels are known.
+  void Open(source::StreamId id, const std::string& path, metrics::Labels labels);
+  // OnResume of a stream whose state `keeper` has from its Restore.
+  void Resume(source::StreamId id, source::StreamId was, Pipeline& keeper);
+
+  // Names of disks, by reads that somebody makes on purpose; see rules::Stream. Of a stream that is not open, none is
+  // lacking.
+  bool LacksName(source::StreamId id, std::string_view file) const;
+  void Expect(source::StreamId id, std::vector<rules::DriveProbe> probes);
 
   // No byte will follow, though nothing says that QEMU has ended: counts an unfinished line, and leaves what is open
   // so.
   void EndOfRecording(source::StreamId id);
 
   // All series, and the exporter's own metrics that are counted here.
-  metrics::Snapshot TakeSnapshot() const;
+  metrics::Snapshot TakeSnapshot();
+  // The series alone.
+  void AppendSeries(metrics::Snapshot& snapshot);
+  // The families that `wanted` says; not gauges of what is in flight, which are counted for AppendSeries alone.
+  using Wanted = std::function<bool(std::string_view family)>;
+  void AppendFamilies(const Wanted& wanted, std::vector<metrics::FamilySnapshot>& families) const;
+  OwnCounts TakeOwnCounts() const;
   std::vector<SeenEvent> SeenEvents() const;
   size_t series_count() const;
   uint64_t lines() const { return lines_; }
@@ -68,6 +76,10 @@ class Pipeline final : public source::Receiver {
   // Removes the series of VMs that had nothing to tell for the config's `expire_after`, and returns how many they were.
   // If they come back, they begin at 0.
   size_t ExpireIdle(Clock::Time now);
+  // What an open stream has learned, null if it is not open.
+  const rules::Stream* stream(source::StreamId id) const;
+  // Every set of source labels that has anything here.
+  const Activity& activity() const { return activity_; }
   // The path of a stream that lacks the timestamps some duration needs, told once for each stream; empty if none.
   std::string TakePathWithoutTime();
 
@@ -75,18 +87,39 @@ class Pipeline final : public source::Receiver {
   struct Saved {
     std::vector<metrics::FamilySnapshot> families;
     std::vector<uint64_t> overflowed;  // by family
+    EventCounts::Saved events;
     nlohmann::json rest;
   };
-  Saved Save() const;
+  Saved Save();
   static nlohmann::json ToJson(Saved saved);
+  // The same of several pipelines of one program, as if they had been one.
+  static nlohmann::json ToJson(std::vector<Saved> saved);
   // Takes up a checkpoint before any stream is open. `positions` tells what streams OnResume will speak of. The error
   // says what is wrong with it; the pipeline is then good for nothing.
   Status Restore(const nlohmann::json& saved, const source::Positions& positions);
 
-  // Goes on where `old`, under another program, was: series of metrics that are unchanged, counts, open streams and
-  // what they learned. `sources` tells by which of the new config's sources a stream is followed; one that is not there
-  // (a file that was rotated away) keeps its labels.
-  void Adopt(Pipeline&& old, const std::map<source::StreamId, size_t>& sources);
+  // Goes on where `old` was, under another program as well: adds its series of metrics that are unchanged and its
+  // counts, and takes its open streams and what they learned. `sources` tells by which of the config's sources a stream
+  // is followed; one that is not there (a file that was rotated away) keeps its labels.
+  using OverLimit = EventCounts::OverLimit;
+  void Adopt(Pipeline&& old, const std::map<source::StreamId, size_t>& sources,
+             OverLimit over_limit = OverLimit::kKeep);
+
+  // The parts of Restore and Adopt, for Lanes, which spread a state over several pipelines: series are taken by their
+  // source's labels, the rest belongs to one of the pipelines. Restoring throws std::exception where the JSON is not
+  // what ToJson makes.
+  using Takes = metrics::Family::Takes;
+  struct SavedFamily {
+    metrics::FamilySnapshot series;
+    uint64_t overflowed = 0;
+  };
+  static std::vector<SavedFamily> FamiliesFromJson(const nlohmann::json& saved);
+  void RestoreSeries(const std::vector<SavedFamily>& families, const nlohmann::json& saved, const Takes& takes);
+  void RestoreRest(const std::vector<SavedFamily>& families, const nlohmann::json& saved,
+                   const source::Positions& positions);
+  void AdoptSeries(const Pipeline& old, const Takes& takes, OverLimit over_limit);
+  void AdoptRest(Pipeline& old);
+  void AdoptStream(source::StreamId id, Pipeline& old, metrics::Labels labels);
 
  private:
   // One followed source.
@@ -113,26 +146,15 @@ class Pipeline final : public source::Receiver {
 
   void Step(Feed& feed, std::string_view batch);
   void OnLine(Feed& feed, std::string_view line);
-  void OnUnknownName(Feed& feed, std::string_view line, std::string_view text, std::string_view name);
+  void OnOtherText(Feed& feed, std::string_view text);
   void Remember(std::string_view line, const trace::Prefix& prefix);
   void Reject(Unparsed reason) { ++unparsed_[static_cast<size_t>(reason)]; }
   void MakeStream(Feed& feed, metrics::Labels labels);
   void Revive(Feed& feed);
   nlohmann::json SaveFeed(const Feed& feed) const;
-  // What a stream has given up.
-  struct Losses {
-    std::map<std::string, uint64_t> abandoned;  // by span
-    std::map<std::string, uint64_t> forgotten;  // by lookup or decoder
-
-    void Add(const Losses& other);
-    void Subtract(const Losses& other);
-  };
   Losses LossesOf(const rules::Stream& stream) const;
-  static nlohmann::json ToJson(const Losses& losses);
-  static Losses LossesFromJson(const nlohmann::json& from);
-  void RestoreFamilies(const nlohmann::json& saved);
-  void AppendOwnMetrics(std::vector<metrics::PlainFamily>& out) const;
-  void AppendSpanMetrics(std::vector<metrics::PlainFamily>& out) const;
+  void CountSpans(OwnCounts& counts) const;
+  void CountInFlight();
 
   std::shared_ptr<const rules::Program> program_;
   SourceLabels labels_;

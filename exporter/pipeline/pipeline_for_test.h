@@ -71,14 +71,25 @@ class PipelineForTest {
     std::map<std::string, double> values;
     metrics::Snapshot snapshot = pipeline_->TakeSnapshot();
     for (const metrics::FamilySnapshot& family : snapshot.families) {
-      for (size_t i = 0; i < family.series_count; ++i) {
+      for (size_t i = 0; i < family.series_count(); ++i) {
         std::string labels;
         for (size_t l = 0; l < family.spec->label_names.size(); ++l) {
-          labels += (l == 0 ? "" : ",") + family.spec->label_names[l] + "=" + family.LabelsOf(i).values[l];
+          labels += (l == 0 ? "" : ",") + family.spec->label_names[l] + "=";
+          labels += family.LabelsOf(i).values[l];
         }
         if (!labels.empty()) labels = "{" + labels + "}";
         Put(values, family.spec->name, labels, family, i);
       }
+    }
+    for (const metrics::CountsSnapshot& counts : snapshot.counts) {
+      counts.ForEach([&](const metrics::Labels& base, uint32_t id, uint64_t count) {
+        std::string labels;
+        for (const auto& [name, value] : base) {
+          if (name != "vm") labels += name + "=" + value + ",";
+        }
+        labels += counts.label + "=" + std::string(counts.name_of(id));
+        values[counts.name + "{" + labels + "}"] += static_cast<double>(count);
+      });
     }
     for (const metrics::PlainFamily& family : snapshot.plain) {
       for (const metrics::PlainFamily::Series& series : family.series) {

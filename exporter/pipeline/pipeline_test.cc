@@ -233,7 +233,7 @@ TEST_CASE("A reload that gives a source other labels leaves its old series as th
   std::vector<std::string> hosts;
   metrics::Snapshot snapshot = next->TakeSnapshot();
   for (const metrics::FamilySnapshot& family : snapshot.families) {
-    for (size_t i = 0; i < family.series_count; ++i) {
+    for (size_t i = 0; i < family.series_count(); ++i) {
       hosts.push_back(family.spec->name + " " + family.LabelsOf(i).base->at(0).second + " " +
                       std::to_string(static_cast<int>(family.values[i])));
     }

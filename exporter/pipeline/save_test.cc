@@ -12,16 +12,16 @@ constexpr source::StreamId kWas = 7;
 constexpr source::StreamId kIs = 8;
 
 // As a later process takes it up: through the bytes of a checkpoint's file.
-Resumption ThroughFile(const Pipeline& pipeline) {
+Resumption ThroughFile(Pipeline& pipeline) {
   Moment moment;
-  moment.pipeline = pipeline.Save();
+  moment.pipelines.push_back(pipeline.Save());
   moment.positions.streams.push_back({.id = kWas, .path = "/log/vm1.log", .place = "/log/vm1.log"});
   Result<nlohmann::json> payload = state::DecodeCheckpoint(state::EncodeCheckpoint(ToJson(moment)));
   REQUIRE(payload);
   return ResumptionFromJson(*payload);
 }
 
-std::unique_ptr<PipelineForTest> GoOn(const Pipeline& pipeline, const std::string& config) {
+std::unique_ptr<PipelineForTest> GoOn(Pipeline& pipeline, const std::string& config) {
   Resumption resumption = ThroughFile(pipeline);
   auto next = std::make_unique<PipelineForTest>(config, "");
   (*next)->OnClose(0);

@@ -7,6 +7,23 @@
 #include "rules/parts.h"
 
 namespace qte::rules {
+namespace {
+
+// The arguments that a metric's conditions and labels use; its templates are well-formed.
+std::vector<config::Text> ArgumentsOf(const config::Metric& metric) {
+  std::vector<config::Text> used;
+  for (const config::Condition& condition : metric.where) used.push_back(condition.argument);
+  for (const config::Label& label : metric.labels) {
+    for (const config::Text& text : label.value.texts) {
+      Result<std::vector<std::string>> arguments = config::ArgumentsOfTemplate(text.value);
+      for (const std::string& argument : *arguments) used.push_back({argument, text.place});
+    }
+    used.insert(used.end(), label.value.key.begin(), label.value.key.end());
+  }
+  return used;
+}
+
+}  // namespace
 
 EventBuilder* Checker::FindEvent(const config::Text& name, EventUse use) {
   EventBuilder* event = vocabulary_.Find(name.value);
@@ -84,12 +101,48 @@ bool Checker::CheckMetric(const config::Metric& metric, const std::vector<EventB
     for (const config::Text& text : label.value.texts) good = CheckTemplate(text, events) && good;
     for (const config::Text& key : label.value.key) good = CheckArgument(key, events) && good;
   }
+  good = good && CheckNotInFlight(metric, events);
   if (metric.value && (good = CheckArgument(*metric.value, events) && good)) {
     bool numeric = std::any_of(events.begin(), events.end(), [&](const EventBuilder* event) {
       return event->HasArgument(metric.value->value) && event->IsNumeric(metric.value->value);
     });
     if (!numeric) Report(metric.value->place, "argument \"" + metric.value->value + "\" is text; value needs a number");
     good = good && numeric;
+  }
+  return good;
+}
+
+// Where a span's event is used like any other.
+bool Checker::CheckNotInFlight(const config::Metric& metric, const std::vector<EventBuilder*>& events) {
+  bool is_span = std::any_of(events.begin(), events.end(), [](const EventBuilder* event) {
+    return event->derived() && event->HasArgument(kInFlight);
+  });
+  if (!is_span) return true;
+  bool good = true;
+  for (const config::Text& argument : ArgumentsOf(metric)) {
+    if (argument.value != kInFlight) continue;
+    Report(argument.place, std::string(kInFlight) + " is the value of a gauge, and nothing else");
+    good = false;
+  }
+  return good;
+}
+
+bool Checker::CheckInFlight(const config::Metric& metric, const std::string& span,
+                            const std::vector<const trace::EventDeclaration*>& starts) {
+  if (metric.type != config::MetricType::kGauge) {
+    Report(metric.value->place, "in_flight goes up and down, so it needs `type: gauge`");
+    return false;
+  }
+  bool good = true;
+  for (const config::Text& argument : ArgumentsOf(metric)) {
+    if (std::any_of(starts.begin(), starts.end(), [&](const trace::EventDeclaration* start) {
+          return start != nullptr && start->FindArgument(argument.value);
+        })) {
+      continue;
+    }
+    Report(argument.place, "argument \"" + argument.value + "\" is not known while a span " + span +
+                               " is open; in_flight takes arguments of its start alone");
+    good = false;
   }
   return good;
 }

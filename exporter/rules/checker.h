@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "config/config.h"
@@ -13,6 +14,9 @@ namespace qte::rules {
 
 // Who may use an event: lookups and spans join what QEMU prints, metrics take derived events as well.
 enum class EventUse { kQemuOnly, kAny };
+
+// An argument that the event of every span has, for gauges: how many are open.
+inline constexpr std::string_view kInFlight = "in_flight";
 
 class Checker {
  public:
@@ -28,9 +32,13 @@ class Checker {
   // At least one of the events has to have the argument.
   bool CheckArgument(const config::Text& argument, const std::vector<EventBuilder*>& events);
   bool CheckMetric(const config::Metric& metric, const std::vector<EventBuilder*>& events);
+  // A gauge of what is in flight: everything else it uses is told by one of the span's start events.
+  bool CheckInFlight(const config::Metric& metric, const std::string& span,
+                     const std::vector<const trace::EventDeclaration*>& starts);
 
  private:
   bool CheckTemplate(const config::Text& text, const std::vector<EventBuilder*>& events);
+  bool CheckNotInFlight(const config::Metric& metric, const std::vector<EventBuilder*>& events);
   bool CheckWhere(const config::Condition& condition, const std::vector<EventBuilder*>& events);
 
   Vocabulary& vocabulary_;

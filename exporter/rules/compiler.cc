@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <set>
 
-#include "config/template.h"
+#include "correlation/key.h"
 #include "rules/checker.h"
 #include "rules/parts.h"
 #include "rules/vocabulary.h"
@@ -15,6 +15,12 @@ using config::Diagnostic;
 
 constexpr int64_t kDefaultSpanTimeoutUs = 600'000'000;
 constexpr std::string_view kDuration = "duration";
+
+// What names disks; see block_names.h.
+constexpr std::string_view kOpenEvent = "bdrv_open_common";
+constexpr std::string_view kAttachEvent = "blk_root_attach";
+constexpr std::string_view kDetachEvent = "blk_root_detach";
+constexpr std::string_view kReadEvent = "blk_co_preadv";
 
 metrics::Type TypeOf(config::MetricType type) {
   switch (type) {
@@ -38,6 +44,13 @@ std::string Definition(const std::vector<std::vector<config::Text>>& parts) {
   return text;
 }
 
+bool FollowEachOther(const std::vector<Slot>& slots) {
+  for (size_t i = 0; i < slots.size(); ++i) {
+    if (slots[i] == kNoSlot || slots[i] != slots[0] + i) return false;
+  }
+  return !slots.empty();
+}
+
 class Compiler {
  public:
   Compiler(const config::Config& config, const trace::Catalog& catalog)
@@ -50,6 +63,7 @@ class Compiler {
     for (const config::Metric& metric : config_.metrics) CompileMetric(metric);
     for (const config::Span& span : config_.spans) CompileSpan(span);
     CompileDecoders();
+    MakeProbeSlots();
     if (!checker_.diagnostics().empty()) return {nullptr, checker_.diagnostics()};
     Link();
     return {program_, {}};
@@ -58,21 +72,26 @@ class Compiler {
  private:
   void DeclareDerivedEvents();
   void CompileLookup(const config::Lookup& lookup);
+  void CompileNames(const config::Lookup& lookup, LookupPlan& plan);
   void CompileSpan(const config::Span& span);
   void CompileSpanEvent(const config::Span& span, const std::string& name, bool is_start, SpanPlan& plan);
   void CompileDecoders();
+  void MakeProbeSlots();
+  void LinkProbe();
   void CompileMetric(const config::Metric& metric);
+  void CompileInFlight(const config::Metric& metric, uint32_t family, const std::vector<EventBuilder*>& events);
   void CompileMatch(const config::Metric& metric, uint32_t family);
   void Link();
 
   RulePlan CompileRule(const config::Metric& metric, uint32_t family, const SlotFinder& slot_of);
-  LabelPlan CompileLabel(const config::LabelValue& label, const SlotFinder& slot_of);
+  void JoinLabelSet(LabelSetPlan set, const std::vector<RulePlan>& others, RulePlan& rule);
   std::vector<Slot> Slots(EventBuilder& event, const std::vector<config::Text>& arguments);
 
   const config::Config& config_;
   const trace::Catalog& catalog_;
   Vocabulary vocabulary_;
   Checker checker_;
+  std::map<std::string, std::vector<RulePlan>> in_flight_;  // by span
   std::shared_ptr<Program> program_ = std::make_shared<Program>();
 };
 
@@ -81,11 +100,12 @@ void Compiler::DeclareDerivedEvents() {
   for (const correlation::DecoderKind& kind : correlation::BuiltinDecoders()) {
     for (const correlation::DecoderOutput& output : kind.outputs) {
       std::vector<std::string> arguments(output.arguments.begin(), output.arguments.end());
-      vocabulary_.AddDerived(std::string(output.event), arguments, {"device", "direction", "keyboard"});
+      vocabulary_.AddDerived(std::string(output.event), arguments,
+                             {"device", "direction", "keyboard", "interface", "status"});
     }
   }
   for (const config::Span& span : config_.spans) {
-    std::vector<std::string> arguments = {std::string(kDuration)};
+    std::vector<std::string> arguments = {std::string(kDuration), std::string(kInFlight)};
     std::vector<std::string> texts;
     for (const auto* events : {&span.start, &span.end}) {
       for (const config::Text& name : *events) {
@@ -113,6 +133,7 @@ void Compiler::CompileMetric(const config::Metric& metric) {
   if (metric.match) return CompileMatch(metric, family);
   std::vector<EventBuilder*> events = checker_.FindEvents(metric.events);
   if (!checker_.CheckMetric(metric, events)) return;
+  if (metric.value && metric.value->value == kInFlight) return CompileInFlight(metric, family, events);
   for (EventBuilder* event : events) {
     // A condition on an argument that this event of several lacks never holds, so there is nothing to do here.
     bool applies = std::all_of(metric.where.begin(), metric.where.end(), [&](const config::Condition& condition) {
@@ -122,17 +143,56 @@ void Compiler::CompileMetric(const config::Metric& metric) {
     auto slot_of = [event](std::string_view argument) {
       return event->HasArgument(argument) ? event->SlotOf(argument) : kNoSlot;
     };
-    event->plan().rules.push_back(CompileRule(metric, family, slot_of));
+    RulePlan rule = CompileRule(metric, family, slot_of);
+    JoinLabelSet(CompileLabels(metric.labels, program_->lookups, slot_of), event->plan().rules, rule);
+    event->plan().rules.push_back(std::move(rule));
   }
+}
+
+// A gauge of what is open needs what is known while it is.
+void Compiler::CompileInFlight(const config::Metric& metric, uint32_t family,
+                               const std::vector<EventBuilder*>& events) {
+  for (EventBuilder* event : events) {
+    auto span = std::find_if(config_.spans.begin(), config_.spans.end(),
+                             [&](const config::Span& s) { return s.name.value == event->name(); });
+    if (span == config_.spans.end()) {
+      checker_.Report(metric.value->place, "in_flight is of spans, and " + event->name() + " is none");
+      continue;
+    }
+    std::vector<const trace::EventDeclaration*> starts;
+    for (const config::Text& start : span->start) starts.push_back(catalog_.Find(start.value));
+    if (!checker_.CheckInFlight(metric, event->name(), starts)) continue;
+    auto slot_of = [event](std::string_view argument) {
+      return event->HasArgument(argument) ? event->SlotOf(argument) : kNoSlot;
+    };
+    event->plan();  // used, be it that no label shows anything
+    RulePlan rule = CompileRule(metric, family, slot_of);
+    std::vector<RulePlan>& others = in_flight_[event->name()];
+    JoinLabelSet(CompileLabels(metric.labels, program_->lookups, slot_of), others, rule);
+    others.push_back(std::move(rule));
+  }
+}
+
+// Rules of one event that have the same labels share a label set.
+void Compiler::JoinLabelSet(LabelSetPlan set, const std::vector<RulePlan>& others, RulePlan& rule) {
+  auto same = std::find_if(others.begin(), others.end(), [&](const RulePlan& other) {
+    return program_->label_sets[other.label_set].labels == set.labels;
+  });
+  if (same == others.end()) {
+    rule.label_set = static_cast<uint32_t>(program_->label_sets.size());
+    program_->label_sets.push_back(std::move(set));
+  } else {
+    rule.label_set = same->label_set;
+  }
+  rule.column = static_cast<uint32_t>(program_->label_sets[rule.label_set].rules++);
 }
 
 RulePlan Compiler::CompileRule(const config::Metric& metric, uint32_t family, const SlotFinder& slot_of) {
   RulePlan rule;
   rule.family = family;
-  rule.cache = static_cast<uint32_t>(program_->caches++);
   rule.type = TypeOf(metric.type);
   rule.scale = metric.scale;
-  if (metric.value) rule.value = slot_of(metric.value->value);
+  if (metric.value && metric.value->value != kInFlight) rule.value = slot_of(metric.value->value);
   for (const config::Condition& condition : metric.where) {
     ConditionPlan plan;
     plan.kind = condition.kind;
@@ -143,26 +203,7 @@ RulePlan Compiler::CompileRule(const config::Metric& metric, uint32_t family, co
     if (condition.max) plan.max = ParseConstant(condition.max->value);
     rule.where.push_back(std::move(plan));
   }
-  for (const config::Label& label : metric.labels) rule.labels.push_back(CompileLabel(label.value, slot_of));
   return rule;
-}
-
-LabelPlan Compiler::CompileLabel(const config::LabelValue& label, const SlotFinder& slot_of) {
-  LabelPlan plan;
-  if (label.lookup) {
-    auto found = std::find_if(program_->lookups.begin(), program_->lookups.end(),
-                              [&](const LookupPlan& lookup) { return lookup.name == label.lookup->value; });
-    plan.lookup = static_cast<uint32_t>(found - program_->lookups.begin());
-    for (const config::Text& key : label.key) plan.key.push_back(slot_of(key.value));
-    return plan;
-  }
-  for (const config::Text& text : label.texts) {
-    Result<std::vector<std::string>> arguments = config::ArgumentsOfTemplate(text.value);
-    bool has_all = std::all_of(arguments->begin(), arguments->end(),
-                               [&](const std::string& argument) { return slot_of(argument) != kNoSlot; });
-    if (has_all) plan.alternatives.push_back(CompileTemplate(text.value, slot_of));
-  }
-  return plan;
 }
 
 void Compiler::CompileMatch(const config::Metric& metric, uint32_t family) {
@@ -176,10 +217,12 @@ void Compiler::CompileMatch(const config::Metric& metric, uint32_t family) {
   }
   // Group n is slot n - 1; config/ has checked that the names are groups.
   const std::map<std::string, int>& groups = plan.regex->NamedCapturingGroups();
-  plan.rule = CompileRule(metric, family, [&](std::string_view name) {
+  auto slot_of = [&](std::string_view name) {
     auto group = groups.find(std::string(name));
     return group == groups.end() ? kNoSlot : static_cast<Slot>(group->second - 1);
-  });
+  };
+  plan.rule = CompileRule(metric, family, slot_of);
+  JoinLabelSet(CompileLabels(metric.labels, program_->lookups, slot_of), {}, plan.rule);
   program_->matches.push_back(std::move(plan));
 }
 
@@ -193,11 +236,27 @@ void Compiler::CompileLookup(const config::Lookup& lookup) {
   auto index = static_cast<uint32_t>(program_->lookups.size());
   program_->lookups.push_back(
       {lookup.name.value, Definition({{lookup.name}, {lookup.event}, lookup.key, {lookup.value}})});
+  if (!lookup.names.empty()) return CompileNames(lookup, program_->lookups.back());
   EventBuilder* event = checker_.FindEvent(lookup.event, EventUse::kQemuOnly);
   if (event == nullptr) return;
   bool good = checker_.CheckArgument(lookup.value, {event});
   for (const config::Text& key : lookup.key) good = checker_.CheckArgument(key, {event}) && good;
   if (good) event->plan().lookups.push_back({index, Slots(*event, lookup.key), event->SlotOf(lookup.value.value)});
+}
+
+// A key that is a number stands for the number, however it is printed, and for the text, where an argument is one.
+void Compiler::CompileNames(const config::Lookup& lookup, LookupPlan& plan) {
+  correlation::KeyBuilder builder;
+  auto add = [&](const trace::Value& value, const std::string& name) {
+    builder.Clear();
+    builder.Add(value);
+    return plan.names.emplace(builder.key(), name).second;
+  };
+  for (const auto& [key, name] : lookup.names) {
+    Constant constant = ParseConstant(key.value);
+    bool is_new = add(trace::Value::Text(key.value), name) && (!constant.is_number || add(constant.number, name));
+    if (!is_new) checker_.Report(key.place, "\"" + key.value + "\" has a name already in lookup \"" + plan.name + "\"");
+  }
 }
 
 void Compiler::CompileSpan(const config::Span& span) {
@@ -208,17 +267,23 @@ void Compiler::CompileSpan(const config::Span& span) {
   plan.timeout_us = span.timeout ? span.timeout->count() : kDefaultSpanTimeoutUs;
   // What rules use of the derived event: from the start where it has it, else from the end.
   const std::vector<std::string>& names = derived->plan().slot_names;
-  const trace::EventDeclaration* start = span.start.empty() ? nullptr : catalog_.Find(span.start[0].value);
+  auto start_has = [&](const std::string& name) {
+    return std::any_of(span.start.begin(), span.start.end(), [&](const config::Text& start) {
+      const trace::EventDeclaration* event = catalog_.Find(start.value);
+      return event != nullptr && event->FindArgument(name);
+    });
+  };
   for (const std::string& name : names) {
     using From = SpanPlan::Source::From;
     if (name == kDuration) {
       plan.slots.push_back({From::kDuration, 0});
-    } else if (start != nullptr && start->FindArgument(name)) {
+    } else if (start_has(name)) {
       plan.slots.push_back({From::kStart, plan.saved++});
     } else {
       plan.slots.push_back({From::kEnd, 0});
     }
   }
+  plan.in_flight = std::move(in_flight_[span.name.value]);
   plan.definition = Definition({{span.name}, span.start, span.end, span.key});
   for (const std::string& name : names) plan.definition += ' ' + name;
   for (const config::Text& name : span.start) CompileSpanEvent(span, name.value, true, plan);
@@ -267,11 +332,47 @@ void Compiler::CompileDecoders() {
       for (std::string_view argument : kind.inputs[which].arguments) {
         feed.arguments.push_back(event->HasArgument(argument) ? event->SlotOf(argument) : kNoSlot);
       }
+      feed.is_in_order = FollowEachOther(feed.arguments);
       event->plan().needs_time = event->plan().needs_time || !kind.span.empty();
       event->plan().needs_thread = true;
       event->plan().decoders.push_back(std::move(feed));
     }
   }
+}
+
+// What a probe reads has slots, be it that no rule needs them.
+void Compiler::MakeProbeSlots() {
+  EventBuilder* open = vocabulary_.Find(kOpenEvent);
+  EventBuilder* read = vocabulary_.Find(kReadEvent);
+  if (open == nullptr || read == nullptr || !open->used() || !read->used()) return;
+  auto slot_of = [](EventBuilder& event, std::string_view argument) {
+    return event.HasArgument(argument) ? event.SlotOf(argument) : kNoSlot;
+  };
+  ProbePlan& probe = program_->probe;
+  probe.open_node = slot_of(*open, "bs");
+  probe.open_file = slot_of(*open, "filename");
+  probe.read_backend = slot_of(*read, "blk");
+  probe.read_node = slot_of(*read, "bs");
+  probe.read_offset = slot_of(*read, "offset");
+  probe.read_bytes = slot_of(*read, "bytes");
+  EventBuilder* attach = vocabulary_.Find(kAttachEvent);
+  if (attach == nullptr || !attach->used()) return;
+  probe.attach_backend = slot_of(*attach, "blk");
+  probe.attach_node = slot_of(*attach, "bs");
+}
+
+void Compiler::LinkProbe() {
+  ProbePlan& probe = program_->probe;
+  auto plan_of = [this](std::string_view event) {
+    uint32_t id = program_->names.Find(event);
+    return id == trace::NameTable::kNone ? kNone : program_->plan_of[id];
+  };
+  bool is_whole = probe.open_node != kNoSlot && probe.open_file != kNoSlot && probe.read_backend != kNoSlot &&
+                  probe.read_node != kNoSlot && probe.read_offset != kNoSlot && probe.read_bytes != kNoSlot;
+  if (!is_whole) return;
+  probe.read = plan_of(kReadEvent);
+  probe.open = plan_of(kOpenEvent);
+  if (probe.attach_backend != kNoSlot && probe.attach_node != kNoSlot) probe.attach = plan_of(kAttachEvent);
 }
 
 // Gives ids to events and plans.
@@ -303,6 +404,10 @@ void Compiler::Link() {
       }
     }
   }
+  std::vector<std::string> patterns;
+  for (const MatchPlan& match : program_->matches) patterns.push_back(match.regex->pattern());
+  program_->match_filter = MatchFilter(patterns);
+  LinkProbe();
 }
 
 }  // namespace
@@ -322,6 +427,25 @@ std::vector<std::string> Program::NeededEvents() const {
     if (plan_of[id] != kNone) needed.emplace(names.NameOf(id));
   }
   return {needed.begin(), needed.end()};
+}
+
+EventOrder Program::OrderOfNeededEvents() const {
+  auto begins = [this](const EventPlan& plan) {
+    return std::any_of(plan.spans.begin(), plan.spans.end(), [](const SpanFeed& feed) { return feed.is_start; }) ||
+           std::any_of(plan.decoders.begin(), plan.decoders.end(), [this](const DecoderFeed& feed) {
+             return decoders[feed.decoder].kind->inputs[feed.which].begins;
+           });
+  };
+  EventOrder order;
+  std::vector<std::string> beginning;
+  for (const std::string& name : NeededEvents()) {
+    bool names_disks = probe.read != kNone &&
+                       (name == kOpenEvent || name == kAttachEvent || name == kDetachEvent || name == kReadEvent);
+    bool is_last = begins(plans[plan_of[this->names.Find(name)]]);
+    (names_disks ? order.naming : is_last ? beginning : order.rest).push_back(name);
+  }
+  order.rest.insert(order.rest.end(), beginning.begin(), beginning.end());
+  return order;
 }
 
 bool Program::NeedsTime() const {

@@ -76,6 +76,7 @@ TEST_CASE("What a config names has to be there") {
                 "x.yaml:1:66: unknown argument \"len\" of virtqueue_pop; it has vq, elem\n"},
            Case{"spans: {bmdma_reset: {start: virtqueue_pop, end: virtqueue_fill, key: vq}}",
                 "x.yaml:1:9: span \"bmdma_reset\" has the name of an event; choose another\n"},
+           Case{"lookups: {n: {names: {2: a, 0x2: b}}}", "x.yaml:1:29: \"0x2\" has a name already in lookup \"n\"\n"},
            Case{"spans: {s: {start: virtqueue_pop, end: virtqueue_fill, key: vq}}\n" +
                     Metric("event: s, value: duratoin"),
                 "x.yaml:3:51: unknown argument \"duratoin\" of s; did you mean \"duration\"?\n"},
@@ -92,7 +93,8 @@ TEST_CASE("What is there compiles") {
         Metric("event: [pci_cfg_read, pci_cfg_write], where: {offs: 1}"),
         Metric("event: keystroke, labels: {k: keyboard}"), Metric("event: dma_request, value: bytes"),
         "spans: {s: {start: virtqueue_pop, end: virtqueue_fill, key: [vq, elem]}}\n" +
-            Metric("event: s, value: duration, labels: {q: vq, n: len}")}) {
+            Metric("event: s, value: duration, labels: {q: vq, n: len}"),
+        "lookups: {n: {names: {1: a, b: c}}}\n" + Metric("event: pci_cfg_read, labels: {b: {lookup: n, key: bus}}")}) {
     CAPTURE(yaml);
     CHECK(Errors(yaml).empty());
   }
@@ -115,4 +117,14 @@ TEST_CASE("An event of several that lacks what a rule needs is left alone") {
   rules::Compiled compiled = Compile(Metric("event: \"*\", value: len"));
   REQUIRE(compiled.program != nullptr);
   CHECK(compiled.program->NeededEvents() == std::vector<std::string>{"virtqueue_fill"});
+}
+
+TEST_CASE("Events are switched on so that what ends a request comes before what begins it") {
+  rules::Compiled compiled = Compile("spans: {s: {start: virtqueue_pop, end: virtqueue_fill, key: [vq, elem]}}\n" +
+                                     Metric("event: s, value: duration") +
+                                     "- {name: r_total, type: counter, help: h, event: pci_cfg_read}\n");
+  REQUIRE(compiled.program != nullptr);
+  rules::EventOrder order = compiled.program->OrderOfNeededEvents();
+  CHECK(order.naming.empty());
+  CHECK(order.rest == std::vector<std::string>{"pci_cfg_read", "virtqueue_fill", "virtqueue_pop"});
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <charconv>
+#include <set>
 
 #include "config/template.h"
 
@@ -17,6 +18,25 @@ bool Equals(const Constant& constant, const Value& value) {
   return value.has_value() && value.text() == constant.text;
 }
 
+LabelPlan CompileLabel(const config::LabelValue& label, const std::vector<LookupPlan>& lookups,
+                       const SlotFinder& slot_of) {
+  LabelPlan plan;
+  if (label.lookup) {
+    auto found = std::find_if(lookups.begin(), lookups.end(),
+                              [&](const LookupPlan& lookup) { return lookup.name == label.lookup->value; });
+    plan.lookup = static_cast<uint32_t>(found - lookups.begin());
+    for (const config::Text& key : label.key) plan.key.push_back(slot_of(key.value));
+    return plan;
+  }
+  for (const config::Text& text : label.texts) {
+    Result<std::vector<std::string>> arguments = config::ArgumentsOfTemplate(text.value);
+    bool has_all = std::all_of(arguments->begin(), arguments->end(),
+                               [&](const std::string& argument) { return slot_of(argument) != kNoSlot; });
+    if (has_all) plan.alternatives.push_back(CompileTemplate(text.value, slot_of));
+  }
+  return plan;
+}
+
 }  // namespace
 
 Template CompileTemplate(std::string_view text, const SlotFinder& slot_of) {
@@ -27,6 +47,23 @@ Template CompileTemplate(std::string_view text, const SlotFinder& slot_of) {
     result.pieces.push_back({std::move(piece.literal), piece.argument ? slot_of(*piece.argument) : kNoSlot});
   }
   return result;
+}
+
+LabelSetPlan CompileLabels(const std::vector<config::Label>& labels, const std::vector<LookupPlan>& lookups,
+                           const SlotFinder& slot_of) {
+  LabelSetPlan set;
+  std::set<Slot> inputs;
+  for (const config::Label& label : labels) {
+    LabelPlan& plan = set.labels.emplace_back(CompileLabel(label.value, lookups, slot_of));
+    set.has_lookups = set.has_lookups || plan.lookup != kNone;
+    for (const Template& alternative : plan.alternatives) {
+      for (const Template::Piece& piece : alternative.pieces) {
+        if (piece.slot != kNoSlot) inputs.insert(piece.slot);
+      }
+    }
+  }
+  set.inputs.assign(inputs.begin(), inputs.end());
+  return set;
 }
 
 Constant ParseConstant(std::string_view text) {

@@ -4,6 +4,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "rules/program.h"
 
@@ -14,6 +15,10 @@ using SlotFinder = std::function<Slot(std::string_view)>;
 
 // Compiles a template whose arguments the event has.
 Template CompileTemplate(std::string_view text, const SlotFinder& slot_of);
+
+// Compiles a rule's labels. An alternative whose arguments the event lacks is left out.
+LabelSetPlan CompileLabels(const std::vector<config::Label>& labels, const std::vector<LookupPlan>& lookups,
+                           const SlotFinder& slot_of);
 
 // A scalar of the config as text and, where it reads as one, as a number: decimal, 0x hexadecimal, or real.
 Constant ParseConstant(std::string_view text);

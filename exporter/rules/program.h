@@ -8,6 +8,8 @@
 #include <re2/re2.h>
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,6 +17,7 @@
 #include "config/config.h"
 #include "correlation/decoder.h"
 #include "metrics/snapshot.h"
+#include "rules/match_filter.h"
 #include "trace/catalog.h"
 #include "trace/format.h"
 #include "trace/name_table.h"
@@ -33,14 +36,28 @@ struct Template {
   struct Piece {
     std::string literal;  // before the argument
     Slot slot = kNoSlot;  // kNoSlot: a literal at the end
+
+    bool operator==(const Piece&) const = default;
   };
   std::vector<Piece> pieces;
+
+  bool operator==(const Template&) const = default;
 };
 
 struct LabelPlan {
   std::vector<Template> alternatives;  // the first whose arguments are all there
   uint32_t lookup = kNone;             // or: the name a lookup has learned for these arguments
   std::vector<Slot> key;
+
+  bool operator==(const LabelPlan&) const = default;
+};
+
+// The labels that rules of one event have in common: found once for all of them.
+struct LabelSetPlan {
+  std::vector<LabelPlan> labels;
+  std::vector<Slot> inputs;  // the arguments that templates of the labels show
+  bool has_lookups = false;
+  size_t rules = 0;  // that share it
 };
 
 struct Constant {
@@ -61,12 +78,12 @@ struct ConditionPlan {
 // One metric on one event.
 struct RulePlan {
   uint32_t family = kNone;
-  uint32_t cache = kNone;  // which of a stream's series caches is this rule's
+  uint32_t label_set = kNone;
+  uint32_t column = 0;  // which of the rules of its label set it is
   metrics::Type type = metrics::Type::kCounter;
   Slot value = kNoSlot;  // kNoSlot: a counter that counts events
   double scale = 1;
   std::vector<ConditionPlan> where;
-  std::vector<LabelPlan> labels;
 };
 
 struct LookupFeed {
@@ -86,6 +103,7 @@ struct DecoderFeed {
   uint32_t decoder = kNone;
   size_t which = 0;             // index into DecoderKind::inputs
   std::vector<Slot> arguments;  // in the decoder's order
+  bool is_in_order = false;     // these slots follow each other, so that no value has to be moved
 };
 
 struct EventPlan {
@@ -109,6 +127,7 @@ struct EventPlan {
 struct LookupPlan {
   std::string name;
   std::string definition;  // what it was declared as: across a reload, state goes on where this is the same
+  std::map<std::string, std::string, std::less<>> names;  // by key; nothing is learned where the config gives them
 };
 
 struct SpanPlan {
@@ -122,7 +141,8 @@ struct SpanPlan {
   size_t saved = 0;
   uint32_t plan = kNone;  // of the derived event
   std::vector<Source> slots;
-  std::string definition;  // as in LookupPlan
+  std::vector<RulePlan> in_flight;  // gauges of what is open, over the slots that come from the start
+  std::string definition;           // as in LookupPlan
 };
 
 struct DecoderPlan {
@@ -140,6 +160,29 @@ struct MatchPlan {
   RulePlan rule;
 };
 
+// How names of drives that were opened before the log began are learned: a read of nothing that somebody makes on
+// purpose tells a drive's backend and node, and the name is handed over as the events would that tell it otherwise.
+struct ProbePlan {
+  uint32_t read = kNone;  // plan of blk_co_preadv; kNone where the config has no use for all this
+  Slot read_backend = kNoSlot;
+  Slot read_node = kNoSlot;
+  Slot read_offset = kNoSlot;
+  Slot read_bytes = kNoSlot;
+  uint32_t open = kNone;  // of bdrv_open_common
+  Slot open_node = kNoSlot;
+  Slot open_file = kNoSlot;
+  uint32_t attach = kNone;  // of blk_root_attach; may be kNone
+  Slot attach_backend = kNoSlot;
+  Slot attach_node = kNoSlot;
+};
+
+// QEMU's events that a program reads, in the order in which they are to be switched on one by one: `naming` tells which
+// disk is which, and of the rest what ends a request comes before what begins it, so that none is left open.
+struct EventOrder {
+  std::vector<std::string> naming;
+  std::vector<std::string> rest;
+};
+
 struct Program {
   trace::NameTable names;         // of the catalog's events, by event id
   std::vector<uint32_t> plan_of;  // by event id: index into plans, or kNone where nothing uses the event
@@ -149,11 +192,14 @@ struct Program {
   std::vector<SpanPlan> spans;
   std::vector<DecoderPlan> decoders;
   std::vector<MatchPlan> matches;
-  size_t caches = 0;  // series caches a stream needs
+  MatchFilter match_filter;  // of their regexes, in the same order
+  std::vector<LabelSetPlan> label_sets;
+  ProbePlan probe;
   config::Limits limits;
 
   // The names of QEMU's events that this program reads, sorted: what has to be traced.
   std::vector<std::string> NeededEvents() const;
+  EventOrder OrderOfNeededEvents() const;
   bool NeedsTime() const;
 };
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/utf8.h"
+#include "correlation/block_names.h"
 #include "rules/parts.h"
 
 namespace qte::rules {
@@ -24,6 +25,13 @@ std::string_view InputOf(const Value& value) {
   if (!value.has_value()) return {};
   if (value.data != nullptr) return value.text();
   return {reinterpret_cast<const char*>(&value.bits), sizeof value.bits};
+}
+
+// Whether `next` begins where `text` ends, or after a few bytes more, as between two arguments of one line.
+bool IsJustBehind(std::string_view text, std::string_view next) {
+  constexpr uintptr_t kMostBetween = 4;
+  return reinterpret_cast<uintptr_t>(next.data()) - reinterpret_cast<uintptr_t>(text.data() + text.size()) <=
+         kMostBetween;
 }
 
 void AppendText(const Value& value, std::string& out) {
@@ -67,8 +75,8 @@ Stream::Stream(std::shared_ptr<const Program> program, std::shared_ptr<const met
     : program_(std::move(program)),
       labels_(std::move(labels)),
       families_(families),
-      caches_(program_->caches),
       lookups_(program_->lookups.size(), correlation::LookupTable(program_->limits.max_lookup_entries)) {
+  for (const LabelSetPlan& set : program_->label_sets) label_sets_.push_back({SeriesCache(set.rules)});
   for (const SpanPlan& span : program_->spans) {
     spans_.emplace_back(correlation::SpanLimits{program_->limits.max_open_spans, span.timeout_us});
   }
@@ -80,7 +88,8 @@ Stream::Stream(std::shared_ptr<const Program> program, std::shared_ptr<const met
 }
 
 void Stream::ForgetSeries() {
-  for (SeriesCache& cache : caches_) cache = SeriesCache();
+  for (LabelSet& set : label_sets_) set.cache.Clear();
+  ++event_;
 }
 
 void Stream::RenewSeries() {
@@ -91,9 +100,10 @@ void Stream::RenewSeries() {
 // A series whose labels do not depend on any event exists at 0 from the start.
 void Stream::MakeForeseeableSeries() {
   auto make = [this](const RulePlan& rule) {
-    if (rule.labels.empty()) caches_[rule.cache].fixed = families_[rule.family].FindOrAdd(labels_, {});
+    if (program_->label_sets[rule.label_set].labels.empty()) families_[rule.family].FindOrAdd(labels_, {});
   };
   for (const EventPlan& plan : program_->plans) std::for_each(plan.rules.begin(), plan.rules.end(), make);
+  for (const SpanPlan& span : program_->spans) std::for_each(span.in_flight.begin(), span.in_flight.end(), make);
   for (const MatchPlan& match : program_->matches) make(match.rule);
 }
 
@@ -120,6 +130,7 @@ Outcome Stream::OnEvent(uint32_t index, std::string_view line, const trace::Pref
                         std::string_view arguments) {
   const EventPlan& plan = program_->plans[index];
   if (!Read(plan, arguments, values_)) return Outcome::kFormatMismatch;
+  if (!probes_.empty() && index == program_->probe.read && TakeProbe()) return Outcome::kDone;
   Moment moment = MomentOf(plan, line, prefix);
   negative_value_ = false;
   for (const LookupFeed& feed : plan.lookups) Learn(feed, values_);
@@ -127,6 +138,52 @@ Outcome Stream::OnEvent(uint32_t index, std::string_view line, const trace::Pref
   for (const DecoderFeed& feed : plan.decoders) FeedDecoder(feed, values_, moment);
   RunRules(plan.rules, values_);
   return negative_value_ ? Outcome::kNegativeValue : Outcome::kDone;
+}
+
+bool Stream::LacksName(std::string_view file) const {
+  const ProbePlan& probe = program_->probe;
+  if (probe.read == kNone) return false;
+  const EventPlan& open = program_->plans[probe.open];
+  return std::any_of(open.lookups.begin(), open.lookups.end(),
+                     [&](const LookupFeed& feed) {
+                       return feed.value == probe.open_file && !lookups_[feed.lookup].HasValue(file);
+                     }) ||
+         std::any_of(decoders_.begin(), decoders_.end(), [&](const auto& decoder) {
+           return decoder->names() != nullptr && !decoder->names()->HasFile(file);
+         });
+}
+
+// values_ are those of a read.
+bool Stream::TakeProbe() {
+  const ProbePlan& plan = program_->probe;
+  if (values_[plan.read_bytes].bits != 0) return false;
+  auto probe = std::find_if(probes_.begin(), probes_.end(), [&](const DriveProbe& p) {
+    return static_cast<uint64_t>(p.offset) == values_[plan.read_offset].bits;
+  });
+  if (probe == probes_.end()) return false;
+  Values told;
+  told[plan.open_node] = values_[plan.read_node];
+  told[plan.open_file] = Value::Text(probe->file);
+  Values attached;
+  if (plan.attach != kNone) {
+    attached[plan.attach_backend] = values_[plan.read_backend];
+    attached[plan.attach_node] = values_[plan.read_node];
+    Teach(plan.attach, attached, 0);
+  }
+  Teach(plan.open, told, values_[plan.read_node].bits);
+  probes_.erase(probe);
+  return true;
+}
+
+// Hands an event over to what learns from it, as if it had been logged; but not to a decoder that has a name for `node`
+// already.
+void Stream::Teach(uint32_t index, const Values& values, uint64_t node) {
+  const EventPlan& plan = program_->plans[index];
+  for (const LookupFeed& feed : plan.lookups) Learn(feed, values);
+  for (const DecoderFeed& feed : plan.decoders) {
+    const correlation::BlockNames* names = decoders_[feed.decoder]->names();
+    if (names != nullptr && !names->IsNamed(node)) FeedDecoder(feed, values, {});
+  }
 }
 
 std::string_view Stream::KeyOf(const std::vector<Slot>& slots, const Values& values) {
@@ -145,7 +202,11 @@ void Stream::FeedSpan(const SpanFeed& feed, const Values& values, int64_t time_u
   auto value_at = [&](Slot slot) { return slot == kNoSlot ? Value() : values[slot]; };
   if (feed.is_start) {
     for (size_t i = 0; i < feed.saved.size(); ++i) span_values_[i] = value_at(feed.saved[i]);
-    spans_[feed.span].Start(key, time_us, std::span(span_values_).first(feed.saved.size()));
+    std::span<const Value> saved = std::span(span_values_).first(feed.saved.size());
+    spans_[feed.span].Start(key, time_us, saved);
+    // Its series exist from now on, be it closed before anybody looks.
+    const SpanPlan& started = program_->spans[feed.span];
+    if (!started.in_flight.empty()) ForEachInFlight(started, saved, [](metrics::Family&, metrics::SeriesId, double) {});
     return;
   }
   const SpanPlan& plan = program_->spans[feed.span];
@@ -169,14 +230,46 @@ void Stream::FeedSpan(const SpanFeed& feed, const Values& values, int64_t time_u
   RunRules(program_->plans[plan.plan].rules, derived_values_);
 }
 
+// Calls visit(family, series) for what an open span counts in.
+template <class Visit>
+void Stream::ForEachInFlight(const SpanPlan& plan, std::span<const Value> saved, Visit&& visit) {
+  for (size_t slot = 0; slot < plan.slots.size(); ++slot) {
+    bool is_known = plan.slots[slot].from == SpanPlan::Source::From::kStart && plan.slots[slot].index < saved.size();
+    derived_values_[slot] = is_known ? saved[plan.slots[slot].index] : Value();
+  }
+  ++event_;
+  for (const RulePlan& rule : plan.in_flight) {
+    bool holds = std::all_of(rule.where.begin(), rule.where.end(), [this](const ConditionPlan& condition) {
+      return Holds(condition, derived_values_[condition.slot]);
+    });
+    if (holds) visit(families_[rule.family], SeriesOf(rule, derived_values_), rule.scale);
+  }
+}
+
+void Stream::CountInFlight() {
+  for (size_t i = 0; i < spans_.size(); ++i) {
+    const SpanPlan& plan = program_->spans[i];
+    if (plan.in_flight.empty()) continue;
+    spans_[i].ForEachOpen([&](std::span<const Value> saved) {
+      ForEachInFlight(plan, saved, [](metrics::Family& family, metrics::SeriesId series, double amount) {
+        family.Add(series, amount);
+      });
+    });
+  }
+}
+
 void Stream::FeedDecoder(const DecoderFeed& feed, const Values& values, const Moment& moment) {
-  std::array<Value, kMaxSlots>& arguments = span_values_;
-  for (size_t i = 0; i < feed.arguments.size(); ++i) {
-    arguments[i] = feed.arguments[i] == kNoSlot ? Value() : values[feed.arguments[i]];
+  std::span<const Value> arguments(values);
+  if (feed.is_in_order) {
+    arguments = arguments.subspan(feed.arguments.front(), feed.arguments.size());
+  } else {
+    for (size_t i = 0; i < feed.arguments.size(); ++i) {
+      span_values_[i] = feed.arguments[i] == kNoSlot ? Value() : values[feed.arguments[i]];
+    }
+    arguments = std::span(span_values_).first(feed.arguments.size());
   }
   emitting_ = feed.decoder;
-  decoders_[feed.decoder]->OnEvent(
-      {feed.which, std::span(arguments).first(feed.arguments.size()), moment.time_us, moment.thread}, *this);
+  decoders_[feed.decoder]->OnEvent({feed.which, arguments, moment.time_us, moment.thread}, *this);
 }
 
 void Stream::Emit(size_t which, std::span<const Value> args) {
@@ -186,11 +279,13 @@ void Stream::Emit(size_t which, std::span<const Value> args) {
   RunRules(program_->plans[output.plan].rules, derived_values_);
 }
 
-bool Stream::OnText(std::string_view text) {
+bool Stream::MatchText(std::string_view text) {
   bool taken = false;
-  if (program_->matches.empty()) return taken;  // as a rule, and the groups cost more than the line
+  program_->match_filter.Find(text, matching_);
+  if (matching_.empty()) return taken;  // the groups cost more than the line
   re2::StringPiece groups[kMaxSlots + 1];
-  for (const MatchPlan& match : program_->matches) {
+  for (int index : matching_) {
+    const MatchPlan& match = program_->matches[static_cast<size_t>(index)];
     int count = match.regex->NumberOfCapturingGroups() + 1;
     re2::StringPiece piece(text.data(), text.size());
     if (!match.regex->Match(piece, 0, text.size(), re2::RE2::UNANCHORED, groups, count)) continue;
@@ -207,12 +302,13 @@ bool Stream::OnText(std::string_view text) {
       if (parsed.ec != std::errc() || parsed.ptr != value.data + value.size) continue;
       value = Value::Real(number, value.text());
     }
-    RunRule(match.rule, values_);
+    RunRules({&match.rule, 1}, values_);
   }
   return taken;
 }
 
-void Stream::RunRules(const std::vector<RulePlan>& rules, const Values& values) {
+void Stream::RunRules(std::span<const RulePlan> rules, const Values& values) {
+  ++event_;
   for (const RulePlan& rule : rules) RunRule(rule, values);
 }
 
@@ -247,42 +343,67 @@ void Stream::RunRule(const RulePlan& rule, const Values& values) {
 }
 
 metrics::SeriesId Stream::SeriesOf(const RulePlan& rule, const Values& values) {
-  SeriesCache& cache = caches_[rule.cache];
-  if (rule.labels.empty()) return cache.fixed;
-  inputs_.clear();
-  for (const LabelPlan& label : rule.labels) {
-    if (label.lookup != kNone) {
-      const std::string* name = LookUp(label, values);
-      inputs_.push_back(name == nullptr ? std::string_view() : *name);
-      if (name != nullptr) continue;
-      for (Slot slot : label.key) inputs_.push_back(InputOf(values[slot]));
-      continue;
-    }
-    for (const Template& alternative : label.alternatives) {
-      for (const Template::Piece& piece : alternative.pieces) {
-        if (piece.slot != kNoSlot) inputs_.push_back(InputOf(values[piece.slot]));
-      }
-    }
+  LabelSet& set = label_sets_[rule.label_set];
+  if (set.event != event_) {
+    set.entry = EntryOf(program_->label_sets[rule.label_set], set.cache, values);
+    set.event = event_;
+  }
+  if (set.entry == SeriesCache::kNoEntry) return MakeSeries(rule, values);
+  metrics::SeriesId known = set.cache.SeriesOf(set.entry, rule.column);
+  if (known != SeriesCache::kUnknown) return known;
+  metrics::SeriesId made = MakeSeries(rule, values);
+  // What folds into "_other_" is asked for each time, so that it is counted each time.
+  if (!families_[rule.family].IsOther(made)) set.cache.SeriesOf(set.entry, rule.column) = made;
+  return made;
+}
+
+uint32_t Stream::EntryOf(const LabelSetPlan& plan, SeriesCache& cache, const Values& values) {
+  size_t max_entries = program_->limits.max_series_per_metric * kCacheEntriesPerSeries;
+  bool is_constant = plan.inputs.empty() && !plan.has_lookups;
+  if (is_constant) return cache.empty() ? cache.Insert(kHashSeed, {}, max_entries) : 0;
+  if (plan.inputs.size() == 1 && !plan.has_lookups) {
+    inputs_.assign(1, InputOf(values[plan.inputs.front()]));
+  } else {
+    CollectInputs(plan, values);
   }
   uint64_t hash = SeriesCache::Hash(inputs_);
-  metrics::SeriesId series = cache.Find(hash, inputs_);
-  if (series != SeriesCache::kUnknown) return series;
-  series = MakeSeries(rule, values);
-  metrics::Family& family = families_[rule.family];
-  // What folds into "_other_" is asked for each time, so that it is counted each time.
-  if (!family.IsOther(series)) {
-    size_t max_entries = program_->limits.max_series_per_metric * kCacheEntriesPerSeries;
-    cache.Insert(hash, inputs_, series, max_entries);
+  uint32_t entry = cache.Find(hash, inputs_);
+  return entry != SeriesCache::kNoEntry ? entry : cache.Insert(hash, inputs_, max_entries);
+}
+
+// Arguments that stand side by side in the line, as most do that make one label, become one text with what is between
+// them. The sizes of all are one more, so that no two label sets have the same texts.
+void Stream::CollectInputs(const LabelSetPlan& plan, const Values& values) {
+  inputs_.clear();
+  size_t count = 0;
+  for (Slot slot : plan.inputs) {
+    std::string_view input = InputOf(values[slot]);
+    input_sizes_[count++] = SeriesCache::SizeMark(input);
+    if (!inputs_.empty() && IsJustBehind(inputs_.back(), input)) {
+      std::string_view& last = inputs_.back();
+      last = {last.data(), static_cast<size_t>(input.data() + input.size() - last.data())};
+    } else if (!input.empty()) {
+      inputs_.push_back(input);
+    }
   }
-  return series;
+  inputs_.emplace_back(reinterpret_cast<const char*>(input_sizes_.data()), count * sizeof(uint32_t));
+  if (!plan.has_lookups) return;
+  for (const LabelPlan& label : plan.labels) {
+    if (label.lookup == kNone) continue;
+    const std::string* name = LookUp(label, values);
+    inputs_.push_back(name == nullptr ? std::string_view() : *name);
+    if (name != nullptr) continue;
+    for (Slot slot : label.key) inputs_.push_back(InputOf(values[slot]));
+  }
 }
 
 metrics::SeriesId Stream::MakeSeries(const RulePlan& rule, const Values& values) {
-  rendered_.resize(std::max(rendered_.size(), rule.labels.size()));
+  const std::vector<LabelPlan>& labels = program_->label_sets[rule.label_set].labels;
+  rendered_.resize(std::max(rendered_.size(), labels.size()));
   rendered_views_.clear();
-  for (size_t i = 0; i < rule.labels.size(); ++i) {
+  for (size_t i = 0; i < labels.size(); ++i) {
     rendered_[i].clear();
-    RenderLabel(rule.labels[i], values, rendered_[i]);
+    RenderLabel(labels[i], values, rendered_[i]);
     MakeValidUtf8(rendered_[i], kMaxLabelBytes);
     rendered_views_.push_back(rendered_[i]);
   }
@@ -290,7 +411,14 @@ metrics::SeriesId Stream::MakeSeries(const RulePlan& rule, const Values& values)
 }
 
 const std::string* Stream::LookUp(const LabelPlan& label, const Values& values) {
-  return lookups_[label.lookup].Find(KeyOf(label.key, values));
+  return NameOf(label.lookup, KeyOf(label.key, values));
+}
+
+const std::string* Stream::NameOf(size_t lookup, std::string_view key) const {
+  const auto& names = program_->lookups[lookup].names;
+  if (names.empty()) return lookups_[lookup].Find(key);
+  auto name = names.find(key);
+  return name == names.end() ? nullptr : &name->second;
 }
 
 // A lookup that has not learned the key shows the key itself.

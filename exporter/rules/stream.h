@@ -31,6 +31,13 @@ enum class Outcome {
   kNegativeValue,   // a counter's value was below zero; the rest of the event was used
 };
 
+// A read of nothing at an offset between two sectors that no guest makes: the line that shows it tells the backend and
+// the node of the drive that has this file open.
+struct DriveProbe {
+  int64_t offset = 0;
+  std::string file;
+};
+
 class Stream final : private correlation::Sink {
  public:
   Stream(std::shared_ptr<const Program> program, std::shared_ptr<const metrics::Labels> labels,
@@ -40,7 +47,16 @@ class Stream final : private correlation::Sink {
   Outcome OnEvent(uint32_t plan, std::string_view line, const trace::Prefix& prefix, std::string_view arguments);
 
   // A line that is no trace event; true if a `match` rule took it.
-  bool OnText(std::string_view text);
+  bool OnText(std::string_view text) { return !program_->matches.empty() && MatchText(text); }
+
+  // Adds every open span to the gauges that show what is in flight.
+  void CountInFlight();
+
+  // Whether something that learns names of disks does not know this one.
+  bool LacksName(std::string_view file) const;
+  // These reads will be seen: their lines teach the names of nodes that have none, and do nothing else. Replaces what
+  // was expected before.
+  void Expect(std::vector<DriveProbe> probes) { probes_ = std::move(probes); }
 
   // The source was truncated or replaced: forgets what belonged to its QEMU process.
   void Restart();
@@ -63,6 +79,9 @@ class Stream final : private correlation::Sink {
   uint64_t abandoned_spans(size_t span) const { return spans_[span].abandoned(); }
   const correlation::Decoder& decoder(size_t index) const { return *decoders_[index]; }
   const correlation::LookupTable& lookup(size_t index) const { return lookups_[index]; }
+  // The name that a lookup has for a key, be it learned or given by the config; null if it has none.
+  const std::string* NameOf(size_t lookup, std::string_view key) const;
+  const correlation::SpanTable& span(size_t index) const { return spans_[index]; }
   const std::shared_ptr<const metrics::Labels>& labels() const { return labels_; }
   const Program& program() const { return *program_; }
   // True once a line lacked the timestamp that a duration needs.
@@ -78,16 +97,23 @@ class Stream final : private correlation::Sink {
   };
 
   void MakeForeseeableSeries();
+  bool TakeProbe();
+  void Teach(uint32_t plan, const Values& values, uint64_t node);
   bool Read(const EventPlan& plan, std::string_view arguments, Values& values);
   Moment MomentOf(const EventPlan& plan, std::string_view line, const trace::Prefix& prefix);
   void Learn(const LookupFeed& feed, const Values& values);
   void FeedSpan(const SpanFeed& feed, const Values& values, int64_t time_us);
+  template <class Visit>
+  void ForEachInFlight(const SpanPlan& plan, std::span<const trace::Value> saved, Visit&& visit);
   void FeedDecoder(const DecoderFeed& feed, const Values& values, const Moment& moment);
   void Emit(size_t which, std::span<const trace::Value> args) override;
 
-  void RunRules(const std::vector<RulePlan>& rules, const Values& values);
+  bool MatchText(std::string_view text);
+  void RunRules(std::span<const RulePlan> rules, const Values& values);
   void RunRule(const RulePlan& rule, const Values& values);
   metrics::SeriesId SeriesOf(const RulePlan& rule, const Values& values);
+  uint32_t EntryOf(const LabelSetPlan& plan, SeriesCache& cache, const Values& values);
+  void CollectInputs(const LabelSetPlan& plan, const Values& values);
   metrics::SeriesId MakeSeries(const RulePlan& rule, const Values& values);
   std::string_view KeyOf(const std::vector<Slot>& slots, const Values& values);
   const std::string* LookUp(const LabelPlan& label, const Values& values);
@@ -96,10 +122,18 @@ class Stream final : private correlation::Sink {
   std::shared_ptr<const Program> program_;
   std::shared_ptr<const metrics::Labels> labels_;
   std::vector<metrics::Family>& families_;
-  std::vector<SeriesCache> caches_;
+  // The series of one label set, and which entry the event at work has.
+  struct LabelSet {
+    SeriesCache cache;
+    uint64_t event = 0;  // the one whose entry is known
+    uint32_t entry = SeriesCache::kNoEntry;
+  };
+  std::vector<LabelSet> label_sets_;
+  uint64_t event_ = 0;  // counts the events rules are run for
   std::vector<correlation::LookupTable> lookups_;
   std::vector<correlation::SpanTable> spans_;
   std::vector<std::unique_ptr<correlation::Decoder>> decoders_;
+  std::vector<DriveProbe> probes_;
 
   // Scratch, kept so that no line allocates.
   Values values_;          // of the line
@@ -107,6 +141,8 @@ class Stream final : private correlation::Sink {
   Values span_values_;
   correlation::KeyBuilder key_;
   std::vector<std::string_view> inputs_;
+  std::array<uint32_t, kMaxSlots> input_sizes_{};
+  std::vector<int> matching_;
   std::vector<std::string> rendered_;
   std::vector<std::string_view> rendered_views_;
   uint32_t emitting_ = kNone;  // the decoder that is at work

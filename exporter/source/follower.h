@@ -73,4 +73,13 @@ class Follower {
   virtual bool has_more() const { return false; }
 };
 
+// Whether a look, of at most `chunk` bytes, that began at offset `before` has left something, as far as is known.
+inline bool LeavesMore(const Follower& follower, const Reading& reading, uint64_t before, size_t chunk) {
+  // So much in a pipe (of 64 KiB, where it may not be larger) means that its writer may be waiting.
+  constexpr size_t kMuchOfPipe = 16 * 1024;
+  size_t much = follower.pollable() ? kMuchOfPipe : chunk;
+  bool is_much = reading.kind == Reading::Kind::kBytes && follower.offset() - before >= much;
+  return is_much || follower.has_more();
+}
+
 }  // namespace qte::source

@@ -2,16 +2,19 @@
 //
 // A line is handed on as a view into the chunk; only a line that crosses a chunk's border is copied, once. A line
 // longer than `max_line_bytes` is skipped to its newline and counted. What the splitter reports does not depend on
-// where chunks are cut. Lines come without their newline and with kReadPadding readable bytes behind them.
+// where chunks are cut. A chunk has kReadPadding readable bytes behind it, and so has a line, which comes without its
+// newline.
 #pragma once
 
-#include <cstring>
 #include <string>
 #include <string_view>
 
+#include "base/scan.h"
 #include "source/receiver.h"
 
 namespace qte::source {
+
+static_assert(kReadPadding >= kChunkPadding);
 
 class LineSplitter {
  public:
@@ -22,12 +25,8 @@ class LineSplitter {
   void Feed(std::string_view chunk, OnLine&& on_line, OnTooLong&& on_too_long) {
     const char* p = chunk.data();
     const char* const end = p + chunk.size();
-    while (p != end) {
-      const auto* newline = static_cast<const char*>(std::memchr(p, '\n', static_cast<size_t>(end - p)));
-      if (newline == nullptr) {
-        Hold({p, static_cast<size_t>(end - p)});
-        return;
-      }
+    PlacesOf newlines('\n', chunk);
+    while (const char* newline = newlines.Next()) {
       std::string_view line(p, static_cast<size_t>(newline - p));
       p = newline + 1;
       if (!held_.empty() || skipping_) {
@@ -45,6 +44,7 @@ class LineSplitter {
         on_line(line);
       }
     }
+    if (p != end) Hold({p, static_cast<size_t>(end - p)});
   }
 
   // Forgets the unfinished line; true if there was one.

@@ -1,6 +1,8 @@
 // What the followers of source/ hand up: streams open, bring bytes, start over, and close.
 //
-// All calls come on the one thread that steps the SourceSet.
+// All calls come on the one thread that steps the SourceSet, but for OnBytes: while more is there than can be read at
+// once, streams of different lanes are read on several threads at the same time. No other call is made meanwhile, and
+// those of one stream keep their order.
 #pragma once
 
 #include <cstddef>
@@ -37,6 +39,8 @@ class Receiver {
   virtual void OnRestart(StreamId id, Restart why) = 0;
   // Nothing more will come: standard input ended, the file is gone, or the source left the config.
   virtual void OnClose(StreamId id) = 0;
+  // OnBytes of streams of different lanes may be called at the same time. Of an open stream; asked anew for each round.
+  virtual size_t LaneOf(StreamId /*id*/) const { return 0; }
 
  protected:
   ~Receiver() = default;

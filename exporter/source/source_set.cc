@@ -9,6 +9,11 @@
 //
 // The watch is put up first and the file looked at once more after that, so a write in between is not slept through.
 // FIFOs and standard input have no pace: poll(2) wakes for them.
+//
+// A round after one that left something reads the streams of different lanes beside each other (parallel_reader.h), for
+// some milliseconds. Everything else is done by the one thread, before or after: what those looks brought that is no
+// bytes, and streams that are new. So between two rounds all lanes are at rest, and while there is little to read no
+// other thread is woken.
 
 #include "source/source_set_impl.h"
 
@@ -27,8 +32,6 @@ using Time = Clock::Time;
 constexpr size_t kChunkBytes = 256 * 1024;
 constexpr milliseconds kBusyPoll{5};
 constexpr seconds kBusyTime{1};
-// So much in a pipe (of 64 KiB, where it may not be larger) means that its writer may be waiting.
-constexpr size_t kMuchOfPipe = 16 * 1024;
 constexpr seconds kSafetyPoll{5};           // of an idle file with a watch
 constexpr milliseconds kUnwatchedPoll{50};  // of an idle file that cannot be watched
 constexpr seconds kRetry{1};
@@ -44,6 +47,7 @@ SourceSet::Impl::Impl(std::vector<SourceSpec> specs, Receiver& receiver, Positio
       receiver_(receiver),
       clock_(clock),
       buffer_(kChunkBytes + kTailBytes + kReadPadding),
+      parallel_reader_(receiver, clock),
       discovery_(specs_) {
   // Watched before the look that counts: what is renamed after it leaves a trail.
   watcher_.SetDirectories(discovery_.Look().directories);
@@ -93,10 +97,10 @@ bool SourceSet::Impl::Round() {
   Time now = clock_.Now();
   if (now >= next_rescan_) is_scan_needed_ = true;
   if (is_scan_needed_ && now >= scan_not_before_) Discover(now);
-  bool progress = false;
-  has_more_ = false;
+  bool progress = std::exchange(has_more_, false) && ReadBesideEachOther(now);
   for (const auto& stream : table_.streams()) {
-    if (IsDue(*stream, now)) progress = LookAt(*stream, now) || progress;
+    bool was_read = std::exchange(stream->was_read, false);
+    if (!was_read && IsDue(*stream, now)) progress = LookAt(*stream, now) || progress;
   }
   next_round_ = progress && !has_more_ ? now + kBusyPoll : Time{};
   Sweep();
@@ -147,6 +151,32 @@ bool SourceSet::Impl::IsDue(const Stream& stream, Time now) const {
   return !stream.is_idle || now >= stream.next_look || (stream.is_draining && now >= stream.drain_deadline());
 }
 
+// True if something was there.
+bool SourceSet::Impl::ReadBesideEachOther(Time now) {
+  due_.clear();
+  for (const auto& stream : table_.streams()) {
+    if (stream->is_announced && IsDue(*stream, now)) due_.push_back(stream.get());
+  }
+  bool progress = false;
+  for (const ParallelReader::Turn& turn : parallel_reader_.Read(due_)) {
+    turn.stream->was_read = true;
+    progress = TakeTurn(turn, now) || progress;
+  }
+  return progress;
+}
+
+bool SourceSet::Impl::TakeTurn(const ParallelReader::Turn& turn, Time now) {
+  Stream& stream = *turn.stream;
+  lost_bytes_ += turn.lost_bytes;
+  if (turn.has_data) NoteData(stream, now);
+  if (turn.has_more) has_more_ = true;
+  if (turn.last.kind == Kind::kBytes) return true;
+  uint64_t offset = stream.follower->offset();
+  Reading reading = WatchAtEnd(turn.last, stream, now);
+  if (LeavesMore(*stream.follower, reading, offset, kChunkBytes)) has_more_ = true;
+  return Take(reading, stream, now) || turn.has_data;
+}
+
 // One look, at most one chunk. True if something was there.
 bool SourceSet::Impl::LookAt(Stream& stream, Time now) {
   if (!stream.is_announced) {
@@ -154,17 +184,23 @@ bool SourceSet::Impl::LookAt(Stream& stream, Time now) {
     receiver_.OnOpen(stream.id, stream.source, stream.opened_as);
     if (stream.was != 0) receiver_.OnResume(stream.id, stream.was);
   }
-  std::span<char> chunk(buffer_.data(), kChunkBytes + kTailBytes);
   uint64_t offset = stream.follower->offset();
-  Reading reading = stream.follower->Next(chunk);
-  if (reading.kind == Kind::kAtEnd) {
-    stream.is_idle = false;
-    if (GoIdle(stream, now)) reading = stream.follower->Next(chunk);
-  }
-  uint64_t much = stream.follower->pollable() ? kMuchOfPipe : kChunkBytes;
-  if (reading.kind == Kind::kBytes && stream.follower->offset() - offset >= much) has_more_ = true;
-  if (stream.follower->has_more()) has_more_ = true;
+  Reading reading = WatchAtEnd(stream.follower->Next(chunk()), stream, now);
+  if (LeavesMore(*stream.follower, reading, offset, kChunkBytes)) has_more_ = true;
   return Take(reading, stream, now);
+}
+
+// A file that has been silent is watched, and looked at once more then.
+Reading SourceSet::Impl::WatchAtEnd(Reading reading, Stream& stream, Time now) {
+  if (reading.kind != Kind::kAtEnd) return reading;
+  stream.is_idle = false;
+  return GoIdle(stream, now) ? stream.follower->Next(chunk()) : reading;
+}
+
+void SourceSet::Impl::NoteData(Stream& stream, Time now) {
+  stream.error.clear();
+  stream.last_data = now;
+  stream.is_idle = false;
 }
 
 bool SourceSet::Impl::Take(const Reading& reading, Stream& stream, Time now) {
@@ -195,8 +231,7 @@ bool SourceSet::Impl::Take(const Reading& reading, Stream& stream, Time now) {
       receiver_.OnRestart(stream.id, Restart::kWriterEnded);
       break;
   }
-  stream.last_data = now;
-  stream.is_idle = false;
+  NoteData(stream, now);
   return true;
 }
 

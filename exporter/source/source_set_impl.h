@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "source/discovery.h"
 #include "source/follower.h"
+#include "source/parallel_reader.h"
 #include "source/rename_trail.h"
 #include "source/sleeper.h"
 #include "source/source_set.h"
@@ -36,7 +38,12 @@ class SourceSet::Impl {
   void Discover(Time now);
   void DiscoverAtRest();
   bool IsDue(const Stream& stream, Time now) const;
+  bool ReadBesideEachOther(Time now);
+  bool TakeTurn(const ParallelReader::Turn& turn, Time now);
   bool LookAt(Stream& stream, Time now);
+  Reading WatchAtEnd(Reading reading, Stream& stream, Time now);
+  void NoteData(Stream& stream, Time now);
+  std::span<char> chunk() { return {buffer_.data(), buffer_.size() - kReadPadding}; }
   bool Take(const Reading& reading, Stream& stream, Time now);
   bool GoIdle(Stream& stream, Time now);
   void Rest(Stream& stream, Time until);
@@ -52,6 +59,8 @@ class SourceSet::Impl {
   Receiver& receiver_;
   const Clock& clock_;
   std::vector<char> buffer_;
+  ParallelReader parallel_reader_;
+  std::vector<Stream*> due_;  // kept for its memory
   Sleeper sleeper_;
   std::vector<int> awaited_fds_;  // kept for its memory
   bool has_more_ = false;         // the last round left something, as far as is known

@@ -2,13 +2,13 @@
 
 #include <map>
 #include <stdexcept>
+#include <utility>
 
 namespace qte::state {
 namespace {
 
 using metrics::FamilySnapshot;
 using metrics::FamilySpec;
-using metrics::LabelChunk;
 using metrics::Labels;
 using nlohmann::json;
 
@@ -53,11 +53,13 @@ json FamilyToJson(const FamilySnapshot& family, uint64_t overflowed) {
   json series = json::array();
   std::map<Labels, size_t> known;
   size_t buckets = spec.bounds.size() + 1;
-  for (size_t i = 0; i < family.series_count; ++i) {
-    const LabelChunk::Entry& labels = family.LabelsOf(i);
+  for (size_t i = 0; i < family.series_count(); ++i) {
+    metrics::SeriesLabels labels = family.LabelsOf(i);
     auto [base, added] = known.try_emplace(*labels.base, known.size());
     if (added) bases.push_back(LabelsToJson(*labels.base));
-    json entry = {base->second, labels.values, family.values[i]};
+    json texts = json::array();
+    for (std::string_view value : labels.values) texts.push_back(value);
+    json entry = {base->second, std::move(texts), family.values[i]};
     if (spec.type == metrics::Type::kHistogram) {
       auto first = family.bucket_counts.begin() + static_cast<std::ptrdiff_t>(i * buckets);
       entry.push_back(std::vector<uint64_t>(first, first + static_cast<std::ptrdiff_t>(buckets)));
@@ -73,6 +75,16 @@ json FamilyToJson(const FamilySnapshot& family, uint64_t overflowed) {
           {"series", std::move(series)}};
 }
 
+void MergeFamilies(json from, json& to) {
+  to["overflowed"] = to["overflowed"].get<uint64_t>() + from["overflowed"].get<uint64_t>();
+  size_t bases = to["bases"].size();
+  for (json& base : from["bases"]) to["bases"].push_back(std::move(base));
+  for (json& series : from["series"]) {
+    series[0] = series[0].get<size_t>() + bases;
+    to["series"].push_back(std::move(series));
+  }
+}
+
 FamilySnapshot FamilyFromJson(const json& from) {
   FamilySnapshot family;
   family.spec = SpecFromJson(from);
@@ -80,19 +92,17 @@ FamilySnapshot FamilyFromJson(const json& from) {
   for (const json& base : from.at("bases")) bases.push_back(std::make_shared<const Labels>(LabelsFromJson(base)));
   const json& series = from.at("series");
   if (series.size() > kMostSeries) throw std::runtime_error("too many series");
-  std::shared_ptr<LabelChunk> chunk;
+  metrics::LabelList labels(family.spec->label_names.size());
+  std::vector<std::string_view> values;
   for (const json& entry : series) {
-    if (family.series_count % LabelChunk::kSize == 0) {
-      chunk = std::make_shared<LabelChunk>();
-      family.labels.push_back(chunk);
-    }
-    LabelChunk::Entry& labels = chunk->entries[family.series_count++ % LabelChunk::kSize];
-    labels.base = bases.at(entry.at(0).get<size_t>());
-    labels.values = entry.at(1).get<std::vector<std::string>>();
-    if (labels.values.size() != family.spec->label_names.size()) throw std::runtime_error("wrong number of labels");
+    const auto texts = entry.at(1).get<std::vector<std::string>>();
+    if (texts.size() != family.spec->label_names.size()) throw std::runtime_error("wrong number of labels");
+    values.assign(texts.begin(), texts.end());
+    labels.Append(bases.at(entry.at(0).get<size_t>()), values);
     family.values.push_back(entry.at(2).get<double>());
     AppendBuckets(family, entry);
   }
+  family.labels = labels.Share();
   return family;
 }
 

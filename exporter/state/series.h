@@ -16,6 +16,8 @@ metrics::Labels LabelsFromJson(const nlohmann::json& json);
 
 // The overflow count stands in the JSON beside the series.
 nlohmann::json FamilyToJson(const metrics::FamilySnapshot& family, uint64_t overflowed);
+// Adds the series of another family with the same spec, both made by FamilyToJson.
+void MergeFamilies(nlohmann::json from, nlohmann::json& to);
 // Throws nlohmann::json::exception or std::runtime_error where the JSON is not what FamilyToJson makes.
 metrics::FamilySnapshot FamilyFromJson(const nlohmann::json& json);
 

@@ -1,9 +1,12 @@
 #include "trace/format.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstring>
 #include <limits>
+
+#include "base/digits.h"
 
 namespace qte::trace {
 namespace {
@@ -81,107 +84,12 @@ void SetText(Value& value, const char* start, const char* end) {
 
 }  // namespace
 
-// What stands between '%' and the conversion letter.
-struct FormatReader::Spec {
-  bool zero = false;
-  bool left = false;
-  int stars = 0;  // arguments taken for '*'
-  unsigned width = 0;
-  unsigned precision = 0;
-  char letter = 0;
-};
-
-Result<FormatReader::Spec> FormatReader::ParseSpec(std::string_view format, size_t& at) {
-  Spec spec;
-  auto peek = [&] { return at < format.size() ? format[at] : '\0'; };
-  auto number = [&] {
-    unsigned n = 0;
-    if (peek() == '*') {
-      ++spec.stars;
-      ++at;
-    }
-    for (; peek() >= '0' && peek() <= '9'; ++at) n = std::min(n * 10 + static_cast<unsigned>(peek() - '0'), 255u);
-    return n;
-  };
-  for (; peek() != '\0' && std::strchr("-+ #0", peek()) != nullptr; ++at) {
-    if (peek() == '0') spec.zero = true;
-    if (peek() == '-') spec.left = true;
-  }
-  spec.width = number();
-  if (peek() == '.') {
-    ++at;
-    spec.precision = number();
-  }
-  while (peek() != '\0' && std::strchr("hlzjtLq", peek()) != nullptr) ++at;
-  if (peek() == '\0') return Error{"format ends inside a conversion"};
-  spec.letter = format[at++];
-  return spec;
-}
-
-Status FormatReader::AddConversion(const Spec& spec, size_t& argument, size_t arguments) {
-  static constexpr std::pair<char, Conversion> kLetters[] = {
-      {'u', Conversion::kUnsigned}, {'d', Conversion::kSigned}, {'i', Conversion::kSigned},  {'x', Conversion::kHex},
-      {'X', Conversion::kHex},      {'o', Conversion::kOctal},  {'p', Conversion::kPointer}, {'c', Conversion::kChar},
-      {'s', Conversion::kString},   {'f', Conversion::kReal},   {'g', Conversion::kReal},    {'e', Conversion::kReal}};
-  const auto* known = std::find_if(std::begin(kLetters), std::end(kLetters),
-                                   [&](const auto& entry) { return entry.first == spec.letter; });
-  if (known == std::end(kLetters)) return Error{"unknown conversion %" + std::string(1, spec.letter)};
-  argument += static_cast<size_t>(spec.stars);
-  if (argument >= arguments) return Error{"more conversions than arguments"};
-  Step step;
-  step.conversion = known->second;
-  step.argument = static_cast<uint8_t>(argument++);
-  bool numeric = step.conversion != Conversion::kString && step.conversion != Conversion::kChar;
-  if (spec.left) {
-    step.width = static_cast<uint8_t>(spec.width);
-  } else if (!spec.zero && spec.width > (numeric ? spec.precision : 0)) {
-    step.pad_left = static_cast<uint8_t>(spec.width - 1);
-  }
-  if (numeric) step.exact_digits = static_cast<uint8_t>(std::max(spec.precision, spec.zero ? spec.width : 0));
-  steps_.push_back(step);
-  return {};
-}
-
-Result<FormatReader> FormatReader::Compile(const Declaration& declaration) {
-  FormatReader reader;
-  std::string_view format = declaration.format;
-  format = format.substr(0, format.find('\n'));
-  size_t argument = 0;
-  for (size_t at = 0; at < format.size();) {
-    char c = format[at++];
-    if (c == '%' && at < format.size() && format[at] != '%') {
-      Result<Spec> spec = ParseSpec(format, at);
-      if (!spec) return Error{spec.error()};
-      if (Status s = reader.AddConversion(*spec, argument, declaration.arguments.size()); !s) return Error{s.error()};
-      reader.steps_.back().literal_at = static_cast<uint16_t>(reader.literals_.size());
-      continue;
-    }
-    if (c == '%') ++at;  // "%%"
-    if (reader.steps_.empty()) {
-      reader.head_ += c;
-    } else {
-      reader.literals_ += c;
-      ++reader.steps_.back().literal_size;
-    }
-  }
-  if (reader.literals_.size() > UINT16_MAX) return Error{"format is too long"};
-  for (size_t i = 0; i < reader.steps_.size(); ++i) {
-    Step& step = reader.steps_[i];
-    bool before_number = step.literal_size == 0 && i + 1 < reader.steps_.size() &&
-                         reader.steps_[i + 1].conversion < Conversion::kChar && reader.steps_[i + 1].pad_left == 0;
-    if (!before_number) step.exact_digits = 0;
-  }
-  return reader;
-}
-
-void FormatReader::SelectArguments(std::span<const uint8_t> slots) {
-  for (Step& step : steps_) step.slot = step.argument < slots.size() ? slots[step.argument] : kSkip;
-}
-
 bool FormatReader::Prints(size_t argument) const {
-  return std::any_of(steps_.begin(), steps_.end(), [&](const Step& step) { return step.argument == argument; });
+  return argument < kSkip &&
+         std::any_of(steps_.begin(), steps_.end(), [&](const Step& step) { return step.argument == argument; });
 }
 
+// Any number. It may stand right before another one, and may not fit into 64 bits.
 bool FormatReader::ReadNumber(const Step& step, const char*& p, const char* end, Value& value) {
   if (step.exact_digits != 0 && end - p > step.exact_digits) end = p + step.exact_digits;
   value.kind = ValueKind::kInteger;
@@ -194,7 +102,7 @@ bool FormatReader::ReadNumber(const Step& step, const char*& p, const char* end,
     case Conversion::kOctal:
       return ReadDigits<8>(p, end, value.bits);
     case Conversion::kHex:
-      if (end - p > 2 && p[0] == '0' && p[1] == 'x') p += 2;  // "%#x"
+      if (step.has_base && end - p > 2 && p[0] == '0' && p[1] == 'x') p += 2;
       return ReadHex(p, end, value.bits);
     case Conversion::kPointer:
       if (end - p >= 5 && std::memcmp(p, "(nil)", 5) == 0) {
@@ -227,72 +135,155 @@ bool FormatReader::ReadConversion(const Step& step, const char*& p, const char* 
   return true;
 }
 
-bool FormatReader::SkipLiteral(const Step& step, const char*& p, const char* end) const {
-  size_t size = step.literal_size;
-  if (static_cast<size_t>(end - p) < size) return false;
-  if (std::memcmp(p, literals_.data() + step.literal_at, size) != 0) return false;
-  p += size;
+// Keeps `p` of the caller in a register: what a call may change lies in memory.
+inline bool FormatReader::ReadOther(const Step& step, const char*& p, const char* end, Value* values) {
+  Value scratch;
+  const char* moved = p;
+  bool fits = ReadConversion(step, moved, end, step.slot == kSkip ? scratch : values[step.slot]);
+  p = moved;
+  return fits;
+}
+
+// A plain number at `p`: counts its digits and, if they are wanted, folds them. What is no such number, or has more
+// digits than are counted at once, is for ReadConversion.
+template <FormatReader::Conversion kConversion, bool kWanted>
+[[gnu::always_inline]] inline bool FormatReader::ReadPlain(const Step& step, const char*& p, const char* end, Value* values) {
+  constexpr bool kIsDecimal = kConversion == Conversion::kUnsigned || kConversion == Conversion::kSigned;
+  const char* digits = p;
+  bool is_negative = false;
+  if constexpr (kConversion == Conversion::kPointer) {
+    digits += p[0] == '0' && p[1] == 'x' ? 2 : 0;
+  } else if constexpr (kConversion == Conversion::kSigned) {
+    is_negative = *p == '-';
+    digits += is_negative ? 1 : 0;
+  }
+  size_t size = kIsDecimal ? CountDecimalDigits(digits) : CountHexDigits(digits);
+  bool is_plain = size - 1 < kDigitStep - 1 && (kConversion != Conversion::kPointer || digits != p);
+  if (!is_plain) return ReadOther(step, p, end, values);
+  const char* after = digits + size;
+  if constexpr (kWanted) {
+    Value& value = values[step.slot];
+    uint64_t number = kIsDecimal ? DecimalNumber(digits, size) : HexNumber(digits, size);
+    value.kind = ValueKind::kInteger;
+    value.negative = is_negative && number != 0;
+    value.bits = is_negative ? 0 - number : number;
+    SetText(value, p, after);
+  }
+  p = after;
   return true;
 }
 
+inline bool FormatReader::HasLiteral(const Step& step, const char* p) {
+  return ((Load64(p) ^ step.literal) & step.mask) == 0;
+}
+
 // The next place at or after `from` where the literal of `step` stands; null if there is none.
-const char* FormatReader::FindLiteral(const Step& step, const char* from, const char* end) const {
+inline const char* FormatReader::FindLiteral(const Step& step, const char* from, const char* end) {
   if (step.literal_size == 0) return from;
-  std::string_view text(from, static_cast<size_t>(end - from));
-  size_t at = text.find(std::string_view(literals_).substr(step.literal_at, step.literal_size));
-  return at == std::string_view::npos ? nullptr : from + at;
+  char first;
+  std::memcpy(&first, &step.literal, sizeof first);
+  for (const char* p = from;; ++p) {
+    p += FindByte({p, static_cast<size_t>(end - p)}, first);
+    if (p == end) return nullptr;
+    if (HasLiteral(step, p)) return p;
+  }
+}
+
+// Where in `text` the reading stands, and what is needed to go back.
+//
+// A string ends at the first place from which the literal after it stands. Where the rest does not fit from there, the
+// latest string is tried again at its next such place.
+struct FormatReader::Cursor {
+  const char* p;
+  const char* const end;
+  const Step* string = nullptr;  // the latest one
+  const char* string_start = nullptr;
+  const char* string_end = nullptr;
+
+  // False if the literal of the string does not stand anywhere from `from` on.
+  bool EndStringFrom(const char* from, Value* values) {
+    string_end = FindLiteral(*string, from, end);
+    if (string_end == nullptr) return false;
+    p = string_end;
+    StoreString(values);
+    return true;
+  }
+  void StoreString(Value* values) const {
+    if (string->slot == kSkip) return;
+    Value& value = values[string->slot];
+    value.kind = ValueKind::kText;
+    SetText(value, string_start, string_end);
+  }
+};
+
+[[gnu::always_inline]] inline bool FormatReader::ReadString(const Step& step, Cursor& at, Value* values) {
+  for (int i = 0; i < step.pad_left && at.p != at.end && IsBlank(*at.p); ++i) ++at.p;
+  at.string = &step;
+  at.string_start = at.p;
+  if (step.op == Op::kString) return at.EndStringFrom(at.p, values);
+  at.p = at.string_end = at.end;
+  at.StoreString(values);
+  return true;
+}
+
+// One step up to its literal. Inlined, so that the cursor stays in registers.
+[[gnu::always_inline]] inline bool FormatReader::Take(const Step& step, Cursor& at, Value* values) {
+  switch (step.op) {
+    case Op::kLiteral:
+      return true;
+    case Op::kHex:
+      return ReadPlain<Conversion::kHex, true>(step, at.p, at.end, values);
+    case Op::kSkipHex:
+      return ReadPlain<Conversion::kHex, false>(step, at.p, at.end, values);
+    case Op::kPointer:
+      return ReadPlain<Conversion::kPointer, true>(step, at.p, at.end, values);
+    case Op::kSkipPointer:
+      return ReadPlain<Conversion::kPointer, false>(step, at.p, at.end, values);
+    case Op::kUnsigned:
+      return ReadPlain<Conversion::kUnsigned, true>(step, at.p, at.end, values);
+    case Op::kSkipUnsigned:
+      return ReadPlain<Conversion::kUnsigned, false>(step, at.p, at.end, values);
+    case Op::kSigned:
+      return ReadPlain<Conversion::kSigned, true>(step, at.p, at.end, values);
+    case Op::kSkipSigned:
+      return ReadPlain<Conversion::kSigned, false>(step, at.p, at.end, values);
+    case Op::kOther:
+      return ReadOther(step, at.p, at.end, values);
+    case Op::kString:
+    case Op::kRest:
+      return ReadString(step, at, values);
+    case Op::kEnd:
+      break;
+  }
+  return at.p == at.end;
 }
 
 template <bool kTrack>
 bool FormatReader::Match(std::string_view text, Value* values, size_t* furthest) const {
-  const char* p = text.data();
-  const char* const end = p + text.size();
-  auto reached = [&](const char* at) {
-    if constexpr (kTrack) *furthest = std::max(*furthest, static_cast<size_t>(at - text.data()));
-  };
-  if (text.size() < head_.size() || std::memcmp(p, head_.data(), head_.size()) != 0) {
-    reached(std::mismatch(p, end, head_.begin(), head_.end()).first);
-    return false;
-  }
-  p += head_.size();
-  const Step* const last = steps_.data() + steps_.size();
-  const Step* string = nullptr;  // the latest %s, which is tried again further on when what follows does not fit
-  const char* string_start = nullptr;
-  const char* string_end = nullptr;
-  Value scratch;
-  const Step* step = steps_.data();
-  while (true) {
-    bool fits = true;
-    if (step == last) {
-      if (p == end) return true;
-      fits = false;
-    } else if (step->conversion == Conversion::kString) {
-      string = step;
-      for (int i = 0; i < step->pad_left && p != end && IsBlank(*p); ++i) ++p;
-      string_start = p;
-      // Nothing follows: the string is all that is left.
-      string_end = step + 1 == last && step->literal_size == 0 ? end : FindLiteral(*step, p, end);
-      fits = string_end != nullptr;
+  Cursor at{text.data(), text.data() + text.size()};
+  for (const Step* step = steps_.data();; ++step) {
+    bool fits = Take(*step, at, values);
+    if (fits && HasLiteral(*step, at.p)) {
+      if (step->op == Op::kEnd) return true;
     } else {
-      fits = ReadConversion(*step, p, end, step->slot == kSkip ? scratch : values[step->slot]) &&
-             SkipLiteral(*step, p, end);
+      if constexpr (kTrack) *furthest = std::max(*furthest, Offset(text, *step, at.p, fits));
+      bool may_try_again = at.string != nullptr && at.string_end != nullptr && at.string_end != at.end;
+      if (!may_try_again || !at.EndStringFrom(at.string_end + 1, values)) return false;
+      step = at.string;
     }
-    if (!fits) {
-      reached(p);
-      if (string == nullptr || string_end == nullptr || string_end == end) return false;
-      step = string;
-      string_end = FindLiteral(*string, string_end + 1, end);
-      if (string_end == nullptr) return false;
-    }
-    if (step != last && step->conversion == Conversion::kString) {
-      if (step->slot != kSkip) {
-        values[step->slot].kind = ValueKind::kText;
-        SetText(values[step->slot], string_start, string_end);
-      }
-      p = string_end + step->literal_size;
-    }
-    ++step;
+    at.p += step->literal_size;
   }
+}
+
+// How far into `text` it fitted, where the literal of `step` does not stand at `p` or, if even that was not reached,
+// its conversion does not.
+size_t FormatReader::Offset(std::string_view text, const Step& step, const char* p, bool is_in_literal) {
+  auto offset = static_cast<size_t>(p - text.data());
+  if (!is_in_literal) return offset;
+  std::array<char, sizeof step.literal> literal;
+  std::memcpy(literal.data(), &step.literal, literal.size());
+  auto same = std::mismatch(literal.begin(), literal.begin() + step.literal_size, text.begin() + offset, text.end());
+  return offset + static_cast<size_t>(same.first - literal.begin());
 }
 
 bool FormatReader::Read(std::string_view text, Value* values) const {
@@ -303,7 +294,7 @@ size_t FormatReader::FirstMismatch(std::string_view text) const {
   size_t furthest = 0;
   Value unused[kMaxArguments];
   FormatReader all = *this;
-  for (Step& step : all.steps_) step.slot = kSkip;
+  all.SelectArguments({});
   return all.Match<true>(text, unused, &furthest) ? text.size() : furthest;
 }
 

@@ -36,10 +36,11 @@ class FormatReader {
   void SelectArguments(std::span<const uint8_t> slots);
 
   // Reads `text` (a line after the event's name and one blank) into values[slot] of every selected argument. False if
-  // it does not fit; values are then undefined.
+  // it does not fit; values are then undefined. Behind the text stands a byte that no format prints, a newline or NUL,
+  // and kScanPadding (base/scan.h) bytes are readable: so the end of the text needs no look at every step.
   bool Read(std::string_view text, Value* values) const;
 
-  // How far into `text` the format fitted before it failed, for messages: the offset of the byte that is wrong.
+  // How far into `text`, padded as for Read, the format fitted before it failed: the offset of the byte that is wrong.
   size_t FirstMismatch(std::string_view text) const;
 
   // False for an argument that is never printed (the width of %*d, or what follows a newline).
@@ -48,30 +49,63 @@ class FormatReader {
  private:
   enum class Conversion : uint8_t { kUnsigned, kSigned, kHex, kOctal, kPointer, kChar, kReal, kString };
 
-  // One conversion and the literal that follows it.
+  // What a step does before its literal. A plain number has nothing around it, as nearly all have: no padding, no
+  // width. Those that nobody asks for are stepped over.
+  enum class Op : uint8_t {
+    kLiteral,  // nothing: one more piece of a literal
+    kHex,
+    kSkipHex,
+    kPointer,
+    kSkipPointer,
+    kUnsigned,
+    kSkipUnsigned,
+    kSigned,
+    kSkipSigned,
+    kOther,   // any conversion but a string
+    kString,  // up to its literal
+    kRest,    // a string that nothing follows
+    kEnd,     // of the format: the text must end here as well
+  };
+
+  // One conversion and the literal that follows it, up to eight bytes of it, which are compared as one word.
   struct Step {
-    Conversion conversion = Conversion::kString;
+    uint64_t literal = 0;
+    uint64_t mask = 0;  // of the literal's bytes
+    uint8_t literal_size = 0;
+    Op op = Op::kLiteral;
     uint8_t slot = kSkip;
-    uint8_t argument = 0;
+    Conversion conversion = Conversion::kString;
+    uint8_t argument = kSkip;  // kSkip: the step has no conversion
     uint8_t pad_left = 0;      // at most so many blanks before
     uint8_t width = 0;         // total width to which blanks follow ("%-10s")
     uint8_t exact_digits = 0;  // of a number that stands right before another number
-    uint16_t literal_at = 0;
-    uint16_t literal_size = 0;
+    bool has_base = false;     // "%#x"
+
+    bool is_conversion() const { return argument != kSkip; }
+    bool is_number() const { return is_conversion() && conversion < Conversion::kChar; }
   };
 
   struct Spec;
   static Result<Spec> ParseSpec(std::string_view format, size_t& at);
   Status AddConversion(const Spec& spec, size_t& argument, size_t arguments);
+  void AddLiteral(char c);
+  void Finish();
+  Op OpOf(size_t step) const;
+
+  struct Cursor;
   template <bool kTrack>
   bool Match(std::string_view text, Value* values, size_t* furthest) const;
-  static bool ReadNumber(const Step& step, const char*& p, const char* end, Value& value);
+  static bool Take(const Step& step, Cursor& at, Value* values);
+  static bool ReadString(const Step& step, Cursor& at, Value* values);
+  template <Conversion kConversion, bool kWanted>
+  static bool ReadPlain(const Step& step, const char*& p, const char* end, Value* values);
+  static bool ReadOther(const Step& step, const char*& p, const char* end, Value* values);
   static bool ReadConversion(const Step& step, const char*& p, const char* end, Value& value);
-  bool SkipLiteral(const Step& step, const char*& p, const char* end) const;
-  const char* FindLiteral(const Step& step, const char* from, const char* end) const;
+  static bool ReadNumber(const Step& step, const char*& p, const char* end, Value& value);
+  static bool HasLiteral(const Step& step, const char* p);
+  static const char* FindLiteral(const Step& step, const char* from, const char* end);
+  static size_t Offset(std::string_view text, const Step& step, const char* p, bool is_in_literal);
 
-  std::string head_;      // literal before the first conversion
-  std::string literals_;  // all others, end to end
   std::vector<Step> steps_;
 };
 

@@ -25,7 +25,7 @@ class NameTable {
     Ends ends = EndsOf(name);
     return index_.Find(Hash(ends), [&](uint32_t id) {
       const Entry& entry = entries_[id];
-      return entry.ends == ends && (name.size() <= 16 || bytes_.compare(entry.at, name.size(), name) == 0);
+      return entry.ends == ends && (name.size() <= 16 || SameMiddle(bytes_.data() + entry.at, name));
     });
   }
   // The id of `name`, added if it is new.
@@ -63,6 +63,10 @@ class NameTable {
     uint64_t bytes = 0;
     std::memcpy(&bytes, name.data(), name.size());
     return {bytes, 0, name.size()};
+  }
+  // Of names of more than 16 bytes whose first and last eight are the same.
+  static bool SameMiddle(const char* known, std::string_view name) {
+    return SameBytes(known + 8, name.data() + 8, name.size() - 16);
   }
   static uint64_t Hash(const Ends& ends) { return Mix(ends.first ^ kHashSeed, ends.last ^ (ends.size * kHashSeed)); }
 

@@ -4,14 +4,11 @@
 #include <bit>
 #include <chrono>
 
+#include "base/digits.h"
 #include "base/hash.h"
 
 namespace qte::trace {
 namespace {
-
-bool IsDigit(char c) {
-  return static_cast<unsigned char>(c - '0') <= 9;
-}
 
 // Eight bytes of a shape in which 'd' stands for a digit and every other byte for itself, held against eight bytes of
 // text by a handful of operations on one word.
@@ -44,14 +41,6 @@ class Shape {
   uint64_t room_ = 0;
 };
 
-// Eight digits as a number: pairs, then fours, then all, three multiplications in place of eight.
-uint64_t EightDigits(const char* text) {
-  uint64_t word = Shape::LoadLittle(text) - 0x3030303030303030;
-  word = word * 10 + (word >> 8);
-  constexpr uint64_t kPairs = 0x000000ff000000ff;
-  return (((word & kPairs) * 0x000f424000000064) + (((word >> 16) & kPairs) * 0x0000271000000001)) >> 32;
-}
-
 uint64_t Digits(std::string_view text) {
   uint64_t n = 0;
   for (char c : text) n = n * 10 + static_cast<uint64_t>(c - '0');
@@ -61,37 +50,42 @@ uint64_t Digits(std::string_view text) {
 constexpr size_t kThreadDigits = 10;  // a Linux thread id has at most 7
 constexpr size_t kSecondDigits = 12;
 constexpr size_t kMicroDigits = 6;
-constexpr size_t kUsualSecondDigits = 10;  // from 2001 to 2286
 
-bool AllDigits(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), IsDigit);
+// Of a line too short for the way below.
+Prefix FindThreadAndTimeAtEnd(std::string_view line) {
+  auto digits_from = [line](size_t at) {
+    auto end = std::find_if_not(line.begin() + static_cast<ptrdiff_t>(at), line.end(), IsDecimalDigit);
+    return static_cast<size_t>(end - line.begin());
+  };
+  size_t at = digits_from(0);
+  if (at > kThreadDigits || at >= line.size() || line[at] != '@') return {};
+  size_t dot = digits_from(at + 1);
+  if (dot == at + 1 || dot - at - 1 > kSecondDigits || dot >= line.size() || line[dot] != '.') return {};
+  size_t colon = digits_from(dot + 1);
+  if (colon - dot - 1 != kMicroDigits || colon >= line.size() || line[colon] != ':') return {};
+  return {PrefixKind::kThreadAndTime, static_cast<uint8_t>(colon + 1), static_cast<uint8_t>(at)};
 }
 
-// Where the colon of "1795408732.182800:" stands, of which `text` is the start; npos where it is something else.
-size_t FindColon(std::string_view text) {
-  constexpr Shape kFirst("dddddddd");
-  constexpr Shape kSecond("dd.ddddd");
-  constexpr size_t kUsualColon = kUsualSecondDigits + 1 + kMicroDigits;
-  if (text.size() > kUsualColon && kFirst.Fits(text.data()) && kSecond.Fits(text.data() + 8) && IsDigit(text[16]) &&
-      text[kUsualColon] == ':') {
-    return kUsualColon;
-  }
-  size_t dot = 0;
-  while (dot < text.size() && dot < kSecondDigits && IsDigit(text[dot])) ++dot;
-  size_t colon = dot + 1 + kMicroDigits;
-  bool fits = dot > 0 && colon < text.size() && text[dot] == '.' && text[colon] == ':' &&
-              AllDigits(text.substr(dot + 1, kMicroDigits));
-  return fits ? colon : std::string_view::npos;
-}
-
-// "26638@1795408732.182800:"
+// "26638@1795408732.182800:", at most 31 bytes: the first three of 32 that are no digit decide.
 Prefix FindThreadAndTime(std::string_view line) {
-  size_t at = 1;
-  while (at < line.size() && at < kThreadDigits && IsDigit(line[at])) ++at;
-  if (at >= line.size() || line[at] != '@') return {};
-  size_t colon = FindColon(line.substr(at + 1));
-  if (colon == std::string_view::npos) return {};
-  return {PrefixKind::kThreadAndTime, static_cast<uint8_t>(at + 1 + colon + 1), static_cast<uint8_t>(at)};
+  constexpr size_t kLook = 32;
+  static_assert(kThreadDigits + kSecondDigits + kMicroDigits + 3 < kLook);
+  if (line.size() < kLook) return FindThreadAndTimeAtEnd(line);
+  const char* p = line.data();
+  uint32_t others = ~DecimalDigitMask(p);
+  auto take = [&others] {
+    auto at = static_cast<unsigned>(std::countr_zero(others));
+    others &= others - 1;
+    return at;
+  };
+  unsigned at = take();
+  unsigned dot = take();
+  unsigned colon = take();
+  // Unsigned, so that what is missing is too much.
+  bool fits = colon < kLook && at - 1 < kThreadDigits && dot - at - 2 < kSecondDigits &&
+              colon - dot - 1 == kMicroDigits && p[at] == '@' && p[dot] == '.' && p[colon] == ':';
+  if (!fits) return {};
+  return {PrefixKind::kThreadAndTime, static_cast<uint8_t>(colon + 1), static_cast<uint8_t>(at)};
 }
 
 constexpr size_t kIsoSize = std::string_view("2026-11-23T04:41:06Z ").size();
@@ -108,7 +102,7 @@ Prefix FindIsoTime(std::string_view line) {
   if (line.size() >= kIsoFractionSize && kFraction.Fits(p + 16) && kEnd.Fits(p + 20)) {
     return {PrefixKind::kIsoTime, static_cast<uint8_t>(kIsoFractionSize), 0};
   }
-  bool whole_second = p[16] == ':' && IsDigit(p[17]) && IsDigit(p[18]) && p[19] == 'Z' && p[20] == ' ';
+  bool whole_second = p[16] == ':' && IsDecimalDigit(p[17]) && IsDecimalDigit(p[18]) && p[19] == 'Z' && p[20] == ' ';
   return whole_second ? Prefix{PrefixKind::kIsoTime, static_cast<uint8_t>(kIsoSize), 0} : Prefix{};
 }
 
@@ -123,17 +117,13 @@ int64_t ReadIsoTime(std::string_view line, const Prefix& prefix) {
 
 int64_t ReadSecondsAndMicros(std::string_view text) {
   size_t dot = text.size() - kMicroDigits - 1;
-  if (dot == kUsualSecondDigits) {
-    uint64_t seconds = EightDigits(text.data()) * 100 + Digits(text.substr(8, 2));
-    return static_cast<int64_t>(seconds * 1'000'000 + Digits(text.substr(dot + 1)));
-  }
-  return static_cast<int64_t>(Digits(text.substr(0, dot)) * 1'000'000 + Digits(text.substr(dot + 1)));
+  return static_cast<int64_t>(DecimalNumber(text.data(), dot) * 1'000'000 + Digits(text.substr(dot + 1)));
 }
 
 }  // namespace
 
 Prefix FindPrefix(std::string_view line) {
-  if (line.empty() || !IsDigit(line[0])) return {};
+  if (line.empty() || !IsDecimalDigit(line[0])) return {};
   if (line.size() > 4 && line[4] == '-') return FindIsoTime(line);
   return FindThreadAndTime(line);
 }

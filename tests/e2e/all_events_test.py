@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """The first 12 MB of a boot with `-trace '*'`, against a second reader of the same log: every line of an event that
-QEMU declares is read, every other line is counted by its reason, and each event's count is that of the other reader."""
+QEMU declares is read, every other line is counted by its reason, and each event's count is that of the other reader.
+So are the counts of the rules that /api/v1/events has ready for every event that QEMU declares."""
 
 import collections
 import gzip
+import json
 import os
 import pathlib
 import re
@@ -41,6 +43,8 @@ def declared_names():
 
 
 class AllEventsTest(unittest.TestCase):
+    RULES = None  # of another config; without, the one above
+
     @classmethod
     def setUpClass(cls):
         declared = declared_names()
@@ -61,7 +65,7 @@ class AllEventsTest(unittest.TestCase):
             else:
                 cls.no_event += 1
         with tempfile.NamedTemporaryFile("w", suffix=".yaml") as config:
-            config.write(CONFIG)
+            config.write(CONFIG if cls.RULES is None else cls.RULES())
             config.flush()
             done = exporter.run("replay", f"--config.file={config.name}", TRACE)
         cls.text = done.stdout
@@ -80,7 +84,6 @@ class AllEventsTest(unittest.TestCase):
 
     def test_every_line_of_a_declared_event_is_read(self):
         self.assertEqual(self.unparsed("format_mismatch"), 0)
-        self.assertEqual(self.metrics.total("any_events_total"), sum(self.counts.values()) - self.undeclared)
 
     def test_every_other_line_is_counted_by_its_reason(self):
         self.assertEqual(self.unparsed("undeclared_event"), self.undeclared)
@@ -88,8 +91,43 @@ class AllEventsTest(unittest.TestCase):
         self.assertEqual(self.unparsed("partial_line"), self.cut_off)
         self.assertEqual(self.metrics.total("qemu_trace_exporter_lines_total"), len(self.lines))
 
+    def test_the_series_are_those_of_the_rules(self):
+        self.assertEqual(self.metrics.total("any_events_total"), sum(self.counts.values()) - self.undeclared)
+
     def test_promtool_has_no_complaint(self):
         self.assertEqual(prometheus.check_metrics(self.text), "")
+
+
+def ready_rules():
+    """A config of all rules that a daemon has ready which has seen every event but uses none."""
+    head = f"trace_events: [{DECLARATIONS}]\nmetrics:\n"
+    with tempfile.TemporaryDirectory() as directory:
+        log = pathlib.Path(directory, "vm.log")
+        config = pathlib.Path(directory, "config.yaml")
+        names = sorted(declared_names())
+        log.write_bytes(b"".join(name + b" \n" for name in names))
+        config.write_text(head + "- {name: qemu_panics_total, type: counter, match: '^guest panicked'}\n")
+        with exporter.Daemon(f"--config.file={config}", f"--trace.path={log}") as daemon:
+            daemon.wait_ready()
+            events = json.loads(daemon.request("/api/v1/events")[2])["events"]
+    rules = {event["event"]: event["rule"] for event in events}
+    assert sorted(rules) == [name.decode() for name in names]
+    return head + "".join(rules.values())
+
+
+class ReadyRulesTest(AllEventsTest):
+    RULES = staticmethod(ready_rules)
+
+    def test_promtool_has_no_complaint(self):
+        """But about words in QEMU's names of events: "bits", "counter", "ms"."""
+        for complaint in prometheus.check_metrics(self.text).splitlines():
+            self.assertRegex(complaint, "abbreviated units|include type 'counter'|use base unit")
+
+    def test_the_series_are_those_of_the_rules(self):
+        declared = {name.decode() for name in declared_names()}
+        for event, count in self.counts.items():
+            if event in declared:
+                self.assertEqual(self.metrics.total(f"qemu_{event}_total"), count, event)
 
 
 if __name__ == "__main__":

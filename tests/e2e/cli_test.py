@@ -60,7 +60,7 @@ class Case(unittest.TestCase):
 
 class UsageTest(Case):
     def test_help_names_commands_and_flags(self):
-        self.assert_succeeds(["--help"], "serve", "check", "replay", "explain", "qemu-args", "--config.file",
+        self.assert_succeeds(["--help"], "serve", "check", "replay", "backfill", "explain", "qemu-args", "--config.file",
                              "--trace.path", "--web.listen-address", "--web.enable-lifecycle", "--log.level",
                              "--log.format")
 
@@ -104,6 +104,17 @@ class ConfigTest(Case):
                     if command == "check":
                         self.assertTrue(error.startswith(f"{config}:{line}:{column}: "), error)
 
+    def test_files_combine_with_the_built_in_config(self):
+        config = self.write("more.yaml", "metrics:\n"
+                            "  - {name: qemu_more_total, type: counter, help: More., event: pci_cfg_read}\n")
+        both = ["--config.file=default", f"--config.file={config}"]
+        metrics = self.assert_succeeds(["replay", *both, self.write("a.log", LINES.decode())])
+        self.assertIn('qemu_more_total{vm="a"} 3\n', metrics)
+        self.assertIn("qemu_pci_config_reads_total{", metrics)
+        self.assertIn(f"<default>, {config}: fine: ", self.assert_succeeds(["check", *both]))
+        self.assert_fails(1, ["check", *both, f"--config.file={config}"],
+                          f'{config}:2:12: duplicate metric "qemu_more_total"; the first is in line 2')
+
     def test_a_config_that_is_not_there(self):
         missing = self.directory / "missing.yaml"
         for command in ("check", "serve"):
@@ -135,6 +146,19 @@ class InputTest(Case):
         self.assertIn("in use", done.stderr.splitlines()[-1])
 
 
+JOINS = """\
+lookups:
+  image: {event: bdrv_open_common, key: bs, value: filename}
+spans:
+  element: {start: virtqueue_pop, end: virtqueue_fill, key: [vq, elem]}
+metrics:
+  - {name: qemu_reads_by_image_total, type: counter, event: blk_co_preadv, labels: {image: {lookup: image, key: bs}}}
+  - {name: qemu_elements_total, type: counter, event: element, labels: {queue: vq, buffers: in_num}}
+  - {name: qemu_element_seconds, type: histogram, event: element, value: duration, buckets: [1]}
+  - {name: qemu_transfers_total, type: counter, event: dma_request_start}
+"""
+
+
 class ExplainTest(Case):
     # The three lines that this kind of exporter was first asked for, as QEMU of 2020 wrote them, and PCI as it is since.
     LINES = (
@@ -158,6 +182,46 @@ class ExplainTest(Case):
             for prefix in ("26638@1795408732.182800:", "2026-11-23T04:41:06.310976Z "):
                 with self.subTest(prefix + line):
                     self.assert_succeeds(["explain"], *words, stdin=(prefix + line + "\n").encode())
+
+    def test_lookups_and_spans_show_what_they_hold(self):
+        config = self.write("joins.yaml", JOINS)
+        time = 1795408732.182800
+        for prefix in (lambda at: f"26638@{time + at:.6f}:", lambda at: ""):
+            timed = prefix(0) != ""
+            lines = ((0, 'bdrv_open_common bs 0x1 filename "disk.img" flags 0x0 format_name "raw"',
+                      ["learns    lookup image: bs=0x1 is disk.img   (1 name held)"]),
+                     (1, "blk_co_preadv blk 0x1 bs 0x1 offset 0 bytes 512 flags 0x0",
+                      ["looks up  image: bs=0x1 is disk.img   (1 name held)"]),
+                     (1, "blk_co_preadv blk 0x1 bs 0x2 offset 0 bytes 512 flags 0x0",
+                      ["looks up  image: bs=0x2 is not known, so the label shows that   (1 name held)"]),
+                     (2, "virtqueue_pop vq 0x1 elem 0x2 in_num 3 out_num 1",
+                      ["opens     span element: vq=0x1 elem=0x2, keeps vq=0x1 in_num=3   (1 open)"]),
+                     (2, "virtqueue_pop vq 0x1 elem 0x2 in_num 4 out_num 1",
+                      ["opens     span element: vq=0x1 elem=0x2, instead of one that was open and is abandoned, "
+                       "keeps vq=0x1 in_num=4   (1 open)"]),
+                     (2.25, "virtqueue_fill vq 0x1 elem 0x2 len 1 idx 0",
+                      ["ends      span element: vq=0x1 elem=0x2" + ", open for 0.250000 s" * timed
+                       + ", kept vq=0x1 in_num=4   (0 open)", "moves     qemu_elements_total"]),
+                     (3, "virtqueue_fill vq 0x1 elem 0x2 len 1 idx 0",
+                      ["ends      span element: vq=0x1 elem=0x2 is not open: its start was not seen, or it was abandoned"
+                       "   (0 open)"]),
+                     (4, "dma_blk_io dbs=0x7 bs=0x1 offset=0 to_dev=0", ["feeds     decoder dma_request   (1 request open)"]))
+            text = "".join(prefix(at) + line + "\n" for at, line, _ in lines)
+            out = self.assert_succeeds(["explain", f"--config.file={config}"], stdin=text.encode())
+            for (_, line, words), told in zip(lines, out.split("\n\n"), strict=True):
+                for word in words:
+                    with self.subTest(line):
+                        self.assertIn(word, told)
+
+    def test_an_event_without_a_rule_gets_one_to_paste(self):
+        line = "ide_sector_read sector=8 nsectors=1"
+        joins = self.write("joins.yaml", JOINS)
+        out = self.assert_succeeds(["explain", f"--config.file={joins}", line], "used by   no rule")
+        rule = out.partition("under metrics:\n")[2].partition("moves")[0]
+        config = self.write("rule.yaml", "metrics:\n" + rule)
+        self.assert_succeeds(["check", f"--config.file={config}"])
+        self.assert_succeeds(["explain", f"--config.file={config}", line],
+                             "used by   metric qemu_ide_sector_read_total", "moves     qemu_ide_sector_read_total")
 
     def test_a_line_that_is_no_event_says_so(self):
         self.assert_succeeds(["explain", "qemu-system-x86_64: terminating on signal 15"], "no event")

@@ -19,7 +19,7 @@ READS = "qemu_pci_config_reads_total"
 
 IDLE_FILES = 1000
 MEASURED_SECONDS = 10
-MOST_IDLE_SHARE = 0.005  # of one core
+MOST_IDLE_SHARE = 0.01  # of one core; 0.003 to 0.004 where nothing else runs, counted in hundredths of a second
 
 WRITES = 300_000
 # An IN_MODIFY watch that stays on the log makes it 1.7; noise is some percent.

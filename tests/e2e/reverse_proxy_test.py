@@ -14,6 +14,7 @@ import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 import exporter
+import parts
 import process
 import prometheus
 
@@ -125,8 +126,5 @@ class ReverseProxyTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    missing = [program for program in ("nginx", "openssl") if not (nginx() if program == "nginx" else shutil.which(program))]
-    if missing and "QTE_REQUIRE_ALL" not in os.environ:
-        print("skipped, for want of:", *missing)
-        sys.exit(77)
+    parts.need("nginx", "openssl")
     unittest.main(verbosity=2)

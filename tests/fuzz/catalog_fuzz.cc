@@ -19,7 +19,9 @@ size_t Variants(const trace::Catalog& catalog) {
   return count;
 }
 
-void CheckEvent(const trace::EventDeclaration& event, std::string_view text) {
+void CheckEvent(const trace::EventDeclaration& event, std::string_view line) {
+  fuzz::Padded padded(line, '\n', '\n');
+  std::string_view text = padded.text();
   Require(!event.variants.empty(), "an event has a variant");
   for (const trace::Variant& variant : event.variants) {
     Require(variant.declaration.name == event.name, "a variant has its event's name");

@@ -40,7 +40,7 @@ void GoOn(const nlohmann::json& payload) {
   }
   exposition::ToText(pipeline.TakeSnapshot());
   pipeline::Moment moment;
-  moment.pipeline = pipeline.Save();
+  moment.pipelines.push_back(pipeline.Save());
   moment.positions = resumption.positions;
   std::string file = state::EncodeCheckpoint(pipeline::ToJson(std::move(moment)));
   Result<nlohmann::json> again = state::DecodeCheckpoint(file);

@@ -30,8 +30,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (!declaration) return 0;
   Result<trace::FormatReader> reader = trace::FormatReader::Compile(*declaration);
   if (!reader) return 0;
-  fuzz::Alone alone(rest);
-  std::string_view text = alone.text();
+  fuzz::Padded blanks(rest, '\n', ' ');
+  fuzz::Padded digits(rest, '\0', '1');
+  std::string_view text = blanks.text();
 
   Values none;
   bool reads = reader->Read(text, none.data());
@@ -46,6 +47,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     Require(all[i].has_value() == reader->Prints(i), "each argument that is printed has a value");
     CheckValue(all[i], text);
   }
+  Values padded_otherwise;
+  Require(reader->Read(digits.text(), padded_otherwise.data()) == reads, "what stands behind the text does not count");
   size_t mismatch = reader->FirstMismatch(text);
   Require(mismatch <= text.size(), "a mismatch lies in the text");
   Require(!reads || mismatch == text.size(), "FirstMismatch agrees with Read");

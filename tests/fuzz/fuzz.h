@@ -55,6 +55,18 @@ class Alone {
   std::vector<char> bytes_;
 };
 
+// A text, a byte that ends it as a newline ends a line, and padding that readers may read but must not use.
+class Padded {
+ public:
+  Padded(std::string_view text, char end, char padding)
+      : size_(text.size()), alone_(std::string(text) + end + std::string(source::kReadPadding - 1, padding)) {}
+  std::string_view text() const { return alone_.text().substr(0, size_); }
+
+ private:
+  size_t size_;
+  Alone alone_;
+};
+
 // Hands `text` on in pieces whose sizes are the bytes of `sizes` plus one, over and over; whole if there are none. Each
 // piece is alone in its allocation, with `padding` where a receiver may read but not use what it reads.
 template <class OnPiece>

@@ -7,7 +7,8 @@
 
 A case is a folder beside this file:
     trace.log       the trace; or a file `trace` that holds the name of one in tests/data/traces
-    config.yaml     the config; the built-in default one where there is none
+    config.yaml     the config; or a file `config` that holds the names of some in config/, a line each; the built-in
+                    default one where there is neither
     expected.prom   what `replay` prints, without the families that differ from run to run
 """
 
@@ -40,6 +41,14 @@ def trace_of(case):
     raise FileNotFoundError(f"{case.name} has neither trace.log nor a file `trace` that names one")
 
 
+def configs_of(case):
+    """The paths of the case's configs; none for the built-in one."""
+    if (case / "config.yaml").exists():
+        return [case / "config.yaml"]
+    pointer = case / "config"
+    return [exporter.ROOT / "config" / name for name in pointer.read_text().split()] if pointer.exists() else []
+
+
 def stable(text):
     """The exposition without volatile families and without the place of this checkout."""
     families = exposition.parse(text)
@@ -54,8 +63,7 @@ def stable(text):
 
 def run(case, regenerate):
     """The case's complaint, empty when all is well."""
-    config = case / "config.yaml"
-    flags = [f"--config.file={config}"] if config.exists() else []
+    flags = [f"--config.file={config}" for config in configs_of(case)]
     done = exporter.run("replay", *flags, trace_of(case))
     if done.returncode != 0:
         return f"replay ended with {done.returncode}: {done.stderr}"

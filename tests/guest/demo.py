@@ -45,7 +45,8 @@ def type_text(machine, seconds):
 
 def show(directory, arguments):
     """Guest and exporter side by side, until the time is over."""
-    machine = qemu.Machine(directory, DISKS, qemu.trace_options(), "workload=steady", name="demo")
+    configs = [flag for flag in arguments.flags if flag.startswith("--config.file=")]
+    machine = qemu.Machine(directory, DISKS, qemu.trace_options(*configs), "workload=steady", name="demo")
     with exporter.Daemon(f"--trace.path={machine.log}", *arguments.flags, port=arguments.port) as daemon, machine:
         print("A guest boots under QEMU (about ten seconds) ...", flush=True)
         machine.wait_for_guest()

@@ -56,9 +56,14 @@ make_initrd() {
     add_module "$module"
   done
   (cd "$initrd" && find . | cpio --quiet -o -H newc | gzip -9n) >"$guest/initrd.gz.new"
-  cp "$work"/root/boot/vmlinuz-* "$guest/vmlinuz"
+  cp "$work"/root/boot/vmlinuz-* "$guest/vmlinuz.new"
+  mv "$guest/vmlinuz.new" "$guest/vmlinuz"
   mv "$guest/initrd.gz.new" "$guest/initrd.gz"
 }
+
+# One at a time: tests that need the guest may start together.
+exec {lock}>"$guest/lock"
+flock "$lock"
 
 # Made again when its sources here have changed.
 stamp=$(cat "$here/init" "$here/make-guest.sh" | sha256sum)

@@ -3,18 +3,25 @@
 
 # To build the exporter and its tests (CMake looks for python3, which runs them).
 build_packages=(
-  catch2 ccache cmake g++ libcivetweb-dev libcli11-dev libcrypt-dev libre2-dev libspdlog-dev libyaml-cpp-dev libzstd-dev
-  ninja-build nlohmann-json3-dev pkg-config prometheus-cpp-dev python3 zlib1g-dev
+  catch2 ccache cmake g++ libcivetweb-dev libcli11-dev libcrypt-dev libjs-dygraphs libre2-dev libspdlog-dev libyaml-cpp-dev
+  libzstd-dev ninja-build nlohmann-json3-dev pkg-config prometheus-cpp-dev python3 zlib1g-dev
 )
 
 # To make and boot the small guest: seabios is only recommended by qemu-system-x86, and needed.
 guest_packages=(cpio qemu-system-x86 seabios)
 
 # To test, beyond the unit tests.
-test_packages=(shellcheck systemd util-linux zstd)
+test_packages=(groff-base shellcheck systemd util-linux zstd)
 
-# To test with everything real, beyond the guest: Prometheus, which brings promtool as well, and TLS by a reverse proxy.
-real_packages=(nginx-light openssl prometheus)
+# To test with everything real, beyond the guest: Prometheus, which brings promtool as well, a browser, TLS by a reverse
+# proxy, and a Debian to install the package in.
+real_packages=(chromium chromium-driver dpkg-dev mmdebstrap nginx-light openssl prometheus)
+
+# To generate the dashboards.
+node_packages=(nodejs npm)
+
+# To build and run the images of docker/.
+docker_packages=(ca-certificates docker-compose docker.io iptables mmdebstrap)
 
 # Runs a command as root.
 as_root() {

@@ -29,6 +29,12 @@ def processor_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
+def started(pid):
+    """When the process began, in seconds of CLOCK_BOOTTIME, to a hundredth."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[19]) / _TICKS
+
+
 def descriptors(pid):
     return len(os.listdir(f"/proc/{pid}/fd"))
 

@@ -10,7 +10,8 @@ import urllib.request
 import process
 
 _CONFIG = """\
-global: {{scrape_interval: 1s, scrape_timeout: 1s}}
+global: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}}
+rule_files: {rules}
 scrape_configs:
   - job_name: qemu
 {extra}    static_configs: [{{targets: ['127.0.0.1:{port}']}}]
@@ -28,23 +29,25 @@ def check_metrics(text):
 
 
 class Prometheus:
-    """A server on a free port with its storage in `directory`, as a context manager. `extra` are lines of the scrape
-    config."""
+    """A server on a free port with its storage in `directory`/tsdb, as a context manager. `extra` are lines of the
+    scrape config, `flags` of its command line, `rules` files with rules, which are evaluated every second."""
 
-    def __init__(self, directory, target_port, extra=()):
+    def __init__(self, directory, target_port, extra=(), flags=(), rules=()):
         self._directory = directory
         self._extra = "".join(f"    {line}\n" for line in extra)
+        self._flags = flags
+        self._rules = json.dumps([str(path) for path in rules])
         self._target = target_port
         self._url = f"http://127.0.0.1:{process.free_port()}"
         self._process = None
 
     def __enter__(self):
         config = self._directory / "prometheus.yml"
-        config.write_text(_CONFIG.format(port=self._target, extra=self._extra))
+        config.write_text(_CONFIG.format(port=self._target, extra=self._extra, rules=self._rules))
         with open(self._directory / "prometheus.err", "wb") as log:
             self._process = process.spawn(
                 ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={self._directory / 'tsdb'}",
-                 f"--web.listen-address={self._url.removeprefix('http://')}", "--log.level=warn"],
+                 f"--web.listen-address={self._url.removeprefix('http://')}", "--log.level=warn", *self._flags],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
             process.wait_until(self._is_ready, "Prometheus to be ready", 60)
@@ -65,9 +68,17 @@ class Prometheus:
         except OSError:
             return False
 
-    def query(self, expression):
-        """An instant query: {labels as a sorted tuple of pairs: value}."""
-        url = self._url + "/api/v1/query?" + urllib.parse.urlencode({"query": expression})
-        with urllib.request.urlopen(url, timeout=10) as response:
-            result = json.load(response)["data"]["result"]
+    def query(self, expression, time=None):
+        """An instant query, of now unless told: {labels as a sorted tuple of pairs: value}."""
+        parameters = {"query": expression} if time is None else {"query": expression, "time": time}
+        result = self.ask("query", **parameters)["result"]
         return {tuple(sorted(sample["metric"].items())): float(sample["value"][1]) for sample in result}
+
+    def ask(self, endpoint, **parameters):
+        """The data of an answer of /api/v1; AssertionError with what Prometheus says where it refuses."""
+        url = f"{self._url}/api/v1/{endpoint}?{urllib.parse.urlencode(parameters)}"
+        try:
+            with urllib.request.urlopen(url, timeout=10) as response:
+                return json.load(response)["data"]
+        except urllib.error.HTTPError as error:
+            raise AssertionError(f"{endpoint} {parameters}: {json.load(error)['error']}") from None

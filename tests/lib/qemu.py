@@ -35,7 +35,7 @@ def trace_options(*exporter_arguments):
 class Disk:
     """A raw image of zeros."""
     name: str
-    interface: str  # ide, nvme or scsi
+    interface: str  # ide, nvme, scsi or virtio
     size: int = 32 << 20
     channel: int = 0  # ide: 0 or 1
 
@@ -93,6 +93,7 @@ class Machine:
         yield from ("-drive", f"file={self.image(disk)},format=raw,if=none,id={disk.name}")
         yield from ("-device", {"ide": f"ide-hd,drive={disk.name},bus=ide.{disk.channel}",
                                 "nvme": f"nvme,drive={disk.name},serial={disk.name}",
+                                "virtio": f"virtio-blk-pci,drive={disk.name}",
                                 "scsi": f"scsi-hd,drive={disk.name}"}[disk.interface])
 
     def _check_alive(self):

@@ -29,6 +29,29 @@ class Log:
     def keys_up(self):
         return sum(" down 0 " in text for _, event, text in self._lines if event == "ps2_keyboard_event")
 
+    def nvme_flushes(self):
+        return sum(" opc 0x0 " in text for _, event, text in self._lines if event == "pci_nvme_io_cmd")
+
+    def merged(self, way):
+        """Requests that virtio-blk did away with by merging them with others."""
+        flag = {"read": "is_write 0", "write": "is_write 1"}[way]
+        return sum(int(re.search(r"num_reqs (\d+)", text)[1]) - 1 for _, event, text in self._lines
+                   if event == "virtio_blk_submit_multireq" and flag in text)
+
+    def requests_of(self, image, way):
+        """Reads or writes of a backend that stands on the image, once QEMU has probed that: the guest's."""
+        images, backends, count = {}, {}, -1 if way == "read" else 0
+        for _, name, text in self._lines:
+            if name == "bdrv_open_common":
+                node, path = re.match(r'bs (\w+) filename "(.*)" flags', text).groups()
+                images[node] = path
+            elif name == "blk_root_attach":
+                backend, node = re.search(r"blk (\w+) bs (\w+)", text).groups()
+                backends[backend] = images.get(node)
+            elif name == {"read": "blk_co_preadv", "write": "blk_co_pwritev"}[way]:
+                count += backends.get(text.split()[1]) == image
+        return count
+
     def programmed_io_bytes(self, event):
         """Bytes by image that went by ide_sector_read or ide_sector_write, that is, not by DMA. The event names no
         disk: it is the backend of the block request that the same thread makes next."""

@@ -213,7 +213,8 @@ void History::NoteLookedAt() {
 }
 
 void History::Start() {
-  pipeline_ = std::make_unique<pipeline::Pipeline>(program_, pipeline::SourceLabels(SourcesOf(specs_)));
+  // As many lanes as in an earlier life, or others.
+  pipeline_ = std::make_unique<pipeline::Lanes>(program_, pipeline::SourceLabels(SourcesOf(specs_)), 1 + Random(3));
   source::Positions positions;
   if (!checkpoint_.empty()) {
     Result<nlohmann::json> payload = state::DecodeCheckpoint(checkpoint_);
@@ -302,15 +303,16 @@ std::vector<std::string> History::Check() {
   std::vector<std::string> wrong;
   std::map<Token, int> counts;
   metrics::Snapshot snapshot = pipeline_->TakeSnapshot();
-  const metrics::FamilySnapshot& family = snapshot.families.at(0);
-  for (size_t i = 0; i < family.series_count; ++i) {
-    std::string text = family.LabelsOf(i).values.at(0);
-    size_t digits = text.find_first_not_of("0123456789", 1);
-    bool is_whole = text.size() > 1 && text.find_first_not_of('x', std::min(digits, text.size())) == text.npos;
-    if (!is_whole) {
-      wrong.push_back("no such token: " + text);
-    } else {
-      counts[std::stoi(text.substr(1))] += static_cast<int>(family.values[i]);
+  for (const metrics::FamilySnapshot& family : snapshot.families) {
+    for (size_t i = 0; i < family.series_count(); ++i) {
+      std::string text(family.LabelsOf(i).values[0]);
+      size_t digits = text.find_first_not_of("0123456789", 1);
+      bool is_whole = text.size() > 1 && text.find_first_not_of('x', std::min(digits, text.size())) == text.npos;
+      if (!is_whole) {
+        wrong.push_back("no such token: " + text);
+      } else {
+        counts[std::stoi(text.substr(1))] += static_cast<int>(family.values[i]);
+      }
     }
   }
   for (Token token = 0; token < next_token_; ++token) {
@@ -322,9 +324,9 @@ std::vector<std::string> History::Check() {
   }
   for (pipeline::Unparsed reason : {pipeline::Unparsed::kNotAnEvent, pipeline::Unparsed::kUndeclaredEvent,
                                     pipeline::Unparsed::kFormatMismatch, pipeline::Unparsed::kLineTooLong}) {
-    if (pipeline_->unparsed(reason) == 0) continue;
-    wrong.push_back(std::to_string(pipeline_->unparsed(reason)) +
-                    " lines that nobody wrote: " + std::string(pipeline::NameOf(reason)));
+    uint64_t unparsed = pipeline_->TakeOwnCounts().unparsed[static_cast<size_t>(reason)];
+    if (unparsed == 0) continue;
+    wrong.push_back(std::to_string(unparsed) + " lines that nobody wrote: " + std::string(pipeline::NameOf(reason)));
   }
   uint64_t lost = totals_before_.lost_bytes + sources_->Totals().lost_bytes;
   if (lost > destroyed_bytes_) {

@@ -15,8 +15,8 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "pipeline/lanes.h"
 #include "pipeline/moment.h"
-#include "pipeline/pipeline.h"
 #include "rules/program.h"
 #include "source/source_set.h"
 #include "writer.h"
@@ -73,7 +73,7 @@ class History {
   std::deque<Writer> writers_;
   Token next_token_ = 0;
 
-  std::unique_ptr<pipeline::Pipeline> pipeline_;  // null while the reader is down
+  std::unique_ptr<pipeline::Lanes> pipeline_;  // null while the reader is down
   std::unique_ptr<source::SourceSet> sources_;
   pipeline::Totals totals_before_;
   std::string checkpoint_;

@@ -1,0 +1,222 @@
+#include "correlation/block_devices.h"
+
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+
+#include "correlation/saved.h"
+
+namespace qte::correlation {
+namespace {
+
+using nlohmann::json;
+
+// Numbers of front ends that several controllers may use. Pointers of a process stay below 2^47.
+constexpr FrontEnd kShared = uint64_t{1} << 63;
+constexpr FrontEnd kScsi = uint64_t{1} << 62;
+
+Interface SavedInterface(const json& from) {
+  return static_cast<Interface>(SavedUnsigned(from, static_cast<uint64_t>(Interface::kLast)));
+}
+
+}  // namespace
+
+FrontEnd FrontEndOf(uint64_t pointer) {
+  return pointer & ~kShared;
+}
+
+FrontEnd AhciPort(uint64_t ahci, uint64_t port) {
+  return (ahci ^ (port + 1) << 48) & ~kShared;
+}
+
+FrontEnd NvmeNamespace(uint64_t nsid) {
+  return kShared | (nsid & UINT32_MAX);
+}
+
+FrontEnd ScsiUnit(uint64_t target, uint64_t lun) {
+  return kShared | kScsi | (target & 0xffff) << 32 | (lun & UINT32_MAX);
+}
+
+// The epoch ends, so what was learned of the backend holds no more.
+void BlockDevices::Detach(uint64_t backend) {
+  uint32_t id = backends_.Find(backend);
+  if (id != kNone) {
+    Backend& entry = backends_[id];
+    entry.node = names_.NodeOf(backend);
+    entry.interface = Interface::kNone;
+    entry.epoch = ++last_epoch_;
+    entry.named = false;
+  }
+  names_.Detach(backend);
+}
+
+void BlockDevices::Reset() {
+  for (uint32_t id = backends_.oldest(); id != kNone; id = backends_.newer(id)) {
+    const Backend& entry = backends_[id];
+    if (entry.in_flight == 0 || entry.interface == Interface::kNone) continue;
+    gone_.push_back({entry.interface, std::string(NameOf(backends_.PointerOf(id)))});
+  }
+  names_.Clear();
+  backends_.Clear();
+  front_ends_.Clear();
+}
+
+BlockDevices::Backend& BlockDevices::BackendAt(uint64_t backend) {
+  bool added = false;
+  Backend& entry = backends_[backends_.FindOrAdd(backend, added)];
+  if (added) {
+    entry = Backend();
+    entry.epoch = ++last_epoch_;
+  }
+  return entry;
+}
+
+BlockDevices::Link& BlockDevices::LinkAt(FrontEnd front_end) {
+  bool added = false;
+  Link& link = front_ends_[front_ends_.FindOrAdd(front_end, added)];
+  if (added) link = Link();
+  return link;
+}
+
+void BlockDevices::Use(const BlockIo& io) {
+  Backend& entry = BackendAt(io.backend);
+  entry.node = io.node;
+  if (!entry.named) entry.text.Assign(io.backend_text);
+}
+
+void BlockDevices::Name(uint64_t backend, std::string_view name) {
+  if (name.empty()) return;
+  Backend& entry = BackendAt(backend);
+  entry.named = true;
+  entry.text.Assign(name);
+}
+
+void BlockDevices::Learn(FrontEnd front_end, BackendPointer pointer, Interface interface) {
+  uint64_t backend = pointer.bits;
+  Backend& entry = BackendAt(backend);
+  entry.interface = interface;
+  if (!entry.named) entry.text.Assign(pointer.text);
+  if (front_end == 0) return;
+  Link& link = LinkAt(front_end);
+  Known before = Resolve(link);
+  bool is_other = before.backend != 0 && before.backend != backend;
+  link.ambiguous = link.ambiguous || (is_other && (front_end & kShared) != 0);
+  link.backend = backend;
+  link.epoch = entry.epoch;
+}
+
+void BlockDevices::Join(FrontEnd front_end, FrontEnd other) {
+  LinkAt(front_end).other = other;
+}
+
+BlockDevices::Known BlockDevices::Resolve(const Link& link) const {
+  uint32_t id = link.backend == 0 || link.ambiguous ? kNone : backends_.Find(link.backend);
+  if (id == kNone) return {};
+  bool certain = backends_[id].epoch == link.epoch;
+  if (!certain && !names_.IsAttached(link.backend)) return {};
+  return {link.backend, certain};
+}
+
+BlockDevices::Known BlockDevices::BackendOf(FrontEnd front_end) const {
+  uint32_t id = front_ends_.Find(front_end);
+  if (id == kNone) return {};
+  Known known = Resolve(front_ends_[id]);
+  if (known.certain || front_ends_[id].other == 0) return known;
+  uint32_t other = front_ends_.Find(front_ends_[id].other);
+  Known of_other = other == kNone ? Known() : Resolve(front_ends_[other]);
+  return of_other.backend != 0 ? of_other : known;
+}
+
+Interface BlockDevices::InterfaceOf(uint64_t backend) const {
+  uint32_t id = backends_.Find(backend);
+  return id == kNone ? Interface::kNone : backends_[id].interface;
+}
+
+// An unplug may detach the backend before its requests end, so its node is remembered.
+std::string_view BlockDevices::FileOf(uint64_t backend) {
+  uint64_t node = names_.NodeOf(backend);
+  if (node == 0) {
+    uint32_t id = backends_.Find(backend);
+    node = id == kNone ? 0 : backends_[id].node;
+  }
+  return node == 0 ? std::string_view() : names_.FileOf(node);
+}
+
+std::string_view BlockDevices::NameOf(uint64_t backend) {
+  std::string_view file = FileOf(backend);
+  if (!file.empty()) return file;
+  uint32_t id = backends_.Find(backend);
+  return id == kNone ? std::string_view() : backends_[id].text.view();
+}
+
+bool BlockDevices::HasName(uint64_t backend) {
+  uint32_t id = backends_.Find(backend);
+  return (id != kNone && backends_[id].named) || !FileOf(backend).empty();
+}
+
+uint64_t BlockDevices::AddInFlight(uint64_t backend) {
+  uint32_t id = backends_.Find(backend);
+  return id == kNone || backend == 0 ? 0 : ++backends_[id].in_flight;
+}
+
+uint64_t BlockDevices::RemoveInFlight(uint64_t backend) {
+  uint32_t id = backends_.Find(backend);
+  if (id == kNone || backends_[id].in_flight == 0) return 0;
+  return --backends_[id].in_flight;
+}
+
+uint64_t BlockDevices::InFlight(uint64_t backend) const {
+  uint32_t id = backends_.Find(backend);
+  return id == kNone ? 0 : backends_[id].in_flight;
+}
+
+// {"names", "backends": [[pointer, interface, epoch, node, text, named], ...],
+//  "front_ends": [[front end, backend, epoch, ambiguous, other], ...], "gone": [[interface, name], ...], "last_epoch",
+//  "forgotten"}
+json BlockDevices::Save() const {
+  json backends = json::array();
+  for (uint32_t id = backends_.oldest(); id != kNone; id = backends_.newer(id)) {
+    const Backend& entry = backends_[id];
+    backends.push_back({backends_.PointerOf(id), entry.interface, entry.epoch, entry.node,
+                        std::string(entry.text.view()), entry.named});
+  }
+  json front_ends = json::array();
+  for (uint32_t id = front_ends_.oldest(); id != kNone; id = front_ends_.newer(id)) {
+    const Link& link = front_ends_[id];
+    front_ends.push_back({front_ends_.PointerOf(id), link.backend, link.epoch, link.ambiguous, link.other});
+  }
+  json gone = json::array();
+  for (const Gone& disk : gone_) gone.push_back({disk.interface, disk.name});
+  return {{"names", names_.Save()},
+          {"backends", std::move(backends)},
+          {"front_ends", std::move(front_ends)},
+          {"gone", std::move(gone)},
+          {"last_epoch", last_epoch_},
+          {"forgotten", backends_.forgotten() + front_ends_.forgotten()}};
+}
+
+void BlockDevices::Restore(const json& state) {
+  names_.Restore(state.at("names"));
+  for (const json& from : SavedList(state.at("backends"))) {
+    const json::array_t& row = SavedRow(from, 6);
+    Backend& entry = AddSaved(backends_, row[0]);
+    entry = Backend();
+    entry.interface = SavedInterface(row[1]);
+    entry.epoch = SavedUnsigned(row[2]);
+    entry.node = SavedUnsigned(row[3]);
+    entry.text = SavedPointerText(row[4]);
+    entry.named = SavedFlag(row[5]);
+  }
+  for (const json& from : SavedList(state.at("front_ends"))) {
+    const json::array_t& row = SavedRow(from, 5);
+    Link& link = AddSaved(front_ends_, row[0]);
+    link = {SavedUnsigned(row[1]), SavedUnsigned(row[2]), SavedFlag(row[3]), SavedUnsigned(row[4])};
+  }
+  for (const json& from : SavedList(state.at("gone"))) {
+    const json::array_t& row = SavedRow(from, 2);
+    gone_.push_back({SavedInterface(row[0]), SavedText(row[1])});
+  }
+  last_epoch_ = SavedUnsigned(state.at("last_epoch"));
+  front_ends_.set_forgotten(front_ends_.forgotten() + SavedUnsigned(state.at("forgotten")));
+}
+
+}  // namespace qte::correlation

@@ -1,0 +1,121 @@
+// The disks behind the front ends: which backend a front end's requests go to, the name of its image, and how many
+// requests are in flight.
+//
+// A front end calls a disk by a name of its own (a FrontEnd below). Which backend that is, is learned from a request of
+// which both are known, and holds until the backend is detached from its node: an unplugged device's pointer may be
+// another device's next. After a snapshot or a change of medium the backend comes back, so what was known stays as the
+// best guess until it is learned again. NVMe namespaces and SCSI units are numbers that several controllers may use at
+// once: then they name no disk. Bounded; the least recently used entry gives way.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "correlation/block_names.h"
+#include "correlation/dma_requests.h"
+#include "correlation/interface.h"
+#include "correlation/pointer_table.h"
+#include "correlation/pointer_text.h"
+
+namespace qte::correlation {
+
+// What a front end calls a disk, as one number; 0 is none.
+using FrontEnd = uint64_t;
+
+// A virtio device, an IDEState.
+FrontEnd FrontEndOf(uint64_t pointer);
+FrontEnd AhciPort(uint64_t ahci, uint64_t port);
+FrontEnd NvmeNamespace(uint64_t nsid);
+FrontEnd ScsiUnit(uint64_t target, uint64_t lun);
+
+class BlockDevices {
+ public:
+  explicit BlockDevices(size_t max_names) : names_(max_names), backends_(max_names), front_ends_(max_names) {}
+
+  void Open(uint64_t node, std::string_view filename) { names_.Open(node, filename); }
+  void Attach(uint64_t backend, uint64_t node) { names_.Attach(backend, node); }
+  void Detach(uint64_t backend);
+  // Forgets all. What was in flight is to be told as gone; see TakeGone.
+  void Reset();
+
+  const BlockNames& names() const { return names_; }
+  // A request of the backend was seen.
+  void Use(const BlockIo& io);
+  // QEMU's own name of the backend, as in -drive id=NAME.
+  void Name(uint64_t backend, std::string_view name);
+  // `front_end`, if it is not 0, reaches the backend of this pointer and text.
+  struct BackendPointer {
+    uint64_t bits;
+    std::string_view text;
+  };
+  void Learn(FrontEnd front_end, BackendPointer pointer, Interface interface);
+  // `front_end` is the same disk as `other`.
+  void Join(FrontEnd front_end, FrontEnd other);
+
+  struct Known {
+    uint64_t backend = 0;  // 0 if there is none
+    bool certain = false;
+  };
+  Known BackendOf(FrontEnd front_end) const;
+  // kNone if it is not known, or not any more.
+  Interface InterfaceOf(uint64_t backend) const;
+  // The image's file name, else QEMU's own name of the backend, else its pointer as text; empty if none is known. Valid
+  // until the next change.
+  std::string_view NameOf(uint64_t backend);
+  // Whether that is more than the pointer.
+  bool HasName(uint64_t backend);
+
+  // Both give the requests in flight after the change; 0 for none, or a backend that is not known. Save leaves the
+  // numbers out: those who restore the requests count them again.
+  uint64_t AddInFlight(uint64_t backend);
+  uint64_t RemoveInFlight(uint64_t backend);
+  uint64_t InFlight(uint64_t backend) const;
+
+  struct Gone {
+    Interface interface;
+    std::string name;
+  };
+  // Disks that had requests in flight when all was forgotten.
+  std::vector<Gone> TakeGone() { return std::move(gone_); }
+  bool has_gone() const { return !gone_.empty(); }
+
+  uint64_t forgotten() const { return names_.forgotten() + backends_.forgotten() + front_ends_.forgotten(); }
+
+  // As Decoder has them, but that Restore adds to what is empty, and leaves a part behind when it throws.
+  nlohmann::json Save() const;
+  void Restore(const nlohmann::json& state);
+
+ private:
+  static constexpr uint32_t kNone = FlatIndex::kNone;
+
+  struct Backend {
+    Interface interface = Interface::kNone;  // that used it last
+    uint64_t epoch = 0;                      // another one after each detach
+    uint64_t node = 0;                       // of its latest request
+    uint64_t in_flight = 0;
+    PointerText text;    // its pointer, or its name
+    bool named = false;  // by Name()
+  };
+  struct Link {
+    uint64_t backend = 0;
+    uint64_t epoch = 0;      // of the backend when it was learned
+    bool ambiguous = false;  // several backends are called so
+    FrontEnd other = 0;      // another name of the same disk
+  };
+
+  Backend& BackendAt(uint64_t backend);
+  Link& LinkAt(FrontEnd front_end);
+  Known Resolve(const Link& link) const;
+  std::string_view FileOf(uint64_t backend);
+
+  BlockNames names_;
+  PointerTable<Backend> backends_;
+  PointerTable<Link> front_ends_;
+  uint64_t last_epoch_ = 0;
+  std::vector<Gone> gone_;
+};
+
+}  // namespace qte::correlation

@@ -1,0 +1,76 @@
+// Block requests that go by DMA: of IDE, AHCI, NVMe, and of SCSI controllers that use it. One is a request from
+// dma_blk_io to dma_complete, as in dma_decoder.h; what the front end said right before (front_end_hints.h) tells the
+// interface of its backend, which all later requests of that backend share.
+//
+// A request that no front end announced, of a backend whose front end is not known, makes nothing.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+
+#include "correlation/block_request.h"
+#include "correlation/dma_requests.h"
+#include "correlation/front_end_hints.h"
+#include "correlation/scsi_commands.h"
+
+namespace qte::correlation {
+
+class DmaBlockRequests {
+ public:
+  explicit DmaBlockRequests(const DecoderLimits& limits) : dma_(limits) {}
+
+  // What the events are told apart by beside their names, and may change.
+  struct Context {
+    BlockDevices& devices;
+    FrontEndHints& hints;
+    ScsiCommands& scsi;
+    BlockRequestSink& out;
+  };
+
+  // An event of the block layer was seen: what is a transfer shows by its parts from here on.
+  void OnBlockLayer() { block_layer_seen_ = true; }
+  // With the arguments dbs, bs, offset and to_dev.
+  void OnIo(const Input& input, Context context);
+  void OnCallback(const Input& input) { dma_.OnCallback(input); }
+  void OnMapWait(const Input& input) { dma_.OnMapWait(input.args[0].bits); }
+  // A read or write; false if it is no part of a request.
+  bool OnBlockIo(const BlockIo& io, Context context);
+  // With the arguments dbs and ret.
+  void OnComplete(const Input& input, Context context);
+
+  // A request has ended, but the line after may name its disk: pci_nvme_rw_cb with its arguments cid and blkname. Any
+  // other line ends the wait.
+  bool waits() const { return ended_.waits; }
+  enum class NextLine { kNamesDisk, kOther };
+  void OnNextLine(NextLine kind, const Input& input, Context context);
+
+  void AbandonOld(int64_t now_us, BlockRequestSink& out);
+  void Reset();
+
+  size_t open() const { return dma_.open(); }
+  uint64_t abandoned() const { return dma_.abandoned(); }
+
+  // As Decoder has them, but that Restore adds to what is empty, and leaves a part behind when it throws.
+  nlohmann::json Save() const;
+  void Restore(const nlohmann::json& state, BlockDevices& devices);
+
+ private:
+  void Announce(const Input& input, DmaRequest& request, Context context);
+  static Hint* HintFor(const Input& input, const DmaRequest& request, Context context);
+  static void Start(DmaRequest& request, Context context);
+  void Finish(Context context);
+  void Abandon(uint32_t id, BlockRequestSink& out);
+
+  DmaRequests dma_;
+  bool block_layer_seen_ = false;
+  struct Ended {
+    bool waits = false;
+    uint64_t dbs = 0;
+    int64_t ret = 0;
+    int64_t time_us = kNoTime;
+    uint64_t thread = kNoThread;
+  };
+  Ended ended_;
+};
+
+}  // namespace qte::correlation

@@ -1,0 +1,69 @@
+// What the front ends said last: a request that they make of the block layer comes right after, in the same thread.
+//
+// Other threads' lines may come between, so a hint must fit the request in all that both tell, and the latest that fits
+// is taken, once. IDE, AHCI and NVMe speak under QEMU's big lock, which leaves lines of iothreads (virtio-blk,
+// virtio-scsi): few hints wait at a time, and where they are more than kSlots, the oldest gives way.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+
+#include "correlation/block_devices.h"
+#include "correlation/decoder.h"
+#include "correlation/dma_requests.h"
+
+namespace qte::correlation {
+
+struct Hint {
+  enum class Of : uint8_t { kNone, kIdeDma, kIdePio, kNcq, kNvme, kScsi, kLast = kScsi };
+
+  Of of = Of::kNone;  // kNone: this slot is free
+  DmaDirection direction = DmaDirection::kRead;
+  uint64_t thread = kNoThread;
+  int64_t offset = -1;     // -1 if it does not say
+  uint64_t bytes = 0;      // of programmed I/O
+  FrontEnd front_end = 0;  // 0 if it does not say
+  uint64_t key = 0;        // of a SCSI command
+  uint64_t order = 0;      // the latest has the highest
+
+  // A request of the block layer, as far as it is known.
+  bool Fits(DmaDirection way, int64_t at, uint64_t by_thread) const {
+    return direction == way && SameThread(thread, by_thread) && (offset < 0 || offset == at);
+  }
+  Interface interface() const {
+    if (of == Of::kScsi) return Interface::kScsi;
+    return of == Of::kNvme ? Interface::kNvme : Interface::kIde;
+  }
+};
+
+class FrontEndHints {
+ public:
+  // In the place of the thread's last one of its kind.
+  void Put(Hint hint);
+  // Takes back what the thread's last one of a kind has announced.
+  void Drop(Hint::Of of, uint64_t thread);
+
+  // The latest hint that `fits`, or null. Valid until the next Put.
+  template <class Fits>
+  Hint* Latest(Fits&& fits) {
+    Hint* latest = nullptr;
+    for (Hint& hint : slots_) {
+      bool later = hint.of != Hint::Of::kNone && (latest == nullptr || hint.order > latest->order);
+      if (later && fits(hint)) latest = &hint;
+    }
+    return latest;
+  }
+
+  // As Decoder has them, but that Restore throws without having changed anything.
+  nlohmann::json Save() const;
+  void Restore(const nlohmann::json& state);
+
+ private:
+  static constexpr size_t kSlots = 8;
+
+  std::array<Hint, kSlots> slots_;
+  uint64_t last_order_ = 0;
+};
+
+}  // namespace qte::correlation

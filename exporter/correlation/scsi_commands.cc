@@ -1,0 +1,160 @@
+#include "correlation/scsi_commands.h"
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <stdexcept>
+
+#include "correlation/saved.h"
+
+namespace qte::correlation {
+namespace {
+
+using nlohmann::json;
+using trace::Value;
+
+uint64_t KeyOf(const Input& input) {
+  return (input.args[0].bits & 0xffff) << 48 | (input.args[1].bits & 0xffff) << 32 | (input.args[2].bits & UINT32_MAX);
+}
+
+std::optional<BlockOperation> OperationOf(uint64_t command) {
+  switch (command) {
+    case 0x08:  // READ(6), (10), (12), (16)
+    case 0x28:
+    case 0xa8:
+    case 0x88:
+      return BlockOperation::kRead;
+    case 0x0a:  // WRITE(6), (10), (12), (16)
+    case 0x2a:
+    case 0xaa:
+    case 0x8a:
+    case 0x2e:  // WRITE AND VERIFY(10), (12), (16)
+    case 0xae:
+    case 0x8e:
+      return BlockOperation::kWrite;
+    case 0x35:  // SYNCHRONIZE CACHE(10), (16)
+    case 0x91:
+      return BlockOperation::kFlush;
+    default:
+      return std::nullopt;
+  }
+}
+
+PointerText TextOf(const Input& input) {
+  char text[64];
+  std::snprintf(text, sizeof text, "target %u lun %u", static_cast<unsigned>(input.args[0].bits),
+                static_cast<unsigned>(input.args[1].bits));
+  PointerText result;
+  result.Assign(text);
+  return result;
+}
+
+}  // namespace
+
+void ScsiCommands::OnParsed(const Input& input, BlockRequestSink& out) {
+  uint64_t key = KeyOf(input);
+  std::optional<BlockOperation> operation = OperationOf(input.args[3].bits);
+  if (!operation) {
+    if (uint32_t same = open_.Find(key); same != kNone) Abandon(same, out);
+    return;
+  }
+  open_.MakeRoom(key, [&](uint32_t id) { Abandon(id, out); });
+  Command& command = open_[open_.Open(key)];
+  command.start_us = input.time_us;
+  command.unit = ScsiUnit(input.args[0].bits, input.args[1].bits);
+  command.bytes = input.args[4].negative ? 0 : input.args[4].bits;
+  command.operation = *operation;
+  command.text = TextOf(input);
+}
+
+ScsiCommands::Submission ScsiCommands::OnContinue(const Input& input) const {
+  uint64_t key = KeyOf(input);
+  uint32_t id = open_.Find(key);
+  if (id == kNone || open_[id].operation == BlockOperation::kFlush) return {};
+  bool reads = open_[id].operation == BlockOperation::kRead;
+  return {key, open_[id].unit, reads ? DmaDirection::kRead : DmaDirection::kWrite};
+}
+
+void ScsiCommands::OnDma(uint64_t key, BlockRequestSink& out) {
+  if (uint32_t id = open_.Find(key); id != kNone) Close(id, out);
+}
+
+bool ScsiCommands::OnBlockIo(uint64_t key, const BlockIo& io, BlockDevices& devices, BlockRequestSink& out) {
+  uint32_t id = open_.Find(key);
+  if (id == kNone || io.bytes < 0 || static_cast<uint64_t>(io.bytes) > open_[id].bytes) return false;
+  Command& command = open_[id];
+  devices.Use(io);
+  devices.Learn(command.unit, {io.backend, io.backend_text}, Interface::kScsi);
+  command.backend = io.backend;
+  if (command.in_flight_on == 0) out.Begin(io.backend, command.in_flight_on);
+  return true;
+}
+
+// A command without a transfer of its own was one by DMA, or was refused.
+void ScsiCommands::OnDequeue(const Input& input, const BlockDevices& devices, BlockRequestSink& out) {
+  uint32_t id = open_.Find(KeyOf(input));
+  if (id == kNone) return;
+  const Command& command = open_[id];
+  bool flushes = command.operation == BlockOperation::kFlush;
+  if (flushes || command.backend != 0) {
+    out.Emit({.interface = Interface::kScsi,
+              .backend = flushes ? devices.BackendOf(command.unit).backend : command.backend,
+              .name = command.text.view(),
+              .operation = command.operation,
+              .bytes = flushes ? Value() : Value::Unsigned(command.bytes),
+              .duration = DurationOf(command.start_us, input.time_us),
+              .status = BlockStatus::kOk});
+  }
+  Close(id, out);
+}
+
+void ScsiCommands::Close(uint32_t id, BlockRequestSink& out) {
+  out.End(open_[id].in_flight_on);
+  open_.Close(id);
+}
+
+void ScsiCommands::Abandon(uint32_t id, BlockRequestSink& out) {
+  out.End(open_[id].in_flight_on);
+  open_.Abandon(id);
+}
+
+void ScsiCommands::AbandonOld(int64_t now_us, BlockRequestSink& out) {
+  open_.AbandonOld(now_us, [&](uint32_t id) { Abandon(id, out); });
+}
+
+void ScsiCommands::Reset() {
+  while (open_.size() > 0) open_.Abandon(open_.oldest());
+}
+
+// {"commands": [[key, start_us, unit, backend, bytes, operation, in_flight_on, text], ...], "abandoned"}
+json ScsiCommands::Save() const {
+  json commands = json::array();
+  for (uint32_t id = open_.oldest(); id != kNone; id = open_.newer(id)) {
+    const Command& command = open_[id];
+    commands.push_back({open_.KeyOf(id), command.start_us, command.unit, command.backend, command.bytes,
+                        command.operation, command.in_flight_on, std::string(command.text.view())});
+  }
+  return {{"commands", std::move(commands)}, {"abandoned", abandoned()}};
+}
+
+void ScsiCommands::Restore(const json& state, BlockDevices& devices) {
+  for (const json& from : SavedList(state.at("commands"))) {
+    const json::array_t& row = SavedRow(from, 8);
+    uint64_t key = SavedUnsigned(row[0]);
+    if (open_.Find(key) != kNone) throw std::runtime_error("saved state: the same command twice");
+    if (uint32_t old = open_.InTheWay(key); old != kNone) open_.Abandon(old);
+    Command& command = open_[open_.Open(key)];
+    command.start_us = SavedSigned(row[1]);
+    command.unit = SavedUnsigned(row[2]);
+    command.backend = SavedUnsigned(row[3]);
+    command.bytes = SavedUnsigned(row[4]);
+    command.operation =
+        static_cast<BlockOperation>(SavedUnsigned(row[5], static_cast<uint64_t>(BlockOperation::kLast)));
+    command.in_flight_on = SavedUnsigned(row[6]);
+    command.text = SavedPointerText(row[7]);
+  }
+  for (uint32_t id = open_.oldest(); id != kNone; id = open_.newer(id)) devices.AddInFlight(open_[id].in_flight_on);
+  open_.set_abandoned(abandoned() + SavedUnsigned(state.at("abandoned")));
+}
+
+}  // namespace qte::correlation

@@ -1,0 +1,73 @@
+// SCSI commands that read, write or flush, by target, unit and tag.
+//
+//   scsi_req_parsed target T lun L tag G command 40 dir 1 length 4096     a READ(10)
+//   scsi_req_continue target T lun L tag G                                goes to the disk, as a DMA transfer
+//   (dma_blk_io) blk_co_preadv blk K bs B offset O bytes N                             ... or, where the controller
+//   does without DMA scsi_req_dequeue target T lun L tag G                                 has ended          helpers,
+//   in several pieces
+//
+// All of QEMU 5.2 to 11.1 print these. What goes by DMA (virtio-scsi, megasas, mptsas, pvscsi) is left to the join of
+// DMA requests, which knows more; here remain the commands of controllers without (lsi53c895a, esp, usb-storage), whose
+// bytes are the command's length and whose errors QEMU does not log, and the flushes (SYNCHRONIZE CACHE). QEMU's
+// statistics count an operation for each 128 KiB of such a command, where this counts one.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+
+#include "correlation/block_request.h"
+#include "correlation/open_requests.h"
+
+namespace qte::correlation {
+
+class ScsiCommands {
+ public:
+  explicit ScsiCommands(const DecoderLimits& limits) : open_(limits) {}
+
+  struct Submission {
+    uint64_t key = 0;
+    FrontEnd unit = 0;  // 0 if this is no command that reads or writes
+    DmaDirection direction = DmaDirection::kRead;
+  };
+
+  // With the arguments target, lun, tag, cmd and xfer.
+  void OnParsed(const Input& input, BlockRequestSink& out);
+  // With the arguments target, lun and tag: a transfer may follow.
+  Submission OnContinue(const Input& input) const;
+  // The command's transfer goes by DMA.
+  void OnDma(uint64_t key, BlockRequestSink& out);
+  // The command's transfer, or a piece of it; false if it cannot be.
+  bool OnBlockIo(uint64_t key, const BlockIo& io, BlockDevices& devices, BlockRequestSink& out);
+  // With the arguments target, lun and tag.
+  void OnDequeue(const Input& input, const BlockDevices& devices, BlockRequestSink& out);
+
+  void AbandonOld(int64_t now_us, BlockRequestSink& out);
+  void Reset();
+
+  size_t open() const { return open_.size(); }
+  uint64_t abandoned() const { return open_.abandoned(); }
+
+  // As Decoder has them, but that Restore adds to what is empty, and leaves a part behind when it throws.
+  nlohmann::json Save() const;
+  void Restore(const nlohmann::json& state, BlockDevices& devices);
+
+ private:
+  static constexpr uint32_t kNone = FlatIndex::kNone;
+
+  struct Command {
+    int64_t start_us = kNoTime;
+    FrontEnd unit = 0;
+    uint64_t backend = 0;  // of a transfer without DMA; 0 before the first piece
+    uint64_t bytes = 0;
+    BlockOperation operation = BlockOperation::kRead;
+    uint64_t in_flight_on = 0;
+    PointerText text;  // "target T lun L"
+  };
+
+  void Close(uint32_t id, BlockRequestSink& out);
+  void Abandon(uint32_t id, BlockRequestSink& out);
+
+  OpenRequests<Command> open_;
+};
+
+}  // namespace qte::correlation

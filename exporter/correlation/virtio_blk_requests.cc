@@ -1,0 +1,194 @@
+#include "correlation/virtio_blk_requests.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+
+#include "correlation/saved.h"
+
+namespace qte::correlation {
+namespace {
+
+using nlohmann::json;
+using trace::Value;
+
+constexpr uint64_t kSectorBytes = 512;
+
+// Bounds what one read or write can cost while a device's disk is not known.
+constexpr int kMaxLooks = 1024;
+
+}  // namespace
+
+VirtioBlkRequests::VirtioBlkRequests(const DecoderLimits& limits)
+    : open_(limits), pops_(std::min(kMaxPops, limits.max_open)) {}
+
+void VirtioBlkRequests::OnPop(const Input& input) {
+  uint64_t element = input.args[1].bits;
+  bool may_be_flush = input.args[2].bits == 1 && input.args[3].bits == 1;
+  if (may_be_flush) {
+    bool added = false;
+    pops_[pops_.FindOrAdd(element, added)] = input.time_us;
+    return;
+  }
+  uint32_t id = pops_.Find(element);
+  if (id != kNone) pops_.Erase(id);
+}
+
+void VirtioBlkRequests::OnHandle(const Input& input, DmaDirection direction, const BlockDevices& devices,
+                                 BlockRequestSink& out) {
+  uint64_t key = input.args[1].bits;
+  if (uint32_t pop = pops_.Find(key); pop != kNone) pops_.Erase(pop);
+  Request request;
+  request.start_us = input.time_us;
+  request.device = input.args[0].bits;
+  request.device_text.Assign(input.args[0].text());
+  // Unsigned, since a hostile line may hold any number.
+  request.offset = static_cast<int64_t>(input.args[2].bits * kSectorBytes);
+  request.bytes = input.args[3].bits * kSectorBytes;
+  request.thread = input.thread;
+  request.direction = direction;
+  if (uint32_t same = open_.Find(key); same != kNone && open_[same].IsRetriedAs(request)) return;
+  open_.MakeRoom(key, [&](uint32_t id) { Abandon(id, out); });
+  Request& opened = open_[open_.Open(key)];
+  opened = request;
+  BlockDevices::Known known = devices.BackendOf(FrontEndOf(opened.device));
+  if (known.certain) {
+    opened.backend = known.backend;
+    out.Begin(known.backend, opened.in_flight_on);
+  } else {
+    ++waiting_;
+  }
+}
+
+bool VirtioBlkRequests::OnBlockIo(const BlockIo& io, BlockDevices& devices, BlockRequestSink& out) {
+  if (waiting_ == 0 || devices.InterfaceOf(io.backend) != Interface::kNone) return false;
+  uint64_t device = DeviceOf(io, devices);
+  if (device == 0) return false;
+  devices.Use(io);
+  devices.Learn(FrontEndOf(device), {io.backend, io.backend_text}, Interface::kVirtioBlk);
+  for (uint32_t id = open_.oldest(); id != kNone; id = open_.newer(id)) {
+    Request& request = open_[id];
+    if (request.device != device || request.backend != 0) continue;
+    request.backend = io.backend;
+    --waiting_;
+    out.Begin(io.backend, request.in_flight_on);
+  }
+  return true;
+}
+
+uint64_t VirtioBlkRequests::DeviceOf(const BlockIo& io, const BlockDevices& devices) const {
+  uint64_t device = 0;
+  bool ambiguous = false;
+  int looks = 0;
+  for (uint32_t id = open_.newest(); id != kNone && looks < kMaxLooks; id = open_.older(id), ++looks) {
+    const Request& request = open_[id];
+    bool matches = request.backend == 0 && request.offset == io.offset && request.direction == io.direction &&
+                   io.bytes >= 0 && request.bytes <= static_cast<uint64_t>(io.bytes);
+    if (!matches) continue;
+    // A device's queue is emptied into reads and writes before its thread turns to another.
+    bool in_this_thread = request.thread == io.thread && io.thread != kNoThread;
+    bool was_here_before = devices.BackendOf(FrontEndOf(request.device)).backend == io.backend;
+    if (in_this_thread || was_here_before) return request.device;
+    ambiguous = ambiguous || (device != 0 && device != request.device);
+    device = request.device;
+  }
+  return ambiguous ? 0 : device;
+}
+
+void VirtioBlkRequests::OnComplete(const Input& input, const BlockDevices& devices, BlockRequestSink& out) {
+  uint32_t id = open_.Find(input.args[1].bits);
+  if (id == kNone) return CompleteOther(input, devices, out);
+  Request& request = open_[id];
+  if (request.backend == 0) {
+    --waiting_;
+    request.backend = devices.BackendOf(FrontEndOf(request.device)).backend;
+  }
+  out.End(request.in_flight_on);
+  bool good = input.args[2].bits == 0;
+  out.Emit({.interface = Interface::kVirtioBlk,
+            .backend = request.backend,
+            .name = request.device_text.view(),
+            .operation = OperationOf(request.direction),
+            .bytes = good ? Value::Unsigned(request.bytes) : Value(),
+            .duration = DurationOf(request.start_us, input.time_us),
+            .status = good ? BlockStatus::kOk : BlockStatus::kError});
+  open_.Close(id);
+}
+
+void VirtioBlkRequests::CompleteOther(const Input& input, const BlockDevices& devices, BlockRequestSink& out) {
+  uint32_t pop = pops_.Find(input.args[1].bits);
+  if (pop == kNone) return;
+  out.Emit({.interface = Interface::kVirtioBlk,
+            .backend = devices.BackendOf(FrontEndOf(input.args[0].bits)).backend,
+            .name = input.args[0].text(),
+            .operation = BlockOperation::kFlush,
+            .bytes = {},
+            .duration = DurationOf(pops_[pop], input.time_us),
+            .status = input.args[2].bits == 0 ? BlockStatus::kOk : BlockStatus::kError});
+  pops_.Erase(pop);
+}
+
+void VirtioBlkRequests::Abandon(uint32_t id, BlockRequestSink& out) {
+  Request& request = open_[id];
+  if (request.backend == 0) --waiting_;
+  out.End(request.in_flight_on);
+  open_.Abandon(id);
+}
+
+void VirtioBlkRequests::AbandonOld(int64_t now_us, BlockRequestSink& out) {
+  open_.AbandonOld(now_us, [&](uint32_t id) { Abandon(id, out); });
+}
+
+void VirtioBlkRequests::Reset() {
+  while (open_.size() > 0) open_.Abandon(open_.oldest());
+  waiting_ = 0;
+  pops_.Clear();
+}
+
+// {"requests": [[req, start_us, device, backend, offset, bytes, thread, direction, in_flight_on, device_text], ...],
+//  "pops": [[element, time_us], ...], "abandoned"}
+json VirtioBlkRequests::Save() const {
+  json requests = json::array();
+  for (uint32_t id = open_.oldest(); id != kNone; id = open_.newer(id)) {
+    const Request& request = open_[id];
+    requests.push_back({open_.KeyOf(id), request.start_us, request.device, request.backend, request.offset,
+                        request.bytes, request.thread, request.direction, request.in_flight_on,
+                        std::string(request.device_text.view())});
+  }
+  json pops = json::array();
+  for (uint32_t id = pops_.oldest(); id != kNone; id = pops_.newer(id)) {
+    pops.push_back({pops_.PointerOf(id), pops_[id]});
+  }
+  return {{"requests", std::move(requests)}, {"pops", std::move(pops)}, {"abandoned", abandoned()}};
+}
+
+void VirtioBlkRequests::Restore(const json& state, BlockDevices& devices) {
+  for (const json& from : SavedList(state.at("requests"))) {
+    const json::array_t& row = SavedRow(from, 10);
+    uint64_t key = SavedUnsigned(row[0]);
+    if (open_.Find(key) != kNone) throw std::runtime_error("saved state: the same request twice");
+    if (uint32_t old = open_.InTheWay(key); old != kNone) {
+      if (open_[old].backend == 0) --waiting_;
+      open_.Abandon(old);
+    }
+    Request& request = open_[open_.Open(key)];
+    if (SavedUnsigned(row[3]) == 0) ++waiting_;
+    request.start_us = SavedSigned(row[1]);
+    request.device = SavedUnsigned(row[2]);
+    request.backend = SavedUnsigned(row[3]);
+    request.offset = SavedSigned(row[4]);
+    request.bytes = SavedUnsigned(row[5]);
+    request.thread = SavedUnsigned(row[6]);
+    request.direction = static_cast<DmaDirection>(SavedUnsigned(row[7], static_cast<uint64_t>(DmaDirection::kLast)));
+    request.in_flight_on = SavedUnsigned(row[8]);
+    request.device_text = SavedPointerText(row[9]);
+  }
+  for (const json& from : SavedList(state.at("pops"))) {
+    const json::array_t& row = SavedRow(from, 2);
+    AddSaved(pops_, row[0]) = SavedSigned(row[1]);
+  }
+  for (uint32_t id = open_.oldest(); id != kNone; id = open_.newer(id)) devices.AddInFlight(open_[id].in_flight_on);
+  open_.set_abandoned(abandoned() + SavedUnsigned(state.at("abandoned")));
+}
+
+}  // namespace qte::correlation

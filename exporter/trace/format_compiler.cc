@@ -1,0 +1,155 @@
+// A printf format, taken apart once.
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "base/hash.h"
+#include "trace/format.h"
+
+namespace qte::trace {
+
+// What stands between '%' and the conversion letter.
+struct FormatReader::Spec {
+  bool zero = false;
+  bool left = false;
+  bool base = false;
+  int stars = 0;  // arguments taken for '*'
+  unsigned width = 0;
+  unsigned precision = 0;
+  char letter = 0;
+};
+
+Result<FormatReader::Spec> FormatReader::ParseSpec(std::string_view format, size_t& at) {
+  Spec spec;
+  auto peek = [&] { return at < format.size() ? format[at] : '\0'; };
+  auto number = [&] {
+    unsigned n = 0;
+    if (peek() == '*') {
+      ++spec.stars;
+      ++at;
+    }
+    for (; peek() >= '0' && peek() <= '9'; ++at) n = std::min(n * 10 + static_cast<unsigned>(peek() - '0'), 255u);
+    return n;
+  };
+  for (; peek() != '\0' && std::strchr("-+ #0", peek()) != nullptr; ++at) {
+    if (peek() == '0') spec.zero = true;
+    if (peek() == '-') spec.left = true;
+    if (peek() == '#') spec.base = true;
+  }
+  spec.width = number();
+  if (peek() == '.') {
+    ++at;
+    spec.precision = number();
+  }
+  while (peek() != '\0' && std::strchr("hlzjtLq", peek()) != nullptr) ++at;
+  if (peek() == '\0') return Error{"format ends inside a conversion"};
+  spec.letter = format[at++];
+  return spec;
+}
+
+Status FormatReader::AddConversion(const Spec& spec, size_t& argument, size_t arguments) {
+  static constexpr std::pair<char, Conversion> kLetters[] = {
+      {'u', Conversion::kUnsigned}, {'d', Conversion::kSigned}, {'i', Conversion::kSigned},  {'x', Conversion::kHex},
+      {'X', Conversion::kHex},      {'o', Conversion::kOctal},  {'p', Conversion::kPointer}, {'c', Conversion::kChar},
+      {'s', Conversion::kString},   {'f', Conversion::kReal},   {'g', Conversion::kReal},    {'e', Conversion::kReal}};
+  const auto* known = std::find_if(std::begin(kLetters), std::end(kLetters),
+                                   [&](const auto& entry) { return entry.first == spec.letter; });
+  if (known == std::end(kLetters)) return Error{"unknown conversion %" + std::string(1, spec.letter)};
+  argument += static_cast<size_t>(spec.stars);
+  if (argument >= arguments) return Error{"more conversions than arguments"};
+  Step step;
+  step.conversion = known->second;
+  static_assert(kMaxArguments < kSkip);
+  step.argument = static_cast<uint8_t>(argument++);
+  step.has_base = spec.base;
+  bool numeric = step.conversion != Conversion::kString && step.conversion != Conversion::kChar;
+  if (spec.left) {
+    step.width = static_cast<uint8_t>(spec.width);
+  } else if (!spec.zero && spec.width > (numeric ? spec.precision : 0)) {
+    step.pad_left = static_cast<uint8_t>(spec.width - 1);
+  }
+  if (numeric) step.exact_digits = static_cast<uint8_t>(std::max(spec.precision, spec.zero ? spec.width : 0));
+  steps_.push_back(step);
+  return {};
+}
+
+void FormatReader::AddLiteral(char c) {
+  constexpr size_t kMostBytes = sizeof Step::literal;
+  if (steps_.empty() || steps_.back().literal_size == kMostBytes) steps_.emplace_back();
+  Step& step = steps_.back();
+  std::array<char, kMostBytes> bytes;
+  std::array<char, kMostBytes> mask;
+  std::memcpy(bytes.data(), &step.literal, kMostBytes);
+  std::memcpy(mask.data(), &step.mask, kMostBytes);
+  bytes[step.literal_size] = c;
+  mask[step.literal_size] = '\xff';
+  step.literal = Load64(bytes.data());
+  step.mask = Load64(mask.data());
+  ++step.literal_size;
+}
+
+void FormatReader::Finish() {
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    bool before_number = steps_[i].literal_size == 0 && i + 1 < steps_.size() && steps_[i + 1].is_number() &&
+                         steps_[i + 1].pad_left == 0;
+    if (!before_number) steps_[i].exact_digits = 0;
+  }
+  steps_.emplace_back();
+  SelectArguments({});
+}
+
+void FormatReader::SelectArguments(std::span<const uint8_t> slots) {
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    Step& step = steps_[i];
+    step.slot = step.is_conversion() && step.argument < slots.size() ? slots[step.argument] : kSkip;
+    step.op = OpOf(i);
+  }
+}
+
+FormatReader::Op FormatReader::OpOf(size_t index) const {
+  const Step& step = steps_[index];
+  bool is_last = index + 1 == steps_.size();
+  if (!step.is_conversion()) return is_last ? Op::kEnd : Op::kLiteral;
+  if (step.conversion == Conversion::kString) {
+    bool nothing_follows = index + 2 == steps_.size() && step.literal_size == 0;
+    return nothing_follows ? Op::kRest : Op::kString;
+  }
+  if (step.pad_left != 0 || step.width != 0 || step.exact_digits != 0 || step.has_base) return Op::kOther;
+  bool is_wanted = step.slot != kSkip;
+  switch (step.conversion) {
+    case Conversion::kHex:
+      return is_wanted ? Op::kHex : Op::kSkipHex;
+    case Conversion::kPointer:
+      return is_wanted ? Op::kPointer : Op::kSkipPointer;
+    case Conversion::kUnsigned:
+      return is_wanted ? Op::kUnsigned : Op::kSkipUnsigned;
+    case Conversion::kSigned:
+      return is_wanted ? Op::kSigned : Op::kSkipSigned;
+    default:
+      return Op::kOther;
+  }
+}
+
+Result<FormatReader> FormatReader::Compile(const Declaration& declaration) {
+  FormatReader reader;
+  std::string_view format = declaration.format;
+  // What follows a newline stands on the next line; no line holds a NUL of a format.
+  format = format.substr(0, format.find_first_of(std::string_view("\n\0", 2)));
+  size_t argument = 0;
+  for (size_t at = 0; at < format.size();) {
+    char c = format[at++];
+    bool is_conversion = c == '%' && at < format.size() && format[at] != '%';
+    if (!is_conversion) {
+      if (c == '%') ++at;  // "%%"
+      reader.AddLiteral(c);
+      continue;
+    }
+    Result<Spec> spec = ParseSpec(format, at);
+    if (!spec) return Error{spec.error()};
+    if (Status s = reader.AddConversion(*spec, argument, declaration.arguments.size()); !s) return Error{s.error()};
+  }
+  reader.Finish();
+  return reader;
+}
+
+}  // namespace qte::trace
