@@ -1,0 +1,164 @@
+#!/usr/bin/env python3
+"""`cmake --install` and the Debian package: what a user gets works, in a root where nothing else is."""
+
+import glob
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
+import exporter
+import exposition
+import process
+
+BUILD = pathlib.Path(exporter.BINARY).parents[2]
+LINE = b"pci_cfg_read i440FX 00:00.0 @0x0 -> 0x12378086\n"
+MAN = exporter.ROOT / "config/man/qemu-trace-exporter.1"
+COMPLETION = exporter.ROOT / "config/completions/qemu-trace-exporter.bash"
+
+
+def run(*command, **options):
+    """The output of what has to succeed."""
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=280, **options)
+    if done.returncode != 0:
+        raise AssertionError(f"{command} ended with {done.returncode}: {(done.stdout + done.stderr)[-3000:]}")
+    return done.stdout
+
+
+def flags_of_help():
+    """All flags that --help names, those of the commands included."""
+    texts = [exporter.run("--help").stdout]
+    texts += [exporter.run(command, "--help").stdout for command in ("replay", "backfill", "explain")]
+    return set(re.findall(r"--[a-z][a-z.-]+", "".join(texts)))
+
+
+class ManualTest(unittest.TestCase):
+    def test_the_manual_knows_every_flag_and_command(self):
+        text = MAN.read_text().replace("\\-", "-")
+        flags = flags_of_help()
+        self.assertGreater(len(flags), 9)
+        for word in flags | {"serve", "check", "replay", "backfill", "explain", "qemu-args"}:
+            self.assertIn(word, text)
+
+    def test_groff_has_no_complaint(self):
+        if not shutil.which("groff"):
+            self.skipTest("no groff")
+        done = subprocess.run(["groff", "-man", "-ww", "-z", str(MAN)], capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+    def complete(self, *words):
+        """What bash offers for the last word."""
+        script = ('. "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _qemu_trace_exporter; '
+                  'printf "%s\\n" "${COMPREPLY[@]}"')
+        out = run("bash", "-c", script, COMPLETION, "qemu-trace-exporter", *words, cwd=exporter.ROOT)
+        return set(out.split())
+
+    def test_completion(self):
+        self.assertEqual(self.complete("--"), flags_of_help())
+        self.assertEqual(self.complete(""), {"serve", "check", "replay", "backfill", "explain", "qemu-args"})
+        self.assertEqual(self.complete("ba"), {"backfill"})
+        self.assertEqual(self.complete("--log.format", "=", "j"), {"json"})
+        self.assertEqual(self.complete("serve", "--log.level", ""), {"debug", "info", "warn", "error"})
+        self.assertIn("README.md", self.complete("replay", "README"))
+        self.assertIn("config/default.yaml", self.complete("--config.file", "=", "config/def"))
+
+
+class InstallTest(unittest.TestCase):
+    def setUp(self):
+        self.directory = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory(prefix="qte-install-")))
+
+    def test_below_a_prefix_of_ones_own(self):
+        prefix = self.directory / "own"
+        run("cmake", "--install", BUILD, "--prefix", prefix)
+        self.assertIn("fine", run(prefix / "bin/qemu-trace-exporter", "check",
+                                  f"--config.file={prefix}/etc/qemu-trace-exporter/config.yaml"))
+        unit = (prefix / "lib/systemd/system/qemu-trace-exporter.service").read_text()
+        self.assertIn(f"ExecStart={prefix}/bin/qemu-trace-exporter --config.file={prefix}/etc/", unit)
+        self.assertNotIn("=/usr/bin/qemu", unit)
+        for ready in (exporter.ROOT / "config").glob("*.yaml"):
+            self.assertTrue((prefix / "share/qemu-trace-exporter/config" / ready.name).exists(), ready)
+        # An upgrade leaves what the administrator wrote.
+        config = prefix / "etc/qemu-trace-exporter/config.yaml"
+        config.write_text("# mine\n")
+        run("cmake", "--install", BUILD, "--prefix", prefix)
+        self.assertEqual(config.read_text(), "# mine\n")
+
+
+@unittest.skipUnless(os.geteuid() == 0 and (shutil.which("mmdebstrap") or "QTE_REQUIRE_ALL" in os.environ),
+                     "needs root and mmdebstrap")
+class PackageTest(unittest.TestCase):
+    """In a Debian of nothing but its least parts."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.directory = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory(prefix="qte-package-")))
+        cls.directory.chmod(0o755)
+        run("cpack", "-G", "DEB", "-B", cls.directory / "made", cwd=BUILD)
+        (cls.package,) = glob.glob(f"{cls.directory}/made/*.deb")
+        cls.root = cls.directory / "root"
+        run("mmdebstrap", "--variant=minbase", "--mode=root", '--aptopt=APT::Install-Recommends "false"',
+            f"--customize-hook=copy-in {cls.package} /var/tmp",
+            '--customize-hook=chroot "$1" sh -ec "apt-get install -qq /var/tmp/*.deb"', "bookworm", cls.root)
+
+    def inside(self, *command, **options):
+        return run("chroot", self.root, *command, **options)
+
+    def test_it_has_what_it_should(self):
+        files = set(self.inside("dpkg", "-L", "qemu-trace-exporter").split())
+        for path in ("/usr/bin/qemu-trace-exporter", "/usr/lib/systemd/system/qemu-trace-exporter.service",
+                     "/etc/qemu-trace-exporter/config.yaml", "/usr/share/man/man1/qemu-trace-exporter.1",
+                     "/usr/share/bash-completion/completions/qemu-trace-exporter",
+                     "/usr/share/doc/qemu-trace-exporter/copyright",
+                     "/usr/share/qemu-trace-exporter/config/default.yaml",
+                     "/usr/share/qemu-trace-exporter/dashboards/overview.json",
+                     "/usr/share/qemu-trace-exporter/dashboards/provisioning/dashboards/qemu.yaml",
+                     "/usr/share/qemu-trace-exporter/dashboards/rules/qemu-trace-exporter.yaml"):
+            self.assertIn(path, files)
+        self.assertIn(" /etc/qemu-trace-exporter/config.yaml",
+                      self.inside("dpkg-query", "-W", "-f=${Conffiles}", "qemu-trace-exporter"))
+        version = self.inside("qemu-trace-exporter", "--version").split()[-1]
+        self.assertEqual(self.inside("dpkg-query", "-W", "-f=${Version}", "qemu-trace-exporter"), version)
+
+    def test_it_serves(self):
+        """Without /proc as well, which is not mounted there."""
+        (self.root / "var/log/qemu").mkdir(exist_ok=True)
+        (self.root / "var/log/qemu/vm1.log").write_bytes(LINE * 3)
+        port = process.free_port()
+        daemon = process.spawn(["chroot", str(self.root), "qemu-trace-exporter",
+                                "--config.file=/etc/qemu-trace-exporter/config.yaml",
+                                f"--web.listen-address=127.0.0.1:{port}"], stdin=subprocess.DEVNULL)
+        try:
+            def reads():
+                try:
+                    status, _, body = exporter.request(f"http://127.0.0.1:{port}/metrics")
+                except OSError:
+                    return 0
+                return 0 if status != 200 else exposition.parse(body.decode()).total("qemu_pci_config_reads_total", vm="vm1")
+            process.wait_until(lambda: reads() == 3, "three reads")
+        finally:
+            process.end(daemon)
+
+    def test_the_unit_is_enabled(self):
+        link = self.root / "etc/systemd/system/multi-user.target.wants/qemu-trace-exporter.service"
+        self.assertTrue(link.is_symlink())
+
+    def test_removing_leaves_the_config_and_purging_nothing(self):
+        root = self.directory / "another"
+        shutil.copytree(self.root, root, symlinks=True, ignore=shutil.ignore_patterns("proc", "sys", "dev", "locale"))
+        for name in ("proc", "sys", "dev", "usr/share/locale"):
+            (root / name).mkdir(exist_ok=True)
+        config = root / "etc/qemu-trace-exporter/config.yaml"
+        run("chroot", root, "dpkg", "--remove", "qemu-trace-exporter")
+        self.assertTrue(config.exists())
+        self.assertFalse((root / "usr/bin/qemu-trace-exporter").exists())
+        run("chroot", root, "dpkg", "--purge", "qemu-trace-exporter")
+        self.assertFalse(config.parent.exists())
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
