@@ -11,7 +11,7 @@ logs=build/test-logs
 
 usage() {
   cat <<'USAGE'
-usage: ./test.sh [--quick] [--asan] [--tsan] [--all]
+usage: ./test.sh [--quick] [--asan] [--tsan] [--docker] [--all]
 
 Installs what is missing (Debian 12), builds, and runs the tests. Without options: all tests on the release build (unit,
 golden, end to end with a real QEMU and Prometheus), in less than ten minutes on two cores.
@@ -19,7 +19,8 @@ golden, end to end with a real QEMU and Prometheus), in less than ten minutes on
   --quick   the release build without QEMU and Prometheus
   --asan    unit and golden tests under AddressSanitizer and UndefinedBehaviorSanitizer
   --tsan    tests of threads under ThreadSanitizer, and of all that scans bytes without SIMD
-  --all     the release, --asan and --tsan runs, one after the other
+  --docker  the images of docker/, built and run by a Docker engine of the test's own; needs root
+  --all     the release, --asan, --tsan and --docker runs, one after the other
   -h        this text
 Options add up. Logs are kept in build/test-logs. The exit code is 0 only when all passed.
 USAGE
@@ -47,12 +48,13 @@ run_tests() {
 arguments=("$@")
 runs=()
 quick=
+all=
 while [[ $# -gt 0 ]]; do
   case $1 in
     -h | --help) usage && exit ;;
     --quick) quick=1 && runs+=(release) ;;
-    --asan | --tsan) runs+=("${1#--}") ;;
-    --all) runs=(release asan tsan) ;;
+    --asan | --tsan | --docker) runs+=("${1#--}") ;;
+    --all) all=1 && runs=(release asan tsan docker) ;;
     *) echo "error: unknown option $1" >&2 && usage >&2 && exit 2 ;;
   esac
   shift
@@ -68,6 +70,9 @@ fi
 packages=("${build_packages[@]}" "${test_packages[@]}")
 [[ -n $quick ]] || packages+=("${guest_packages[@]}" "${real_packages[@]}")
 ensure_packages "${packages[@]}"
+[[ " ${runs[*]} " != *" docker "* ]] || ensure_packages "${docker_packages[@]}"
+# Not from Debian where there is one already, as its nodejs would replace another.
+[[ -z $all ]] || command -v npm >/dev/null || ensure_packages "${node_packages[@]}"
 [[ -n $quick ]] || ensure_package_lists
 mkdir -p "$logs"
 # All parts are installed, so that a test which misses one is broken rather than skipped.
@@ -79,11 +84,12 @@ export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:suppressions=$PWD/te
 reports=()
 for run in "${runs[@]}"; do
   case $run in
-    release) run_tests release release ${quick:+--label-exclude qemu} ;;
-    asan) run_tests asan asan --label-exclude e2e ;;
+    release) run_tests release release --label-exclude "docker${quick:+|qemu}" ;;
+    asan) run_tests asan asan --label-exclude 'e2e|docker' ;;
     # Where threads meet: the daemon as a process, and the unit tests of the folders that start or share threads. This
     # preset is without SIMD, so what scans bytes, and whole traces, are held against the same numbers that way, too.
     tsan) run_tests tsan tsan --tests-regex '^(base|trace|source|qmp|metrics|exposition|pipeline|daemon|golden):|^e2e: (cli|pipes|same numbers from (a_fi|stan))' ;;
+    docker) run_tests docker release --label-regex docker ;;
   esac
 done
 python3 tests/lib/summary.py "${reports[@]}"
