@@ -12,6 +12,7 @@
 #include "config/config.h"
 #include "pipeline/pipeline.h"
 #include "rules/compiler.h"
+#include "rules/series_cache.h"
 #include "source/line_splitter.h"
 
 namespace {
@@ -137,12 +138,33 @@ void BM_ReadArguments(benchmark::State& state) {
   trace::FormatReader reader = Catalog().Find("pci_cfg_read")->variants[0].reader;
   const std::vector<uint8_t> slots = {0, 1, 2, 3, 4, 5};
   reader.SelectArguments(slots);
-  std::string text = "i440FX 00:00.0 @0x0 -> 0x12378086";
+  const std::string padded = "i440FX 00:00.0 @0x0 -> 0x12378086" + std::string(kScanPadding, '\n');
+  std::string_view text = std::string_view(padded).substr(0, padded.size() - kScanPadding);
   trace::Value values[trace::kMaxArguments];
   for (auto _ : state) benchmark::DoNotOptimize(reader.Read(text, values));
   state.SetItemsProcessed(state.iterations());
 }
 BENCHMARK(BM_ReadArguments);
+
+// From a label's text to its series, of as many as the argument says.
+void BM_LabelToSeries(benchmark::State& state) {
+  std::vector<std::string> devices;
+  rules::SeriesCache cache(1);
+  for (int64_t i = 0; i < state.range(0); ++i) {
+    const std::string& device = devices.emplace_back("virtio-blk-pci-" + std::to_string(i));
+    std::string_view input = device;
+    uint32_t entry = cache.Insert(rules::SeriesCache::Hash({&input, 1}), {&input, 1}, 1'000'000);
+    cache.SeriesOf(entry, 0) = static_cast<metrics::SeriesId>(i);
+  }
+  for (auto _ : state) {
+    for (std::string_view device : devices) {
+      uint32_t entry = cache.Find(rules::SeriesCache::Hash({&device, 1}), {&device, 1});
+      benchmark::DoNotOptimize(cache.SeriesOf(entry, 0));
+    }
+  }
+  state.SetItemsProcessed(state.iterations() * state.range(0));
+}
+BENCHMARK(BM_LabelToSeries)->Arg(1)->Arg(100)->Arg(10'000);
 
 void BM_Observe(benchmark::State& state) {
   metrics::FamilySpec spec;
