@@ -118,7 +118,7 @@ TEST_CASE("A file that cannot be read is a diagnostic") {
 }
 
 TEST_CASE("The default config is good and has the metrics that the README names") {
-  Loaded loaded = Load({QTE_SOURCE_DIR "/config/default.yaml"}, "");
+  Loaded loaded = Load({"config/default.yaml"}, "");
   for (const Diagnostic& diagnostic : loaded.diagnostics) FAIL_CHECK(diagnostic.Format());
   REQUIRE(loaded.config.has_value());
   std::set<std::string> names;

@@ -129,7 +129,7 @@ inline std::string Printed(const trace::Value& value) {
 }
 
 inline std::vector<std::string> ReadTrace(const std::string& name) {
-  std::ifstream file(QTE_TEST_DATA "/traces/" + name);
+  std::ifstream file("tests/data/traces/" + name);
   REQUIRE(file.is_open());
   std::vector<std::string> lines;
   for (std::string line; std::getline(file, line);) lines.push_back(line);

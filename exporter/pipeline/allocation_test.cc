@@ -54,7 +54,7 @@ spans: {element: {start: virtqueue_pop, end: virtqueue_fill, key: [vq, elem]}}
   std::string text;
   for (const char* name : {"ide-raw-7.2.log", "keys-7.2.log", "ahci-2disk-parallel-7.2.log", "nvme-7.2.log",
                            "virtio-scsi-7.2.log", "virtio-blk-7.2.log"}) {
-    text += ReadFile(std::string(QTE_TEST_DATA "/traces/") + name);
+    text += ReadFile(std::string("tests/data/traces/") + name);
   }
   // Only what the bundled catalog declares: text and undeclared events may be counted the slow way.
   trace::Catalog catalog = BundledCatalog();

@@ -78,7 +78,7 @@ Values ValuesOf(const metrics::Snapshot& snapshot) {
 std::map<source::StreamId, std::string> Traces() {
   std::map<source::StreamId, std::string> traces;
   for (const char* name : {"ide-raw-7.2.log", "keys-7.2.log", "nvme-7.2.log", "virtio-scsi-7.2.log"}) {
-    std::string text = ReadFile(std::string(QTE_SOURCE_DIR "/tests/data/traces/") + name);
+    std::string text = ReadFile(std::string("tests/data/traces/") + name);
     text.resize(std::min<size_t>(text.size(), 150'000));
     traces.emplace(static_cast<source::StreamId>(traces.size() + 1), std::move(text));
   }

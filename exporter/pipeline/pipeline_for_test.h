@@ -24,12 +24,12 @@ inline std::string ReadFile(const std::string& path) {
 
 inline trace::Catalog BundledCatalog() {
   trace::Catalog catalog;
-  REQUIRE(catalog.Add(ReadFile(QTE_SOURCE_DIR "/config/trace-events")).empty());
+  REQUIRE(catalog.Add(ReadFile("config/trace-events")).empty());
   return catalog;
 }
 
 inline std::string DefaultConfig() {
-  return ReadFile(QTE_SOURCE_DIR "/config/default.yaml");
+  return ReadFile("config/default.yaml");
 }
 
 // All that is wrong with a config, a line each; empty if nothing is.

@@ -69,7 +69,7 @@ TEST_CASE("Undeclared names beyond the cap count as _other_") {
 }
 
 TEST_CASE("Results do not depend on where chunks are cut") {
-  std::string text = ReadFile(QTE_TEST_DATA "/traces/ide-raw-7.2.log").substr(0, 20000);
+  std::string text = ReadFile("tests/data/traces/ide-raw-7.2.log").substr(0, 20000);
   std::map<std::string, double> whole;
   {
     PipelineForTest pipeline(DefaultConfig());

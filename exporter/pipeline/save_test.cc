@@ -42,7 +42,7 @@ std::unique_ptr<PipelineForTest> Start(const std::string& config) {
 
 TEST_CASE("A recorded trace that is interrupted anywhere gives the same series") {
   for (const char* name : {"ide-raw-7.2.log", "keys-7.2.log", "nvme-7.2.log", "virtio-scsi-7.2.log"}) {
-    std::string text = ReadFile(std::string(QTE_SOURCE_DIR "/tests/data/traces/") + name);
+    std::string text = ReadFile(std::string("tests/data/traces/") + name);
     text.resize(std::min<size_t>(text.size(), 200'000));
     auto whole = Start(DefaultConfig());
     whole->Feed(text, std::string::npos, kWas);

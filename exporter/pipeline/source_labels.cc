@@ -13,7 +13,7 @@ std::string VmOfPath(const std::string& path) {
   auto strip = [&name](std::initializer_list<std::string_view> suffixes) {
     for (std::string_view suffix : suffixes) {
       if (name.size() > suffix.size() && name.ends_with(suffix)) {
-        name.resize(name.size() - suffix.size());
+        name.erase(name.size() - suffix.size());
         return;
       }
     }

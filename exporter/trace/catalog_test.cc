@@ -52,7 +52,7 @@ TEST_CASE("Declarations that cannot be read are told with their line, and the re
 
 TEST_CASE("The bundled declarations are all readable") {
   Catalog catalog;
-  auto problems = catalog.Add(ReadFile(QTE_SOURCE_DIR "/config/trace-events"));
+  auto problems = catalog.Add(ReadFile("config/trace-events"));
   for (const auto& problem : problems) UNSCOPED_INFO(problem.line << ": " << problem.message);
   CHECK(problems.empty());
   CHECK(catalog.Find("pci_cfg_read")->variants.size() == 2);

@@ -33,7 +33,7 @@ std::string ReadFile(const std::string& path) {
 const trace::Catalog& Catalog() {
   static const trace::Catalog catalog = [] {
     trace::Catalog made;
-    made.Add(ReadFile(QTE_SOURCE_DIR "/config/trace-events"));
+    made.Add(ReadFile("config/trace-events"));
     return made;
   }();
   return catalog;
@@ -195,17 +195,17 @@ void BM_FourRules(benchmark::State& state) {
 BENCHMARK(BM_FourRules);
 
 void BM_DefaultConfig(benchmark::State& state) {
-  RunPipeline(state, ReadFile(QTE_SOURCE_DIR "/config/default.yaml"), "");
+  RunPipeline(state, ReadFile("config/default.yaml"), "");
 }
 BENCHMARK(BM_DefaultConfig);
 
 void BM_DefaultConfigThreadPrefix(benchmark::State& state) {
-  RunPipeline(state, ReadFile(QTE_SOURCE_DIR "/config/default.yaml"), kThreadPrefix);
+  RunPipeline(state, ReadFile("config/default.yaml"), kThreadPrefix);
 }
 BENCHMARK(BM_DefaultConfigThreadPrefix);
 
 void BM_DefaultConfigIsoPrefix(benchmark::State& state) {
-  RunPipeline(state, ReadFile(QTE_SOURCE_DIR "/config/default.yaml"), kIsoPrefix);
+  RunPipeline(state, ReadFile("config/default.yaml"), kIsoPrefix);
 }
 BENCHMARK(BM_DefaultConfigIsoPrefix);
 

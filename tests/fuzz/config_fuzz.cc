@@ -49,7 +49,7 @@ void CheckDiagnostics(const std::vector<config::Diagnostic>& diagnostics, std::s
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const trace::Catalog catalog = [] {
     trace::Catalog bundled;
-    bundled.Add(fuzz::ReadFile(QTE_SOURCE_DIR "/config/trace-events"));
+    bundled.Add(fuzz::ReadFile("config/trace-events"));
     return bundled;
   }();
   std::string_view yaml = fuzz::View(data, size);
