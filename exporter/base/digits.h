@@ -15,6 +15,7 @@
 namespace qte {
 
 inline constexpr size_t kDigitStep = 16;
+inline constexpr size_t kDigitMaskSize = 32;
 
 inline bool IsDecimalDigit(char c) {
   return static_cast<unsigned char>(c - '0') <= 9;
@@ -34,10 +35,10 @@ inline size_t CountHexDigitsPortable(const char* p) {
   while (n < kDigitStep && IsHexDigit(p[n])) ++n;
   return n;
 }
-// Bit i tells whether the byte at p + i is a digit, for 32 bytes. On any machine.
+// Bit i tells whether the byte at p + i is a digit, for kDigitMaskSize bytes. On any machine.
 inline uint32_t DecimalDigitMaskPortable(const char* p) {
   uint32_t mask = 0;
-  for (uint32_t i = 0; i < 32; ++i) mask |= static_cast<uint32_t>(IsDecimalDigit(p[i])) << i;
+  for (uint32_t i = 0; i < kDigitMaskSize; ++i) mask |= static_cast<uint32_t>(IsDecimalDigit(p[i])) << i;
   return mask;
 }
 
