@@ -14,8 +14,11 @@ guest_packages=(cpio qemu-system-x86 seabios)
 test_packages=(groff-base shellcheck systemd util-linux zstd)
 
 # To test with everything real, beyond the guest: Prometheus, which brings promtool as well, a browser, TLS by a reverse
-# proxy, and a Debian to install the package in.
-real_packages=(chromium chromium-driver dpkg-dev mmdebstrap nginx-light openssl prometheus)
+# proxy, what the pages' commands use, a package (for which cpack runs `file` and dpkg-shlibdeps), and a Debian to install
+# it in.
+real_packages=(
+  apache2-utils chromium chromium-driver curl dpkg-dev file iproute2 mmdebstrap nginx-light openssl prometheus
+)
 
 # To generate the dashboards.
 node_packages=(nodejs npm)

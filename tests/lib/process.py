@@ -4,6 +4,7 @@ import ctypes
 import signal
 import socket
 import subprocess
+import threading
 import time
 
 _PR_SET_PDEATHSIG = 1
@@ -48,3 +49,11 @@ def wait_until(condition, what, timeout=30.0, interval=0.05):
         if time.monotonic() > deadline:
             raise TimeoutError(f"waited {timeout:g} s in vain for {what}")
         time.sleep(interval)
+
+
+def deadline(seconds, action):
+    """Calls action() after that time, unless the timer that this returns is cancelled before."""
+    timer = threading.Timer(seconds, action)
+    timer.daemon = True
+    timer.start()
+    return timer
