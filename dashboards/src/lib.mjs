@@ -19,28 +19,51 @@ export const EXPORTER = 'job=~"$job", instance=~"$instance"';
 export const VM = `${EXPORTER}, vm=~"$vm"`;
 export const DEVICE = `${VM}, device=~"$device"`;
 
-// What a panel says where it has nothing to show.
-export const NO_DMA = 'trace dma_blk_io, dma_complete';
-export const NO_BLOCK = 'trace the block events';
-export const NO_TIME = 'needs timestamps (-msg timestamp=on)';
+// Labels to group by. Two hosts may have VMs of one name, and two VMs images of one path.
+export const BY_EXPORTER = 'job, instance';
+export const BY_VM = `${BY_EXPORTER}, vm`;
+export const BY_DEVICE = `${BY_VM}, device`;
+export const BY_DISK = `${BY_VM}, interface, device`;
+
+// What a panel says where it has nothing to show: the events it lives on, or what else may be missing.
+const QEMU_ARGS = '(see qemu-args)';
+export const NO_EVENTS = `no events yet: QEMU needs -trace ${QEMU_ARGS}`;
+export const NO_KEYS = 'none: trace ps2_put_keycode';
+export const NO_PCI = 'none: trace pci_cfg_read, pci_cfg_write';
+export const NO_DMA = `none: trace dma_blk_io, dma_blk_cb, dma_complete, blk_co_p* ${QEMU_ARGS}`;
+export const NO_BLOCK = `none: trace virtio_blk_*, pci_nvme_*, scsi_req_*, ide_* ${QEMU_ARGS}`;
+export const NO_SOURCES = 'no sources in the config';
+export const noTime = (what) => `no ${what}, or no timestamps (-msg timestamp=on)`;
 
 export const rate = (metric, matchers) => `rate(${metric}{${matchers}}[$__rate_interval])`;
+// What comes seldom (errors, rotations) is counted: as a rate it would be 0.0003 a second.
+export const increase = (metric, matchers) => `increase(${metric}{${matchers}}[$__rate_interval])`;
+// All of the time shown, for a single number that is looked at once.
+export const total = (metric, matchers) => `sum(increase(${metric}{${matchers}}[$__range]))`;
+export const sumBy = (by, expr) => `sum by (${by}) (${expr})`;
 // The sum of two, of which one may not be there: a disk that is only read has no series of writes.
 export const plus = (a, b) => `${a} + ${b} or ${a} or ${b}`;
+// Every target of Prometheus has `up`, `scrape_*`, and mostly `process_*`. Ours are those that told so within a day, and so
+// they still count when they are down. The alert QemuTraceExporterDown looks as far back.
+export const ours = (expr) =>
+  `${expr} and on (${BY_EXPORTER}) last_over_time(qemu_trace_exporter_build_info{${EXPORTER}}[1d])`;
+// Without observations the quantile is NaN, which the comparison drops.
 export const quantile = (q, metric, matchers, by) =>
-  `histogram_quantile(${q}, sum by (${by ? `${by}, ` : ''}le) (${rate(`${metric}_bucket`, matchers)}))`;
+  `histogram_quantile(${q}, sum by (${by ? `${by}, ` : ''}le) (${rate(`${metric}_bucket`, matchers)})) >= 0`;
+export const mean = (metric, matchers, by) =>
+  `${sumBy(by, rate(`${metric}_sum`, matchers))} / (${sumBy(by, rate(`${metric}_count`, matchers))} > 0)`;
 
 function query(expr, legend, index) {
   return new prometheus.DataqueryBuilder().refId(String.fromCharCode(65 + index)).datasource(DATASOURCE).expr(expr)
     .legendFormat(legend).editorMode(prometheus.QueryEditorMode.Code);
 }
 
-function begin(builder, {id, title, description, unit, decimals, min = 0, noValue = 'no exporter is scraped'}) {
-  builder.id(id).title(title).description(description).datasource(DATASOURCE).unit(unit);
-  if (min !== null) builder.min(min);
-  if (decimals !== undefined) builder.decimals(decimals);
-  builder.noValue(noValue);
-  return builder;
+// Digits behind the point where a panel does not say. Units with prefixes scale before they are cut: 0.0123 s is 12.3 ms.
+const DECIMALS = {short: 0, bytes: 1, Bps: 1, iops: 1, ops: 1, percentunit: 1, s: 1};
+
+function begin(builder, {id, title, description, unit, decimals = DECIMALS[unit], min = 0, noValue = 'no exporter is scraped'}) {
+  builder.id(id).title(title).description(description).datasource(DATASOURCE).unit(unit).decimals(decimals).noValue(noValue);
+  return min === null ? builder : builder.min(min);
 }
 
 // Colours from a value on: [[null, 'green'], [1, 'red']].
@@ -49,24 +72,31 @@ function thresholds(steps) {
     .steps(steps.map(([value, color]) => ({value, color})));
 }
 
-// One number. `steps` colour it; without them it is blue.
-export function number({expr, steps = [[null, 'blue']], graph = true, ...panel}) {
-  const builder = begin(new stat.PanelBuilder(), panel);
-  builder.withTarget(query(expr, '', 0).range())
-    .thresholds(thresholds(steps))
-    .colorMode(common.BigValueColorMode.Value)
-    .graphMode(graph ? common.BigValueGraphMode.Area : common.BigValueGraphMode.None)
+// `steps` colour the number; without them it is blue. `texts` stand for values: {1: 'fine'}.
+function bigValue(target, graphMode, {steps = [[null, 'blue']], texts, ...panel}) {
+  const builder = begin(new stat.PanelBuilder(), panel).withTarget(target).thresholds(thresholds(steps))
+    .colorMode(common.BigValueColorMode.Value).graphMode(graphMode)
     .reduceOptions(new common.ReduceDataOptionsBuilder().calcs(['lastNotNull']));
+  if (texts) {
+    builder.mappings([{type: 'value', options: Object.fromEntries(
+      Object.entries(texts).map(([value, text], index) => [value, {text, index}]))}]);
+  }
   return {builder, width: panel.width ?? 4, height: panel.height ?? 4};
 }
 
+// One number, of now (or of all the time shown, where it is a `total`). It never shows what was true an hour ago.
+export const number = ({expr, ...panel}) => bigValue(query(expr, '', 0).instant(), common.BigValueGraphMode.None, panel);
+
+// One number over a small graph of how it came there.
+export const trend = ({expr, ...panel}) => bigValue(query(expr, '', 0).range(), common.BigValueGraphMode.Area, panel);
+
 // Lines over time. `queries` are [expression, legend]; `stack` where they add up to something; `rare` is how high the axis
 // goes at least where all may be 0 for long: it would go to 100 by itself.
-export function lines({queries, stack = false, rare, ...panel}) {
+export function lines({queries, stack = false, rare, calcs = ['mean', 'max', 'lastNotNull'], ...panel}) {
   const builder = begin(new timeseries.PanelBuilder(), panel);
   queries.forEach(([expr, legend], index) => builder.withTarget(query(expr, legend, index).range()));
   builder.legend(new common.VizLegendOptionsBuilder().showLegend(true).placement(common.LegendPlacement.Bottom)
-    .displayMode(common.LegendDisplayMode.Table).calcs(['mean', 'max', 'lastNotNull']).sortBy('Mean').sortDesc(true))
+    .displayMode(common.LegendDisplayMode.Table).calcs(calcs).sortBy(calcs[0] === 'mean' ? 'Mean' : 'Max').sortDesc(true))
     .tooltip(new common.VizTooltipOptionsBuilder().mode(common.TooltipDisplayMode.Multi)
       .sort(common.SortOrder.Descending))
     .drawStyle(common.GraphDrawStyle.Line).lineWidth(1).fillOpacity(stack ? 40 : 10)
@@ -75,6 +105,10 @@ export function lines({queries, stack = false, rare, ...panel}) {
   if (stack) builder.stacking(new common.StackingConfigBuilder().mode(common.StackingMode.Normal).group('A'));
   return {builder, width: panel.width ?? 12, height: panel.height ?? 8};
 }
+
+// How often something rare happened within the interval before each point. Intervals overlap, so a mean would mean nothing.
+export const counts = ({queries, unit = 'short', ...panel}) =>
+  lines({...panel, unit, rare: 1, calcs: ['max', 'lastNotNull'], queries});
 
 // How the observations of a histogram are spread, over time.
 export function spread({metric, matchers, unit, ...panel}) {
@@ -91,26 +125,26 @@ export function spread({metric, matchers, unit, ...panel}) {
   return {builder, width: panel.width ?? 12, height: panel.height ?? 8};
 }
 
-// A line for each value of the label `by`; `columns`, two at least, are [title, expression, unit].
-export function perLabel({by, columns, link, ...panel}) {
+// A line for each set of labels. `labels` are [label, title, width]; `columns`, two at least, are [title, expression, unit],
+// the expressions grouped by the same labels.
+export function grid({labels, columns, link, ...panel}) {
   const builder = begin(new table.PanelBuilder(), {...panel, unit: 'short'});
-  const names = {[by]: panel.column};
-  const overrides = [];
-  columns.forEach(([title, expr, unit], index) => {
-    const target = query(expr, '', index).instant().format(prometheus.PromQueryFormat.Table);
-    builder.withTarget(target);
-    names[`Value #${String.fromCharCode(65 + index)}`] = title;
-    overrides.push([title, [{id: 'unit', value: unit}]]);
-  });
-  builder.withTransformation({id: 'joinByField', options: {byField: by, mode: 'outer'}})
+  const values = columns.map((_, index) => `Value #${String.fromCharCode(65 + index)}`);
+  columns.forEach(([, expr], index) =>
+    builder.withTarget(query(expr, '', index).instant().format(prometheus.PromQueryFormat.Table)));
+  const names = [...labels.map(([label]) => label), ...values];
+  const titles = [...labels.map(([, title]) => title), ...columns.map(([title]) => title)];
+  builder.withTransformation({id: 'merge', options: {}})
     .withTransformation({id: 'organize', options: {
-      excludeByName: Object.fromEntries(['Time', ...columns.map((_, index) => `Time ${index + 1}`)].map((n) => [n, true])),
-      renameByName: names, indexByName: {}}})
+      excludeByName: {Time: true},
+      indexByName: Object.fromEntries(names.map((name, index) => [name, index])),
+      renameByName: Object.fromEntries(names.map((name, index) => [name, titles[index]]))}})
     .sortBy([new common.TableSortByFieldStateBuilder().displayName(columns[0][0]).desc(true)]);
-  overrides.forEach(([name, properties]) => builder.overrideByName(name, properties));
-  // Images have long paths.
-  const first = [{id: 'custom.width', value: panel.columnWidth ?? 200}];
-  builder.overrideByName(panel.column, link ? [...first, {id: 'links', value: [link]}] : first);
+  labels.forEach(([, title, width], index) => builder.overrideByName(title,
+    [{id: 'custom.width', value: width}, ...(link && index === 0 ? [{id: 'links', value: [link]}] : [])]));
+  for (const [title, , unit] of columns) {
+    builder.overrideByName(title, [{id: 'unit', value: unit}, {id: 'decimals', value: DECIMALS[unit]}]);
+  }
   return {builder, width: panel.width ?? COLUMNS, height: panel.height ?? 8};
 }
 
@@ -125,6 +159,7 @@ function choice(name, label, definition) {
     .current({selected: true, text: ['All'], value: ['$__all']});
 }
 
+// Metrics of the exporter itself have no vm and no device, so its dashboard offers neither.
 const CHOICES = {
   job: ['Job', 'label_values(qemu_trace_exporter_build_info, job)'],
   instance: ['Instance', 'label_values(qemu_trace_exporter_build_info{job=~"$job"}, instance)'],
@@ -159,7 +194,7 @@ export function build({uid, title, description, variables, rows}) {
       .asDropdown(true).includeVars(true).keepTime(true).icon('external link'))
     .annotation(new dashboard.AnnotationQueryBuilder().name('Exporter restarts').datasource(DATASOURCE).enable(true)
       .iconColor('orange')
-      .expr(`changes(process_start_time_seconds{${EXPORTER}}[$__rate_interval]) > 0`));
+      .expr(ours(`changes(process_start_time_seconds{${EXPORTER}}[$__rate_interval]) > 0`)));
   for (const name of variables) builder.withVariable(choice(name, ...CHOICES[name]));
   let y = 0;
   const panels = [];
