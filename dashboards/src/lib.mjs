@@ -25,15 +25,18 @@ export const BY_VM = `${BY_EXPORTER}, vm`;
 export const BY_DEVICE = `${BY_VM}, device`;
 export const BY_DISK = `${BY_VM}, interface, device`;
 
-// What a panel says where it has nothing to show: the events it lives on, or what else may be missing.
-const QEMU_ARGS = '(see qemu-args)';
-export const NO_EVENTS = `no events yet: QEMU needs -trace ${QEMU_ARGS}`;
-export const NO_KEYS = 'none: trace ps2_put_keycode';
-export const NO_PCI = 'none: trace pci_cfg_read, pci_cfg_write';
-export const NO_DMA = `none: trace dma_blk_io, dma_blk_cb, dma_complete, blk_co_p* ${QEMU_ARGS}`;
-export const NO_BLOCK = `none: trace virtio_blk_*, pci_nvme_*, scsi_req_*, ide_* ${QEMU_ARGS}`;
+// What a panel says where it has nothing to show: the events it lives on, or what else may be missing. A number has room
+// for the short form alone, and the full one in its description.
+const QEMU_ARGS = 'qemu-args prints the options';
+export const NO_EVENTS = {short: 'no events: needs -trace', full: `no events yet: QEMU needs -trace; ${QEMU_ARGS}`};
+export const NO_KEYS = {short: 'trace ps2_put_keycode', full: `none: trace ps2_put_keycode; ${QEMU_ARGS}`};
+export const NO_PCI = {short: 'trace pci_cfg_read, _write', full: `none: trace pci_cfg_read, pci_cfg_write; ${QEMU_ARGS}`};
+export const NO_DMA = {short: 'trace dma_blk_*, blk_co_p*',
+  full: `none: trace dma_blk_io, dma_blk_cb, dma_complete, blk_co_p*; ${QEMU_ARGS}`};
+export const NO_BLOCK = {short: 'trace virtio_blk_*, ide_*, ...',
+  full: `none: trace virtio_blk_*, pci_nvme_*, scsi_req_*, ide_*; ${QEMU_ARGS}`};
+export const noTime = (what) => ({short: `no ${what}, or no timestamps`, full: `no ${what}, or no timestamps (-msg timestamp=on)`});
 export const NO_SOURCES = 'no sources in the config';
-export const noTime = (what) => `no ${what}, or no timestamps (-msg timestamp=on)`;
 
 export const rate = (metric, matchers) => `rate(${metric}{${matchers}}[$__rate_interval])`;
 // What comes seldom (errors, rotations) is counted: as a rate it would be 0.0003 a second.
@@ -58,11 +61,14 @@ function query(expr, legend, index) {
     .legendFormat(legend).editorMode(prometheus.QueryEditorMode.Code);
 }
 
-// Digits behind the point where a panel does not say. Units with prefixes scale before they are cut: 0.0123 s is 12.3 ms.
-const DECIMALS = {short: 0, bytes: 1, Bps: 1, iops: 1, ops: 1, percentunit: 1, s: 1};
+// Digits behind the point of a number. Units with prefixes scale before they are cut: 0.0123 s is 12.3 ms. Lines and
+// bytes do best with what Grafana chooses, by the ticks of the axis; only what is counted has none.
+const DECIMALS = {short: 0, Bps: 1, iops: 1, ops: 1, percentunit: 1, s: 1};
 
-function begin(builder, {id, title, description, unit, decimals = DECIMALS[unit], min = 0, noValue = 'no exporter is scraped'}) {
-  builder.id(id).title(title).description(description).datasource(DATASOURCE).unit(unit).decimals(decimals).noValue(noValue);
+function begin(builder, {id, title, description, unit, decimals, min = 0, noValue = 'no exporter is scraped'}) {
+  builder.id(id).title(title).description(description).datasource(DATASOURCE).unit(unit)
+    .noValue(noValue.full ?? noValue);
+  if (decimals !== undefined) builder.decimals(decimals);
   return min === null ? builder : builder.min(min);
 }
 
@@ -74,7 +80,9 @@ function thresholds(steps) {
 
 // `steps` colour the number; without them it is blue. `texts` stand for values: {1: 'fine'}.
 function bigValue(target, graphMode, {steps = [[null, 'blue']], texts, ...panel}) {
-  const builder = begin(new stat.PanelBuilder(), panel).withTarget(target).thresholds(thresholds(steps))
+  const {short, full} = panel.noValue ?? {};
+  if (full) Object.assign(panel, {noValue: short, description: `${panel.description} Without data: ${full}.`});
+  const builder = begin(new stat.PanelBuilder(), {decimals: DECIMALS[panel.unit], ...panel}).withTarget(target).thresholds(thresholds(steps))
     .colorMode(common.BigValueColorMode.Value).graphMode(graphMode)
     .reduceOptions(new common.ReduceDataOptionsBuilder().calcs(['lastNotNull']));
   if (texts) {
@@ -93,7 +101,7 @@ export const trend = ({expr, ...panel}) => bigValue(query(expr, '', 0).range(), 
 // Lines over time. `queries` are [expression, legend]; `stack` where they add up to something; `rare` is how high the axis
 // goes at least where all may be 0 for long: it would go to 100 by itself.
 export function lines({queries, stack = false, rare, calcs = ['mean', 'max', 'lastNotNull'], ...panel}) {
-  const builder = begin(new timeseries.PanelBuilder(), panel);
+  const builder = begin(new timeseries.PanelBuilder(), {decimals: panel.unit === 'short' ? 0 : undefined, ...panel});
   queries.forEach(([expr, legend], index) => builder.withTarget(query(expr, legend, index).range()));
   builder.legend(new common.VizLegendOptionsBuilder().showLegend(true).placement(common.LegendPlacement.Bottom)
     .displayMode(common.LegendDisplayMode.Table).calcs(calcs).sortBy(calcs[0] === 'mean' ? 'Mean' : 'Max').sortDesc(true))
@@ -143,7 +151,7 @@ export function grid({labels, columns, link, ...panel}) {
   labels.forEach(([, title, width], index) => builder.overrideByName(title,
     [{id: 'custom.width', value: width}, ...(link && index === 0 ? [{id: 'links', value: [link]}] : [])]));
   for (const [title, , unit] of columns) {
-    builder.overrideByName(title, [{id: 'unit', value: unit}, {id: 'decimals', value: DECIMALS[unit]}]);
+    builder.overrideByName(title, [{id: 'unit', value: unit}, {id: 'decimals', value: DECIMALS[unit]}, {id: 'custom.minWidth', value: 85}]);
   }
   return {builder, width: panel.width ?? COLUMNS, height: panel.height ?? 8};
 }

@@ -15,7 +15,7 @@ export default build({
   variables: ['job', 'instance', 'vm', 'device'],
   rows: [
     row(1, 'Overview', [
-      number({id: 11, title: 'Exporters up', unit: 'short', width: 3,
+      number({id: 11, title: 'Exporters up', unit: 'short',
         description: 'Exporters that answer the scrape. Fewer than hosts (or pods) with VMs: some are not in the scrape config.',
         expr: `sum(${ours(`up{${EXPORTER}}`)})`, steps: [[null, 'red'], [1, 'green']]}),
       number({id: 17, title: 'Exporters down', unit: 'short', width: 3,
@@ -24,11 +24,11 @@ export default build({
       number({id: 12, title: 'VMs', unit: 'short', width: 3, noValue: NO_EVENTS,
         description: 'VMs of which trace events have been seen, in logs that are still followed.',
         expr: `count(${sumBy(BY_VM, rate('qemu_trace_events_total', VM))})`}),
-      trend({id: 13, title: 'Trace events', unit: 'ops', noValue: NO_EVENTS, width: 6,
+      trend({id: 13, title: 'Trace events', unit: 'ops', noValue: NO_EVENTS,
         description: 'Events a second of all VMs, used by a rule or not. Each costs QEMU a microsecond or two and some 60 bytes ' +
           'of log: switch off those that no rule uses (`qemu-trace-exporter qemu-args` lists the ones that are).',
         expr: `sum(${rate('qemu_trace_events_total', VM)})`}),
-      trend({id: 14, title: 'Unread', unit: 'bytes', width: 3, noValue: NO_SOURCES,
+      trend({id: 14, title: 'Unread', unit: 'bytes', noValue: NO_SOURCES,
         description: 'Bytes of logs that are written and not read yet. Near 0 is healthy; if it grows, the exporter lacks ' +
           'processor time.',
         expr: `sum(${own('source_lag_bytes')}{${EXPORTER}})`,
@@ -77,7 +77,7 @@ export default build({
         queries: [[sumBy(BY_VM, increase('qemu_block_errors_total', DEVICE)), LEGEND]]}),
     ]),
     row(4, 'VMs', [
-      grid({id: 41, title: 'VMs', height: 10, noValue: NO_EVENTS,
+      grid({id: 41, title: 'VMs', noValue: NO_EVENTS,
         description: 'One line a VM, of now; its name leads to its own dashboard.',
         link: {title: 'This VM', targetBlank: false,
           url: '/d/qemu-vm?${__url_time_range}&var-datasource=${datasource}&var-job=${__data.fields.job:percentencode}' +
