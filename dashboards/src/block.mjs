@@ -1,6 +1,6 @@
 import {
   BY_DEVICE, BY_DISK, DEVICE, NO_BLOCK, NO_DMA, build, counts, increase, lines, mean, noTime, number, plus, quantile, rate, row,
-  spread, sumBy, total, trend,
+  spread, sumBy, total,
 } from './lib.mjs';
 import {deviceGrid, exporterRow} from './shared.mjs';
 
@@ -17,10 +17,10 @@ export default build({
   variables: ['job', 'instance', 'vm', 'device'],
   rows: [
     row(1, 'Overview', [
-      trend({id: 11, title: 'Reads', unit: 'iops', noValue: NO_BLOCK,
+      number({id: 11, title: 'Reads', unit: 'iops', noValue: NO_BLOCK,
         description: 'Read requests a second of the chosen devices, at the interface that the guest sees.',
         expr: `sum(${rate('qemu_block_reads_total', DEVICE)})`}),
-      trend({id: 12, title: 'Writes', unit: 'iops', noValue: NO_BLOCK,
+      number({id: 12, title: 'Writes', unit: 'iops', noValue: NO_BLOCK,
         description: 'Write requests a second of the chosen devices.',
         expr: `sum(${rate('qemu_block_writes_total', DEVICE)})`}),
       number({id: 13, title: 'p99 read latency', unit: 's', noValue: noTime('reads'),
@@ -31,7 +31,7 @@ export default build({
         description: 'Over all chosen devices together.',
         expr: quantile(0.99, 'qemu_block_write_duration_seconds', DEVICE),
         steps: [[null, 'green'], [0.01, 'orange'], [0.1, 'red']]}),
-      trend({id: 15, title: 'In flight', unit: 'short', noValue: NO_BLOCK,
+      number({id: 15, title: 'In flight', unit: 'short', noValue: NO_BLOCK,
         description: 'Reads and writes under way at the moment of the scrape.',
         expr: `sum(qemu_block_requests_in_flight{${DEVICE}})`}),
       number({id: 16, title: 'Errors', unit: 'short', noValue: NO_BLOCK,

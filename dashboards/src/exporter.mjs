@@ -1,5 +1,5 @@
 import {
-  BY_EXPORTER, EXPORTER, NO_SOURCES, build, counts, increase, lines, noTime, number, ours, rate, row, sumBy, total, trend,
+  BY_EXPORTER, EXPORTER, NO_SOURCES, build, counts, increase, lines, noTime, number, ours, rate, row, sumBy, total,
 } from './lib.mjs';
 import {own} from './shared.mjs';
 
@@ -21,9 +21,9 @@ export default build({
       number({id: 17, title: 'Down', unit: 'short', width: 3,
         description: 'Exporters that were scraped within a day and do not answer now. Prometheus\' page of targets says why.',
         expr: `sum(${ours(`1 - up{${EXPORTER}}`)})`, steps: [[null, 'green'], [1, 'red']]}),
-      trend({id: 12, title: 'Lines', unit: 'ops',
+      number({id: 12, title: 'Lines', unit: 'ops',
         description: 'Lines of trace logs read a second.', expr: `sum(${rate(own('lines_total'), EXPORTER)})`}),
-      trend({id: 13, title: 'Unread', unit: 'bytes', noValue: NO_SOURCES,
+      number({id: 13, title: 'Unread', unit: 'bytes', noValue: NO_SOURCES,
         description: 'Written by QEMU and not read yet. Near 0 is healthy.',
         expr: `sum(${gauge('source_lag_bytes')})`, steps: [[null, 'green'], [1e6, 'orange'], [1e8, 'red']]}),
       number({id: 14, title: 'Lost', unit: 'bytes', width: 3,
@@ -99,10 +99,10 @@ export default build({
       lines({id: 53, title: 'Scrape duration', unit: 's',
         description: 'As Prometheus measures it. Reading goes on meanwhile.',
         queries: [each(ours(`scrape_duration_seconds{${EXPORTER}}`))]}),
-      lines({id: 54, title: 'Open descriptors', unit: 'short',
-        description: 'By exporter, with the limit. Each log takes one.',
-        queries: [each(ours(`process_open_fds{${EXPORTER}}`)),
-          each(ours(`process_max_fds{${EXPORTER}}`), ' limit')]}),
+      lines({id: 54, rare: 0.1, title: 'Descriptors in use', unit: 'percentunit',
+        description: 'Of the limit of open files, by exporter. Each log takes one; at 100% no new log can be opened.',
+        queries: [[`${sumBy(BY_EXPORTER, ours(`process_open_fds{${EXPORTER}}`))} / ` +
+          sumBy(BY_EXPORTER, ours(`process_max_fds{${EXPORTER}}`)), '{{instance}}']]}),
     ]),
     row(6, 'Checkpoints and QMP', [
       lines({id: 61, title: 'Age of the last checkpoint', unit: 's', noValue: 'off (--state.path)',

@@ -78,12 +78,15 @@ function thresholds(steps) {
     .steps(steps.map(([value, color]) => ({value, color})));
 }
 
-// `steps` colour the number; without them it is blue. `texts` stand for values: {1: 'fine'}.
-function bigValue(target, graphMode, {steps = [[null, 'blue']], texts, ...panel}) {
+// One number, of now (or of all the time shown, where it is a `total`): it never shows what was true an hour ago, and has no
+// graph, which would lie behind its digits; the lines below have it. `steps` colour it; without them it is blue. `texts`
+// stand for values: {1: 'fine'}.
+export function number({expr, steps = [[null, 'blue']], texts, ...panel}) {
   const {short, full} = panel.noValue ?? {};
   if (full) Object.assign(panel, {noValue: short, description: `${panel.description} Without data: ${full}.`});
-  const builder = begin(new stat.PanelBuilder(), {decimals: DECIMALS[panel.unit], ...panel}).withTarget(target).thresholds(thresholds(steps))
-    .colorMode(common.BigValueColorMode.Value).graphMode(graphMode)
+  const builder = begin(new stat.PanelBuilder(), {decimals: DECIMALS[panel.unit], ...panel})
+    .withTarget(query(expr, '', 0).instant()).thresholds(thresholds(steps))
+    .colorMode(common.BigValueColorMode.Value).graphMode(common.BigValueGraphMode.None)
     .reduceOptions(new common.ReduceDataOptionsBuilder().calcs(['lastNotNull']));
   if (texts) {
     builder.mappings([{type: 'value', options: Object.fromEntries(
@@ -91,12 +94,6 @@ function bigValue(target, graphMode, {steps = [[null, 'blue']], texts, ...panel}
   }
   return {builder, width: panel.width ?? 4, height: panel.height ?? 4};
 }
-
-// One number, of now (or of all the time shown, where it is a `total`). It never shows what was true an hour ago.
-export const number = ({expr, ...panel}) => bigValue(query(expr, '', 0).instant(), common.BigValueGraphMode.None, panel);
-
-// One number over a small graph of how it came there.
-export const trend = ({expr, ...panel}) => bigValue(query(expr, '', 0).range(), common.BigValueGraphMode.Area, panel);
 
 // Lines over time. `queries` are [expression, legend]; `stack` where they add up to something; `rare` is how high the axis
 // goes at least where all may be 0 for long: it would go to 100 by itself.
@@ -111,7 +108,9 @@ export function lines({queries, stack = false, rare, calcs = ['mean', 'max', 'la
     .showPoints(common.VisibilityMode.Never).spanNulls(false);
   if (rare !== undefined) builder.axisSoftMax(rare);
   if (stack) builder.stacking(new common.StackingConfigBuilder().mode(common.StackingMode.Normal).group('A'));
-  return {builder, width: panel.width ?? 12, height: panel.height ?? 8};
+  // A legend may take a third of the height: that of two hosts has two lines, that of their disks or events more.
+  const long = queries.some(([, legend]) => /device|event|reason|span|lookup/.test(legend));
+  return {builder, width: panel.width ?? 12, height: panel.height ?? (long ? 10 : 8)};
 }
 
 // How often something rare happened within the interval before each point. Intervals overlap, so a mean would mean nothing.
@@ -175,22 +174,26 @@ const CHOICES = {
   device: ['Device', `label_values({__name__=~"qemu_(block|dma)_(reads|writes)_total", ${VM}}, device)`],
 };
 
-// Where the panels stand: from left to right, a new line where one has no room.
+// Where the panels stand: from left to right, a new line where one has no room. Those of a line are as tall as the tallest.
 function place(panels, top) {
-  let x = 0;
+  let line = [];
   let y = top;
-  let tallest = 0;
-  for (const {builder, width, height} of panels) {
-    if (x + width > COLUMNS) {
-      x = 0;
-      y += tallest;
-      tallest = 0;
+  const finish = () => {
+    const h = Math.max(...line.map(({height}) => height));
+    let x = 0;
+    for (const {builder, width: w} of line) {
+      builder.gridPos({x, y, w, h});
+      x += w;
     }
-    builder.gridPos({x, y, w: width, h: height});
-    x += width;
-    tallest = Math.max(tallest, height);
+    y += h;
+    line = [];
+  };
+  for (const panel of panels) {
+    if (line.reduce((sum, {width}) => sum + width, panel.width) > COLUMNS) finish();
+    line.push(panel);
   }
-  return y + tallest;
+  finish();
+  return y;
 }
 
 // The dashboard as what its JSON file holds. `variables` are names of CHOICES, each filtered by those before it.

@@ -1,6 +1,6 @@
 import {
   BY_VM, DEVICE, EXPORTER, NO_BLOCK, NO_DMA, NO_EVENTS, NO_KEYS, NO_PCI, NO_SOURCES, VM, build, counts, grid, increase, lines,
-  noTime, number, ours, plus, quantile, rate, row, sumBy, total, trend,
+  noTime, number, ours, plus, quantile, rate, row, sumBy, total,
 } from './lib.mjs';
 import {deviceGrid, exporterRow, own} from './shared.mjs';
 
@@ -24,11 +24,11 @@ export default build({
       number({id: 12, title: 'VMs', unit: 'short', width: 3, noValue: NO_EVENTS,
         description: 'VMs of which trace events have been seen, in logs that are still followed.',
         expr: `count(${sumBy(BY_VM, rate('qemu_trace_events_total', VM))})`}),
-      trend({id: 13, title: 'Trace events', unit: 'ops', noValue: NO_EVENTS,
+      number({id: 13, title: 'Trace events', unit: 'ops', noValue: NO_EVENTS,
         description: 'Events a second of all VMs, used by a rule or not. Each costs QEMU a microsecond or two and some 60 bytes ' +
           'of log: switch off those that no rule uses (`qemu-trace-exporter qemu-args` lists the ones that are).',
         expr: `sum(${rate('qemu_trace_events_total', VM)})`}),
-      trend({id: 14, title: 'Unread', unit: 'bytes', noValue: NO_SOURCES,
+      number({id: 14, title: 'Unread', unit: 'bytes', noValue: NO_SOURCES,
         description: 'Bytes of logs that are written and not read yet. Near 0 is healthy; if it grows, the exporter lacks ' +
           'processor time.',
         expr: `sum(${own('source_lag_bytes')}{${EXPORTER}})`,

@@ -1,6 +1,6 @@
 import {
   BY_DEVICE, BY_VM, DEVICE, NO_BLOCK, NO_DMA, NO_EVENTS, NO_KEYS, NO_PCI, VM, build, lines, noTime, number, plus, quantile, rate,
-  row, spread, sumBy, total, trend,
+  row, spread, sumBy, total,
 } from './lib.mjs';
 import {exporterRow} from './shared.mjs';
 
@@ -20,21 +20,21 @@ export default build({
   variables: ['job', 'instance', 'vm', 'device'],
   rows: [
     row(1, 'Overview', [
-      trend({id: 11, title: 'Trace events', unit: 'ops',
+      number({id: 11, title: 'Trace events', unit: 'ops',
         description: 'Events a second that QEMU writes to its log, used by a rule or not.',
         expr: `sum(${rate('qemu_trace_events_total', VM)})`, noValue: NO_EVENTS}),
-      trend({id: 12, title: 'Keystrokes', unit: 'ops',
+      number({id: 12, title: 'Keystrokes', unit: 'ops',
         description: 'Keys pressed a second on the PS/2 keyboard.',
         expr: `sum(${rate('qemu_keyboard_keystrokes_total', VM)})`, noValue: NO_KEYS}),
-      trend({id: 13, title: 'PCI config accesses', unit: 'ops',
+      number({id: 13, title: 'PCI config accesses', unit: 'ops',
         description: 'Reads and writes of PCI configuration space. Near 0 once the guest has booted.',
         expr: plus(`sum(${rate('qemu_pci_config_reads_total', VM)})`,
           `sum(${rate('qemu_pci_config_writes_total', VM)})`), noValue: NO_PCI}),
-      trend({id: 14, title: 'DMA', unit: 'Bps',
+      number({id: 14, title: 'DMA', unit: 'Bps',
         description: 'Bytes moved by DMA in both directions.',
         expr: plus(`sum(${rate('qemu_dma_read_bytes_total', DEVICE)})`,
           `sum(${rate('qemu_dma_written_bytes_total', DEVICE)})`), noValue: NO_DMA}),
-      trend({id: 15, title: 'Block requests', unit: 'iops',
+      number({id: 15, title: 'Block requests', unit: 'iops',
         description: 'Reads and writes that the guest asks of all its disks.',
         expr: plus(`sum(${rate('qemu_block_reads_total', DEVICE)})`,
           `sum(${rate('qemu_block_writes_total', DEVICE)})`), noValue: NO_BLOCK}),

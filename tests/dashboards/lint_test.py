@@ -229,8 +229,8 @@ class DashboardTest(unittest.TestCase):
             else:
                 self.assertEqual(interval, "$__rate_interval", counter)
         self.assertLessEqual(set(re.findall(r"\[([^]]*)\]", expression)), {"$__rate_interval", "$__range", "1d"})
-        # What has no graph is of now, and never of the last time that there was something.
-        if panel["type"] == "table" or panel["type"] == "stat" and panel["options"]["graphMode"] == "none":
+        # Numbers are of now, and never of the last time that there was something.
+        if panel["type"] in ("stat", "table"):
             self.assertTrue(target["instant"])
             self.assertFalse(target["range"])
         else:
