@@ -125,7 +125,7 @@ class ExpressionsTest(unittest.TestCase):
         self.expect(inputs, (*self.panel("exporter", "Age of the newest event"), {'{job="qemu", instance="b"}': 30}))
 
     def test_one_error_is_one(self):
-        inputs = [series("qemu_block_errors_total", "0x7 1x10", job="qemu", instance="a", vm="v", interface="ide", device="d")]
+        inputs = [series("qemu_block_errors_total", "0x7 1x10", job="qemu", instance="a", **LABELS)]
         self.expect(inputs, (*self.panel("overview", "Block errors by VM"), {'{job="qemu", instance="a", vm="v"}': 1}),
                     (*self.panel("vm", "Block errors"), 1), (*self.panel("block", "Errors"), 1))
 

@@ -59,7 +59,8 @@ class GeneratedTest(unittest.TestCase):
         self.addCleanup(source.write_text, good)
         source.write_text(good.replace("`topk(10, sum", "`topk(10 sum"))
         self.assertNotEqual(source.read_text(), good)
-        self.assertIn("Trace events by name", self.run_in_source("node", "generate.mjs", str(self.directory / "none"), code=1))
+        told = self.run_in_source("node", "generate.mjs", str(self.directory / "none"), code=1)
+        self.assertIn("Trace events by name", told)
         self.assertFalse((self.directory / "none").exists())
 
 

@@ -33,7 +33,8 @@ UNITS = {"short", "ops", "iops", "Bps", "s", "percentunit", "bytes"}
 OF_EVERY_TARGET = re.compile(r"\b(?:up|process_\w+|scrape_\w+)\{[^}]*\}")
 OURS = r"(?:\[\$__rate_interval\]\))?(?: > 0)? and on \(job, instance\) (?:last_over_time\()?qemu_trace_exporter_\w+\{"
 # Events so rare that a rate of them is 0.0003.
-RARE = re.compile(r"_(errors|lost_bytes|rotations|truncations|abandoned|overflow|expired|forgotten|failures|unparsed_lines)_total")
+RARE = re.compile(r"_(errors|lost_bytes|rotations|truncations|abandoned|overflow|expired|forgotten|failures|unparsed_lines)"
+                  r"_total")
 # What a panel without data names, by the metrics that it shows.
 EVENTS = {"qemu_trace_events": ["-trace"],
           "qemu_keyboard": ["ps2_put_keycode"],
@@ -62,11 +63,11 @@ def rules():
 
 
 class DashboardTest(unittest.TestCase):
-    def each(self, rows=False):
+    def each(self):
+        """(dashboard, panel, the sub-test of it) of all."""
         for name, dashboard in dashboards.load().items():
-            for panel in dashboards.panels_of(dashboard, rows):
-                with self.subTest(dashboard=name, panel=panel["title"]):
-                    yield dashboard, panel
+            for panel in dashboards.panels_of(dashboard):
+                yield dashboard, panel, self.subTest(dashboard=name, panel=panel["title"])
 
     def test_there_are_four_with_names_of_their_own(self):
         loaded = dashboards.load()
@@ -112,41 +113,44 @@ class DashboardTest(unittest.TestCase):
                         self.assertIn(f'{before}=~"${before}"', variable["query"]["query"])
 
     def test_panels_tell_what_they_show(self):
-        for _, panel in self.each():
-            self.assertTrue(panel["title"])
-            self.assertGreater(len(panel["description"]), 15)
-            self.assertRegex(panel["description"], r"\.$")
-            self.assertEqual(panel["datasource"], DATASOURCE)
-            defaults = panel["fieldConfig"]["defaults"]
-            self.assertIn(defaults["unit"], UNITS)
-            # Grafana chooses well for axes, and for bytes.
-            self.assertLessEqual(defaults.get("decimals", 2 if panel["type"] != "stat" or defaults["unit"] == "bytes" else 9), 2)
-            for override in panel["fieldConfig"]["overrides"]:
-                properties = {each["id"]: each["value"] for each in override["properties"]}
-                self.assertIn(properties.get("unit", "short"), UNITS)
-                self.assertEqual("unit" in properties, "decimals" in properties)
-            self.assertTrue(defaults["noValue"])
-            if panel["type"] == "timeseries":
-                self.assertEqual(panel["fieldConfig"]["defaults"]["min"], 0)
-                self.assertTrue(all(target["legendFormat"] for target in panel["targets"]))
+        for _, panel, part in self.each():
+            with part:
+                self.assertTrue(panel["title"])
+                self.assertGreater(len(panel["description"]), 15)
+                self.assertRegex(panel["description"], r"\.$")
+                self.assertEqual(panel["datasource"], DATASOURCE)
+                defaults = panel["fieldConfig"]["defaults"]
+                self.assertIn(defaults["unit"], UNITS)
+                self.assertLessEqual(defaults.get("decimals", 0), 2)
+                if panel["type"] == "stat":  # for axes, and for bytes, Grafana chooses well
+                    self.assertEqual("decimals" in defaults, defaults["unit"] != "bytes")
+                for override in panel["fieldConfig"]["overrides"]:
+                    properties = {each["id"]: each["value"] for each in override["properties"]}
+                    self.assertIn(properties.get("unit", "short"), UNITS)
+                    self.assertEqual("unit" in properties, "decimals" in properties)
+                self.assertTrue(defaults["noValue"])
+                if panel["type"] == "timeseries":
+                    self.assertEqual(panel["fieldConfig"]["defaults"]["min"], 0)
+                    self.assertTrue(all(target["legendFormat"] for target in panel["targets"]))
 
     def test_panels_without_data_name_what_is_missing(self):
         traced = re.findall(r"-trace (\w+)", exporter.run("qemu-args").stdout)
-        for _, panel in self.each():
-            text = panel["fieldConfig"]["defaults"]["noValue"]
-            if panel["type"] == "stat":  # which has room for the beginning
-                self.assertLessEqual(len(text), 32)
-                text = re.split(" Without data: ", panel["description"])[-1].removesuffix(".")
-            metrics = {metric for target in panel["targets"] for metric in METRIC.findall(target["expr"])}
-            if panel["type"] != "table" and any(re.match(r"qemu_(block|dma)_\w*_duration_", metric) for metric in metrics):
-                self.assertRegex(text, r"^no (reads|writes|transfers|requests), or no timestamps \(-msg timestamp=on\)$")
-                continue
-            for prefix, names in EVENTS.items():
-                if any(metric.startswith(prefix) for metric in metrics):
-                    for name in names:
-                        self.assertIn(name, text)
-                        self.assertTrue(name == "-trace" or fnmatch.filter(traced, name), f"{name} is traced for nothing")
-                    break
+        for _, panel, part in self.each():
+            with part:
+                text = panel["fieldConfig"]["defaults"]["noValue"]
+                if panel["type"] == "stat":  # which has room for the beginning
+                    self.assertLessEqual(len(text), 32)
+                    text = re.split(" Without data: ", panel["description"])[-1].removesuffix(".")
+                metrics = {metric for target in panel["targets"] for metric in METRIC.findall(target["expr"])}
+                if panel["type"] != "table" and any(re.match(r"qemu_(block|dma)_\w*_duration_", metric) for metric in metrics):
+                    self.assertRegex(text, r"^no (reads|writes|transfers|requests), or no timestamps \(-msg timestamp=on\)$")
+                    continue
+                for prefix, names in EVENTS.items():
+                    if any(metric.startswith(prefix) for metric in metrics):
+                        for name in names:
+                            self.assertIn(name, text)
+                            self.assertTrue(name == "-trace" or fnmatch.filter(traced, name), f"qemu-args has no {name}")
+                        break
 
     def test_rows_end_with_the_exporter(self):
         for name, dashboard in dashboards.load().items():
@@ -161,7 +165,7 @@ class DashboardTest(unittest.TestCase):
                 self.assertEqual([row["title"] for row in rows if row["collapsed"]], ["Devices", "Exporter"])
 
     def test_links_keep_the_choice(self):
-        links = [link for _, panel in self.each() for override in panel["fieldConfig"]["overrides"]
+        links = [link for _, panel, _ in self.each() for override in panel["fieldConfig"]["overrides"]
                  for each in override["properties"] if each["id"] == "links" for link in each["value"]]
         self.assertTrue(links)
         for link in links:
@@ -182,36 +186,37 @@ class DashboardTest(unittest.TestCase):
                     taken[cell] = panel["title"]
 
     def test_queries_keep_the_rules(self):
-        for dashboard, panel in self.each():
-            refs = [target["refId"] for target in panel["targets"]]
-            self.assertEqual(len(refs), len(set(refs)))
-            variables = {variable["name"] for variable in dashboard["templating"]["list"]}
-            for target in panel["targets"]:
-                expression = target["expr"]
-                self.assertEqual(target["datasource"], DATASOURCE)
-                for selector in re.findall(r"\{([^}]*)\}", expression):
-                    self.assertIn('job=~"$job"', selector)
-                    self.assertIn('instance=~"$instance"', selector)
-                self.assertEqual(len(re.findall(r"\{", expression)), len(METRIC.findall(expression)), "a metric without selector")
-                self.assert_growth(panel, target)
-                self.assert_ours(expression)
-                self.assertEqual(set(re.findall(r"\$([a-z]\w*)", expression)) - variables, set())
-                # A disk that is only read has no series of writes, and the sum with what is not there is nothing.
-                if " + " in expression:
-                    self.assertIn(" or ", expression)
-                # Labels that the legend shows have to be left by the aggregation.
-                groups = [labels.split(", ") for labels in re.findall(r"\bby \(([^)]*)\)", expression)]
-                kept = {label for labels in groups for label in labels}
-                shown = re.findall(r"\{\{(\w+)\}\}", target["legendFormat"])
-                for label in shown:
-                    if kept:
-                        self.assertIn(label, kept)
-                # Names are of a host: another may have the same.
-                for labels in groups:
-                    if set(labels) - {"le", "event"}:
-                        self.assertEqual(labels[:2], ["job", "instance"])
-                if panel["type"] == "timeseries" and "instance" in kept:
-                    self.assertIn("instance", shown)
+        for dashboard, panel, part in self.each():
+            with part:
+                refs = [target["refId"] for target in panel["targets"]]
+                self.assertEqual(len(refs), len(set(refs)))
+                variables = {variable["name"] for variable in dashboard["templating"]["list"]}
+                for target in panel["targets"]:
+                    expression = target["expr"]
+                    self.assertEqual(target["datasource"], DATASOURCE)
+                    for selector in re.findall(r"\{([^}]*)\}", expression):
+                        self.assertIn('job=~"$job"', selector)
+                        self.assertIn('instance=~"$instance"', selector)
+                    self.assertEqual(expression.count("{"), len(METRIC.findall(expression)), "a metric without selector")
+                    self.assert_growth(panel, target)
+                    self.assert_ours(expression)
+                    self.assertEqual(set(re.findall(r"\$([a-z]\w*)", expression)) - variables, set())
+                    # A disk that is only read has no series of writes, and the sum with what is not there is nothing.
+                    if " + " in expression:
+                        self.assertIn(" or ", expression)
+                    # Labels that the legend shows have to be left by the aggregation.
+                    groups = [labels.split(", ") for labels in re.findall(r"\bby \(([^)]*)\)", expression)]
+                    kept = {label for labels in groups for label in labels}
+                    shown = re.findall(r"\{\{(\w+)\}\}", target["legendFormat"])
+                    for label in shown:
+                        if kept:
+                            self.assertIn(label, kept)
+                    # Names are of a host: another may have the same.
+                    for labels in groups:
+                        if set(labels) - {"le", "event"}:
+                            self.assertEqual(labels[:2], ["job", "instance"])
+                    if panel["type"] == "timeseries" and "instance" in kept:
+                        self.assertIn("instance", shown)
 
     def assert_growth(self, panel, target):
         """Counters are looked at by their growth alone, over an interval that fits the scrape's; rare events by their
@@ -238,7 +243,7 @@ class DashboardTest(unittest.TestCase):
             self.assertFalse(target["instant"])
 
     def test_heatmaps_are_of_buckets(self):
-        heatmaps = [panel for _, panel in self.each() if panel["type"] == "heatmap"]
+        heatmaps = [panel for _, panel, _ in self.each() if panel["type"] == "heatmap"]
         self.assertGreaterEqual(len(heatmaps), 4)
         for panel in heatmaps:
             target, = panel["targets"]
@@ -247,7 +252,7 @@ class DashboardTest(unittest.TestCase):
 
     def test_every_metric_is_one_that_the_exporter_serves(self):
         known = known_metrics()
-        expressions = [target["expr"] for _, panel in self.each() for target in panel["targets"]]
+        expressions = [target["expr"] for _, panel, _ in self.each() for target in panel["targets"]]
         expressions += [RECORDED.sub("", rule["expr"]) for rule in rules()]
         for metric in {name for expression in expressions for name in METRIC.findall(expression)}:
             with self.subTest(metric=metric):
@@ -295,7 +300,8 @@ class RulesTest(unittest.TestCase):
         expressions = [rule["expr"] for rule in rules() if re.search(r"\b(up|process_\w+|scrape_\w+)\b", rule["expr"])]
         self.assertEqual(len(expressions), 2)
         for expression in expressions:
-            self.assertRegex(expression, r"\b(up|process_\w+)( == 0)? and on \(job, instance\) (last_over_time\()?qemu_trace_exporter_")
+            self.assertRegex(expression, r"\b(up|process_\w+)( == 0)? and on \(job, instance\) "
+                                         r"(last_over_time\()?qemu_trace_exporter_")
 
 
 if __name__ == "__main__":

@@ -70,46 +70,49 @@ class ChainTest(unittest.TestCase):
             time.sleep(0.5)
         cls.machine = machine
         # Of the disks, IDE's is the one that all panels have something of: it is read by DMA, too.
-        cls.chosen = {"job": "qemu", "instance": f"127.0.0.1:{daemon.port}", "vm": "vm1", "device": str(machine.image(DISKS[0]))}
+        cls.chosen = {"job": "qemu", "instance": f"127.0.0.1:{daemon.port}", "vm": "vm1",
+                      "device": str(machine.image(DISKS[0]))}
 
     def setUp(self):
         self.machine.press("b")  # a rate of keys needs some
 
     def targets(self):
-        """(panel, expression) of all, each as a sub-test."""
+        """(panel, expression, the sub-test of it) of all."""
         for name, dashboard in dashboards.load().items():
             for panel in dashboards.panels_of(dashboard):
                 for target in panel["targets"]:
-                    with self.subTest(dashboard=name, panel=panel["title"], expression=target["expr"]):
-                        yield panel, target["expr"]
+                    expression = target["expr"]
+                    yield panel, expression, self.subTest(dashboard=name, panel=panel["title"], expression=expression)
 
     def has_data(self, expression):
         return any(not math.isnan(value) for value in self.prometheus.query(fill_in(expression)).values())
 
     def test_every_panel_has_data(self):
-        for _, expression in self.targets():
-            self.machine.press("b")
-            process.wait_until(lambda expression=expression: self.has_data(expression), "data", 8, 0.5)
+        for _, expression, part in self.targets():
+            with part:
+                self.machine.press("b")
+                process.wait_until(lambda expression=expression: self.has_data(expression), "data", 8, 0.5)
 
     def test_every_panel_has_data_over_time_of_what_is_chosen(self):
         zeros = set()
         end = time.time()
-        for panel, expression in self.targets():
-            answer = self.prometheus.query_range(fill_in(expression, **self.chosen), self.start, end, STEP)
-            self.assertTrue(answer)
-            for labels in map(dict, answer):
-                for name, value in self.chosen.items():
-                    # Devices of PCI have other names.
-                    if name in labels and not (name == "device" and "qemu_pci" in expression):
-                        self.assertEqual(labels[name], value)
-            if not any(value for values in answer.values() for value in values):
-                zeros.add(panel["title"])
-                self.assertTrue(may_be_zero(expression), "nothing but zeros")
-        print(f"nothing but zeros, as they may: {', '.join(sorted(zeros))}")
+        for panel, expression, part in self.targets():
+            with part:
+                answer = self.prometheus.query_range(fill_in(expression, **self.chosen), self.start, end, STEP)
+                self.assertTrue(answer)
+                for labels in map(dict, answer):
+                    for name, value in self.chosen.items():
+                        # Devices of PCI have other names.
+                        if name in labels and not (name == "device" and "qemu_pci" in expression):
+                            self.assertEqual(labels[name], value)
+                if not any(value for values in answer.values() for value in values):
+                    zeros.add(panel["title"])
+                    self.assertTrue(may_be_zero(expression), "nothing but zeros")
+        print(f"nothing but zeros, as they may: {'; '.join(sorted(zeros))}")
 
     def test_another_target_shows_nowhere(self):
         now = time.time() - 2  # what was scraped by then does not change any more
-        expressions = {expression for _, expression in self.targets()}
+        expressions = {expression for _, expression, _ in self.targets()}
         for dashboard in dashboards.load().values():
             expressions |= {annotation["expr"] for annotation in dashboard["annotations"]["list"]}
         self.assertEqual(len(self.prometheus.query("process_start_time_seconds", now)), 2)
