@@ -55,7 +55,7 @@ class FileTest(Case):
 
     def test_tls_is_refused(self):
         self.assert_refused("tls_server_config:\n  cert_file: a.crt\n  key_file: a.key\n", f"{self.web}:1:1: TLS", "reverse proxy",
-                            "README.md")
+                            "docs/how-to/tls-and-passwords.md")
 
     def test_unknown_keys_are_refused(self):
         self.assert_refused("basic_auth_usres: {}\n", f"{self.web}:1:1: ", "basic_auth_users")
