@@ -91,9 +91,7 @@ namespace internal {
 // The `n` bytes at `p`, 1 to 8 of them, as the lowest digits of eight: the last one stands in the highest byte, and the
 // bytes before the first are 0. Eight bytes must be readable.
 inline uint64_t LoadDigits(const char* p, size_t n) {
-  uint64_t word = Load64(p);
-  if constexpr (std::endian::native == std::endian::big) word = __builtin_bswap64(word);
-  return word << (64 - 8 * n);
+  return LoadLittle64(p) << (64 - 8 * n);
 }
 
 inline uint64_t FoldDecimal(uint64_t digits) {

@@ -26,14 +26,8 @@ class Shape {
   }
   bool Fits(const char* text) const {
     constexpr uint64_t kTopBits = 0x8080808080808080;
-    uint64_t difference = LoadLittle(text) ^ zeros_;
+    uint64_t difference = LoadLittle64(text) ^ zeros_;
     return (((difference + room_) | difference) & kTopBits) == 0;
-  }
-
-  // The eight bytes with the first in the lowest place, on any machine.
-  static uint64_t LoadLittle(const char* text) {
-    uint64_t word = Load64(text);
-    return std::endian::native == std::endian::little ? word : __builtin_bswap64(word);
   }
 
  private:
