@@ -11,7 +11,7 @@ build_packages=(
 guest_packages=(cpio qemu-system-x86 seabios)
 
 # To test, beyond the unit tests.
-test_packages=(groff-base shellcheck systemd util-linux zstd)
+test_packages=(groff-base python3-yaml shellcheck systemd util-linux zstd)
 
 # To test with everything real, beyond the guest: Prometheus, which brings promtool as well, a browser, TLS by a reverse
 # proxy, and a Debian to install the package in.
