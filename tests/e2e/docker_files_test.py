@@ -43,7 +43,8 @@ def installed_by(dockerfile):
 def packages(array):
     """An array of tests/lib/packages.sh."""
     script = f'. tests/lib/packages.sh; printf "%s\\n" "${{{array}[@]}}"'
-    return set(subprocess.run(["bash", "-c", script], cwd=exporter.ROOT, capture_output=True, text=True, check=True).stdout.split())
+    done = subprocess.run(["bash", "-c", script], cwd=exporter.ROOT, capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
 
 
 class DockerfileTest(unittest.TestCase):

@@ -76,4 +76,8 @@ if ! docker image inspect debian:bookworm-slim >/dev/null 2>&1; then
   mmdebstrap --quiet --variant=minbase bookworm - | docker import --change 'CMD ["bash"]' - debian:bookworm-slim >/dev/null
 fi
 docker run --rm --network none debian:bookworm-slim true >"$dir/first" 2>&1 || no_engine "$dir/first"
-"$@"
+# In the background, as only then a signal to this script is heard before the command's end.
+"$@" &
+command=$!
+trap 'kill "$command" 2>/dev/null' TERM INT
+wait "$command"
