@@ -12,15 +12,9 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 import exporter
+import parts
 
-try:
-    import yaml
-except ImportError:
-    if "QTE_REQUIRE_ALL" in os.environ:
-        raise
-    print("skipped, for want of: python3-yaml")
-    sys.exit(77)
-
+yaml = parts.yaml()
 DOCKER = exporter.ROOT / "docker"
 DOCKERFILE = (DOCKER / "Dockerfile").read_text()
 GUEST = (DOCKER / "guest/Dockerfile").read_text()

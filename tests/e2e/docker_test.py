@@ -21,10 +21,11 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "lib"))
 import exporter
 import exposition
+import parts
 import process
 import procfs
-import yaml
 
+yaml = parts.yaml()
 DOCKER = exporter.ROOT / "docker"
 ENGINE = HERE.parent / "lib/docker-engine.sh"
 IMAGE = "qemu-trace-exporter"
@@ -42,9 +43,12 @@ ENTRYPOINT ["prometheus"]
 CMD ["--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/tmp/tsdb"]
 """
 # What stands in for kubectl: tells, as JSON, what it was given, if it can be read.
-KUBECTL = """\
-#!/usr/bin/env python3
-import json, sys, yaml
+KUBECTL = f"""\
+#!{sys.executable}
+import json, sys
+sys.path.insert(0, "{HERE.parent / "lib"}")
+import parts
+yaml = parts.yaml()
 command, words = sys.argv[1], sys.argv[2:]
 if command == "apply":
     assert words[0] == "-f"
@@ -195,33 +199,36 @@ class ImageTest(Containers):
         build("again", "--build-arg", "VERSION=again", "--file", DOCKER / "Dockerfile", exporter.ROOT)
         self.assertEqual(inspect("image", "again", '{{index .Config.Labels "org.opencontainers.image.version"}}'), "again")
         first, second = contents(IMAGE), contents("again")
-        self.assertGreater(len(first), 3000)
+        self.assertGreater(len(first), 1000)
         self.assertEqual({path: (first.get(path), second.get(path)) for path in first.keys() | second.keys()
                           if first.get(path) != second.get(path)}, {})
         # These have the times as well.
         layers = [json.loads(inspect("image", image, "{{json .RootFS.Layers}}")) for image in (IMAGE, "again")]
-        print(f"{len(first)} files and {len(layers[0])} layers are the same in two builds")
         self.assertEqual(*layers)
+        print(f"{len(first)} files and all layers are the same:", *(layer[7:19] for layer in layers[0]))
 
     def test_the_binary_is_the_same_elsewhere(self):
         """The program under test was built in another folder, at another time, with tests, and not by Docker."""
-        here = pathlib.Path(exporter.BINARY)
-        if not here.is_relative_to(exporter.ROOT / "build/release"):
-            self.skipTest(f"{here} may be of other sources")
-        build("build-stage", "--target", "build", "--file", DOCKER / "Dockerfile", exporter.ROOT)
-        compiler = ("binutils", "g++-12", "libc6-dev", "libstdc++-12-dev")
-        libraries = [package for package in run("bash", "-c", '. tests/lib/packages.sh; echo "${build_packages[@]}"',
-                                                cwd=exporter.ROOT).split() if package.startswith(("lib", "nlohmann", "prom"))]
-        query = ("dpkg-query", "--show", *compiler, *libraries)
-        if run(*query) != run("docker", "run", "--rm", "--network", "none", "build-stage", *query):
-            self.skipTest("other versions of the compiler or the libraries are installed here than in the image")
         name = self.start("--network", "none", IMAGE)
         run("docker", "cp", f"{name}:/usr/bin/qemu-trace-exporter", SCRATCH / "image")
-        shutil.copy(here, SCRATCH / "here")
+        shutil.copy(exporter.BINARY, SCRATCH / "here")
         for path in (SCRATCH / "image", SCRATCH / "here"):
             # The build's digest is over the debugging information as well, which names folders.
             run("strip", "--remove-section=.note.gnu.build-id", path)
-        self.assertEqual((SCRATCH / "image").read_bytes(), (SCRATCH / "here").read_bytes())
+        same = (SCRATCH / "image").read_bytes() == (SCRATCH / "here").read_bytes()
+        if not same and not pathlib.Path(exporter.BINARY).is_relative_to(exporter.ROOT / "build/release"):
+            self.skipTest(f"{exporter.BINARY} may be of other sources")
+        if not same and len(set(self.versions())) > 1:
+            self.skipTest("other versions of the compiler or the libraries are installed here than in the image")
+        self.assertTrue(same)
+
+    def versions(self):
+        """The packages that go into the binary, here and in the image that builds it."""
+        build_packages = run("bash", "-c", '. tests/lib/packages.sh; echo "${build_packages[@]}"', cwd=exporter.ROOT).split()
+        query = ("dpkg-query", "--show", "binutils", "g++-12", "libc6-dev", "libstdc++-12-dev",
+                 *(name for name in build_packages if name.endswith("-dev")))
+        build("build-stage", "--target", "build", "--file", DOCKER / "Dockerfile", exporter.ROOT)
+        return run(*query), run("docker", "run", "--rm", "--network", "none", "build-stage", *query)
 
     def test_the_archive_can_be_another(self):
         with self.assertRaisesRegex(AssertionError, r"127\.0\.0\.1:9/nowhere"):
