@@ -57,6 +57,9 @@ dockerd --data-root "$dir/root" --exec-root "$dir/exec" --pidfile "$dir/pid" --h
   --iptables=false --bridge=none --ip-forward=false >"$dir/log" 2>&1 &
 engine=$!
 end() {
+  # A network's bridge would outlive the engine.
+  docker ps --all --quiet | xargs --no-run-if-empty docker rm --force --volumes >/dev/null || true
+  docker network prune --force >/dev/null || true
   kill "$engine" 2>/dev/null || true
   wait "$engine" 2>/dev/null || true
   # The network of containers that asked for the host's stays mounted.
