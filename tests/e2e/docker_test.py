@@ -334,6 +334,21 @@ class ReadmeTest(Containers):
         found = self.wait_for(name, lambda found: "qemu_keyboard_keystrokes_total" in found.types, "metrics")
         self.assertNotIn("qemu_usb_attaches_total", found.types)
 
+    def test_counters_go_on_over_an_upgrade(self):
+        logs = SCRATCH / "upgrade"
+        logs.mkdir()
+        (logs / "vm1.log").write_text(KEYSTROKE)
+        self.addCleanup(run, "docker", "volume", "rm", "state")
+        arguments = ("--network", "qte", "--read-only", "-v", f"{logs}:/var/log/qemu:ro", "-v",
+                     "state:/var/lib/qemu-trace-exporter", IMAGE, "--state.path=/var/lib/qemu-trace-exporter")
+        first = self.start(*arguments)
+        self.wait_for(first, lambda found: found.total("qemu_keyboard_keystrokes_total", vm="vm1") == 1, "the keystroke")
+        self.stop(first)
+        # Whoever begins anew finds none.
+        (logs / "vm1.log").write_text("")
+        self.wait_for(self.start(*arguments),
+                      lambda found: found.total("qemu_keyboard_keystrokes_total", vm="vm1") == 1, "the keystroke again")
+
     def test_kubectl_is_given_what_can_be_read(self):
         command, documents = json.loads(run_block(POD))
         self.assertEqual((command, [document["kind"] for document in documents]), ("apply", ["Pod", "PodMonitor"]))
