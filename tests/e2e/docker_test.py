@@ -220,7 +220,7 @@ class ImageTest(Containers):
             self.skipTest(f"{exporter.BINARY} may be of other sources")
         if not same and len(set(self.versions())) > 1:
             self.skipTest("other versions of the compiler or the libraries are installed here than in the image")
-        self.assertTrue(same)
+        self.assertTrue(same, f"the image's binary and {exporter.BINARY} differ: are options or sources other than usual?")
 
     def versions(self):
         """The packages that go into the binary, here and in the image that builds it."""
