@@ -37,10 +37,14 @@ def main():
             result = outcome(case)
             counts[result] += 1
             if result == "skipped":
-                print(f"skipped {name.stem}: {case.get('name')}")
+                # Why is the last line of what it printed.
+                reason = (case.findtext("system-out") or "").strip().splitlines()
+                print(f"skipped {name.stem}: {case.get('name')}", *reason[-1:], sep="\n    ")
             elif result == "failed":
                 output = (case.findtext("system-out") or "").strip().splitlines()
                 print(f"\nFAILED {name.stem}: {case.get('name')} (after {float(case.get('time')):.1f} s)", *output[-TAIL:], sep="\n    ")
+    if counts["skipped"]:
+        print(f"{counts['skipped']} skipped")
     print(f"{counts['passed']} passed, {counts['failed']} failed")
     return 1 if counts["failed"] else 0
 
