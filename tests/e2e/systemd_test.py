@@ -70,8 +70,10 @@ class SandboxTest(unittest.TestCase):
                 log.seek(0)
                 self.fail(f"ended with {daemon.returncode}: {log.read().decode()}")
             try:
-                _, _, body = exporter.request(f"http://127.0.0.1:{port}/metrics")
+                status, _, body = exporter.request(f"http://127.0.0.1:{port}/metrics")
             except OSError:
+                return None
+            if status != 200:  # the port is open a moment before there is anything to tell
                 return None
             return exporter.exposition.parse(body.decode()).total("qemu_pci_config_reads_total")
 
