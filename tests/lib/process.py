@@ -23,8 +23,8 @@ def spawn(command, **options):
                             **options)
 
 
-def end(process, timeout=10):
-    """SIGTERM, then SIGKILL for one that does not listen. Returns the exit code."""
+def end(process, timeout=60):
+    """SIGTERM, then SIGKILL for one that does not listen; a busy disk may hold up its last words. Returns the exit code."""
     if process.poll() is None:
         process.terminate()
         try:
