@@ -70,7 +70,11 @@ fi
 packages=("${build_packages[@]}" "${test_packages[@]}")
 [[ -n $quick ]] || packages+=("${guest_packages[@]}" "${real_packages[@]}")
 ensure_packages "${packages[@]}"
-[[ " ${runs[*]} " != *" docker "* ]] || ensure_packages "${docker_packages[@]}"
+if [[ " ${runs[*]} " == *" docker "* ]]; then
+  ensure_packages "${docker_packages[@]}"
+  # Not from Debian where there is one already, as docker.io conflicts with docker-ce.
+  PATH=$PATH:/usr/sbin command -v dockerd >/dev/null || ensure_packages "${engine_packages[@]}"
+fi
 # Not from Debian where there is one already, as its nodejs would replace another.
 [[ -z $all ]] || command -v npm >/dev/null || ensure_packages "${node_packages[@]}"
 [[ -n $quick ]] || ensure_package_lists

@@ -23,8 +23,9 @@ real_packages=(
 # To generate the dashboards.
 node_packages=(nodejs npm)
 
-# To build and run the images of docker/.
-docker_packages=(ca-certificates docker-compose docker.io iptables mmdebstrap)
+# To build and run the images of docker/, and the engine for it.
+docker_packages=(ca-certificates docker-compose iptables mmdebstrap)
+engine_packages=(docker.io)
 
 # Runs a command as root.
 as_root() {
