@@ -62,9 +62,21 @@ done
 [[ ${#runs[@]} -gt 0 ]] || runs=(release)
 
 # ThreadSanitizer of g++ 12 dies at start where the kernel spreads addresses over 32 bits, as newer ones do. So this starts
-# once more without; containers may forbid it, and then there is only hope.
-if [[ " ${runs[*]} " == *" tsan "* && -z ${QTE_PLAIN_ADDRESSES-} ]] && setarch -R true 2>/dev/null; then
-  QTE_PLAIN_ADDRESSES=1 exec setarch -R ./test.sh "${arguments[@]}"
+# once more without. Containers may forbid it; root may then have the kernel spread them less until the end.
+spread=/proc/sys/vm/mmap_rnd_bits
+if [[ " ${runs[*]} " == *" tsan "* && -z ${QTE_PLAIN_ADDRESSES-} ]]; then
+  if setarch -R true 2>/dev/null; then
+    QTE_PLAIN_ADDRESSES=1 exec setarch -R ./test.sh "${arguments[@]}"
+  fi
+  bits=$(cat "$spread" 2>/dev/null || echo 0)
+  if [[ $bits -gt 28 ]]; then
+    if { echo 28 >"$spread"; } 2>/dev/null; then
+      echo "For ThreadSanitizer, vm.mmap_rnd_bits is 28 instead of $bits until the end: setarch -R is forbidden here"
+      trap 'echo "$bits" >"$spread"' EXIT
+    else
+      echo "warning: ThreadSanitizer may die at start: setarch -R is forbidden here, and vm.mmap_rnd_bits is $bits, above 28" >&2
+    fi
+  fi
 fi
 
 packages=("${build_packages[@]}" "${test_packages[@]}")
