@@ -350,7 +350,7 @@ class HttpTest(Case):
         with open(self.directory / "vm1.log", "ab") as log:
             log.write(LINES)
         process.wait_until(lambda: self.daemon.metrics().total("qemu_pci_config_reads_total") == 6,
-                           "the appended lines", timeout=2, interval=0.02)
+                           "the appended lines", timeout=4, interval=0.02)
 
 
 if __name__ == "__main__":

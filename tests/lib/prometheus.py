@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import shutil
 import subprocess
 import urllib.error
@@ -24,8 +25,9 @@ _ITSELF = """\
 
 
 def check_metrics(text):
-    """promtool's complaints about an exposition; empty when it has none, or when there is no promtool."""
-    if not shutil.which("promtool"):
+    """promtool's complaints about an exposition; empty when it has none. Where there is no promtool that is an error
+    with QTE_REQUIRE_ALL in the environment, and no complaint without."""
+    if not shutil.which("promtool") and "QTE_REQUIRE_ALL" not in os.environ:
         return ""
     done = subprocess.run(["promtool", "check", "metrics"], input=text.encode(), capture_output=True)
     if done.returncode == 0:
