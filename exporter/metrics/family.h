@@ -58,6 +58,8 @@ class Family {
   void set_overflowed(uint64_t count) { overflowed_ = count; }
   // True if the series is the one that label sets over the limit fold into.
   bool IsOther(SeriesId series) const { return series == other_; }
+  // The source labels of that series; null as long as there is none.
+  std::shared_ptr<const Labels> OtherBase() const;
 
  private:
   SeriesId Append(const std::shared_ptr<const Labels>& base, std::span<const std::string_view> values, uint64_t hash);

@@ -123,9 +123,9 @@ uint64_t Lanes::bytes() const {
 }
 
 size_t Lanes::series_count() const {
-  size_t sum = 0;
-  for (const auto& lane : lanes_) sum += lane->series_count();
-  return sum;
+  SeriesCount count;
+  for (const auto& lane : lanes_) count.Add(lane->CountSeries());
+  return count.total();
 }
 
 size_t Lanes::ExpireIdle(Clock::Time now) {

@@ -206,6 +206,8 @@ TEST_CASE("lanes: limits hold for all of them together, and what expires in one 
         4);
   CHECK(values.at("keys_total,_other_,_other_") == 2);
   CHECK(values.at("qemu_trace_exporter_series_overflow_total,keys_total") == 2);
+  CHECK(values.at("qemu_trace_exporter_series") == 5);  // both lanes fold into one
+  CHECK(lanes->series_count() == 5);
 
   Clock::Time now{std::chrono::hours(10)};
   lanes->ExpireIdle(now);

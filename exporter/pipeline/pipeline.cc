@@ -164,9 +164,13 @@ const rules::Stream* Pipeline::stream(source::StreamId id) const {
   return feed == feeds_.end() ? nullptr : feed->second.stream.get();
 }
 
-size_t Pipeline::series_count() const {
-  size_t count = 0;
-  for (const metrics::Family& family : families_) count += family.series_count();
+SeriesCount Pipeline::CountSeries() const {
+  SeriesCount count;
+  for (const metrics::Family& family : families_) {
+    std::shared_ptr<const metrics::Labels> other = family.OtherBase();
+    count.apart += family.series_count() - (other == nullptr ? 0 : 1);
+    if (other != nullptr) count.folded[family.spec().name].insert(*other);
+  }
   return count;
 }
 
@@ -301,7 +305,7 @@ OwnCounts Pipeline::TakeOwnCounts() const {
   OwnCounts counts;
   counts.lines = lines_;
   counts.bytes = bytes_;
-  counts.series = series_count();
+  counts.series = CountSeries();
   counts.expired = expired_;
   counts.unparsed = unparsed_;
   for (const metrics::Family& family : families_) counts.overflowed[family.spec().name] = family.overflowed();

@@ -68,7 +68,8 @@ class Pipeline final : public source::Receiver {
   void AppendFamilies(const Wanted& wanted, std::vector<metrics::FamilySnapshot>& families) const;
   OwnCounts TakeOwnCounts() const;
   std::vector<SeenEvent> SeenEvents() const;
-  size_t series_count() const;
+  SeriesCount CountSeries() const;
+  size_t series_count() const { return CountSeries().total(); }
   uint64_t lines() const { return lines_; }
   uint64_t bytes() const { return bytes_; }
   uint64_t events() const { return events_; }
