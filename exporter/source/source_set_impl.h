@@ -39,11 +39,13 @@ class SourceSet::Impl {
   void DiscoverAtRest();
   bool IsDue(const Stream& stream, Time now) const;
   bool ReadBesideEachOther(Time now);
+  bool LookAround(Time now);
+  void EndPass();
   bool TakeTurn(const ParallelReader::Turn& turn, Time now);
   bool LookAt(Stream& stream, Time now);
   Reading WatchAtEnd(Reading reading, Stream& stream, Time now);
   void NoteData(Stream& stream, Time now);
-  std::span<char> chunk() { return {buffer_.data(), buffer_.size() - kReadPadding}; }
+  std::span<char> chunk() { return {buffer_.data(), chunk_bytes_ + kTailBytes}; }
   bool Take(const Reading& reading, Stream& stream, Time now);
   bool GoIdle(Stream& stream, Time now);
   void Rest(Stream& stream, Time until);
@@ -63,8 +65,14 @@ class SourceSet::Impl {
   std::vector<Stream*> due_;  // kept for its memory
   Sleeper sleeper_;
   std::vector<int> awaited_fds_;  // kept for its memory
-  bool has_more_ = false;         // the last round left something, as far as is known
   Time next_round_;
+  uint64_t round_ = 0;
+
+  // A pass is a look at every stream that is due, in as many rounds as it takes.
+  StreamId pass_at_ = 0;     // the last stream that the pass has come by; 0: the next round begins a new one
+  size_t left_in_pass_ = 0;  // streams that had more than a chunk, as far as is known
+  bool has_more_ = false;    // the last pass left something, or is not over
+  size_t chunk_bytes_ = 0;   // of a look in this pass
 
   Discovery discovery_;
   Watcher watcher_;
