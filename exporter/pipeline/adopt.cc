@@ -1,0 +1,62 @@
+// What a pipeline takes over from another one.
+#include <utility>
+
+#include "pipeline/pipeline.h"
+
+namespace qte::pipeline {
+
+void Pipeline::Adopt(Pipeline&& old, const std::map<source::StreamId, size_t>& sources, OverLimit over_limit) {
+  AdoptSeries(
+      old, [](const metrics::Labels&) { return true; }, over_limit);
+  AdoptRest(old);
+  while (!old.feeds_.empty()) {
+    auto& [id, feed] = *old.feeds_.begin();
+    auto source = sources.find(id);
+    AdoptStream(id, old, source == sources.end() ? *feed.stream->labels() : labels_.For(source->second, feed.path));
+  }
+}
+
+void Pipeline::AdoptSeries(const Pipeline& old, const Takes& takes, OverLimit over_limit) {
+  for (metrics::Family& family : families_) {
+    for (const metrics::Family& before : old.families_) {
+      if (!metrics::Compatible(before.spec(), family.spec())) continue;
+      uint64_t overflowed = family.overflowed();
+      family.Restore(before.TakeSnapshot(), takes);
+      // What folds under a lower limit than before was within it in its time.
+      if (over_limit == OverLimit::kKeep) family.set_overflowed(overflowed);
+    }
+  }
+  event_counts_.AdoptGroups(old.event_counts_, takes, over_limit);
+  activity_.Adopt(old.activity_, takes);
+}
+
+void Pipeline::AdoptRest(Pipeline& old) {
+  for (metrics::Family& family : families_) {
+    for (const metrics::Family& before : old.families_) {
+      if (metrics::Compatible(before.spec(), family.spec())) {
+        family.set_overflowed(family.overflowed() + before.overflowed());
+      }
+    }
+  }
+  event_counts_.AdoptRest(old.event_counts_);
+  lines_ += old.lines_;
+  events_ += old.events_;
+  bytes_ += old.bytes_;
+  expired_ += old.expired_;
+  for (size_t i = 0; i < kUnparsedReasons; ++i) unparsed_[i] += old.unparsed_[i];
+  if (old.last_stamp_.prefix.kind != trace::PrefixKind::kNone) last_stamp_ = old.last_stamp_;
+  losses_before_.Add(old.losses_before_);
+  resumable_.merge(old.resumable_);
+}
+
+void Pipeline::AdoptStream(source::StreamId id, Pipeline& old, metrics::Labels labels) {
+  auto found = old.feeds_.extract(id);
+  if (!found) return;
+  Feed& feed = found.mapped();
+  std::unique_ptr<rules::Stream> stream = std::move(feed.stream);
+  MakeStream(feed, std::move(labels));
+  feed.stream->Adopt(std::move(*stream));
+  feeds_.insert(std::move(found));
+}
+
+}  // namespace qte::pipeline
