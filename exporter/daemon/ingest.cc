@@ -46,6 +46,7 @@ void Ingest::Run() {
       if (stopping_) break;
     }
     sources_.Step(kLongestWait);
+    pipeline_->Balance();
     if (sources_.caught_up()) caught_up_.store(true, std::memory_order_release);
   }
   bool drain = false;

@@ -30,6 +30,7 @@ class Activity {
     for (const auto& [labels, entry] : entries_) visit(labels);
   }
 
+  void Remove(const metrics::Labels& labels) { entries_.erase(labels); }
   // Goes on with the sets that `takes`.
   template <class Takes>
   void Adopt(const Activity& old, Takes&& takes) {

@@ -59,4 +59,27 @@ void Pipeline::AdoptStream(source::StreamId id, Pipeline& old, metrics::Labels l
   feeds_.insert(std::move(found));
 }
 
+// Series leave one pipeline before they come to the other, so that there is room for them within their limits.
+void Pipeline::TakeSource(const metrics::Labels& labels, Pipeline& from) {
+  const Overflowed here = overflowed();
+  const Overflowed there = from.overflowed();
+  const Takes takes = [&labels](const metrics::Labels& base) { return base == labels; };
+  for (size_t i = 0; i < families_.size(); ++i) {
+    metrics::FamilySnapshot before = from.families_[i].TakeSnapshot();
+    if (from.families_[i].Remove(labels) > 0) families_[i].Restore(before, takes);
+  }
+  event_counts_.AdoptGroups(from.event_counts_, takes, OverLimit::kKeep);
+  activity_.Adopt(from.activity_, takes);
+  std::vector<source::StreamId> ids;
+  for (const auto& [id, feed] : from.feeds_) {
+    if (*feed.stream->labels() == labels) ids.push_back(id);
+  }
+  for (source::StreamId id : ids) AdoptStream(id, from, labels);
+  from.event_counts_.Remove(labels);
+  from.activity_.Remove(labels);
+  for (auto& [id, feed] : from.feeds_) feed.stream->ForgetSeries();
+  set_overflowed(here);
+  from.set_overflowed(there);
+}
+
 }  // namespace qte::pipeline

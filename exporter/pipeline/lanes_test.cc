@@ -191,6 +191,45 @@ TEST_CASE("lanes: files with the same labels share a lane, whatever else there i
   CHECK(lanes->LaneOf(10) == lane);
 }
 
+// As in a daemon that catches up on two busy logs, which were found in the order busy, quiet, busy, quiet.
+TEST_CASE("lanes: busy sources are spread, and nothing of it shows in the numbers") {
+  std::map<source::StreamId, std::string> traces = Traces();
+  std::string busy;  // ends in the middle of a line
+  while (busy.size() < 4'000'000) busy += traces.at(1);
+  auto feed = [&](Lanes& lanes, int times) {
+    for (int i = 0; i < times; ++i) {
+      for (source::StreamId id : {1U, 3U}) Feed(lanes, id, busy);
+      for (source::StreamId id : {2U, 4U}) Feed(lanes, id, traces.at(2).substr(0, 1'000));
+      lanes.Balance();
+    }
+  };
+  size_t max_series = GENERATE(1000, 3);
+  const std::string config =
+      DefaultConfig() + "\nlimits: {max_series_per_metric: " + std::to_string(max_series) + "}\n";
+  auto one = MakeLanes(config, 1);
+  auto lanes = MakeLanes(config, 2);
+  for (Lanes* each : {one.get(), lanes.get()}) {
+    Open(*each, traces);
+    each->OnOpen(11, 0, "/log/vm1.log");  // of the same labels as a busy one
+    Feed(*each, 11, traces.at(4));
+    feed(*each, 1);
+  }
+  CHECK(lanes->LaneOf(1) == lanes->LaneOf(3));
+  for (Lanes* each : {one.get(), lanes.get()}) feed(*each, 20);
+  CHECK(lanes->LaneOf(1) != lanes->LaneOf(3));
+  CHECK(lanes->LaneOf(11) == lanes->LaneOf(1));
+  size_t lane = lanes->LaneOf(1);
+  for (Lanes* each : {one.get(), lanes.get()}) {
+    Feed(*each, 11, traces.at(4));
+    feed(*each, 20);
+  }
+  CHECK(lanes->LaneOf(1) == lane);  // it stays where it is
+  CHECK(ValuesOf(lanes->TakeSnapshot()) == ValuesOf(one->TakeSnapshot()));
+  CHECK(lanes->series_count() == one->series_count());
+  for (Lanes* each : {one.get(), lanes.get()}) each->OnClose(1);
+  CHECK(ValuesOf(lanes->TakeSnapshot()) == ValuesOf(one->TakeSnapshot()));
+}
+
 TEST_CASE("lanes: limits hold for all of them together, and what expires in one is room for another") {
   auto lanes = MakeLanes(kKeys, 2);
   lanes->OnOpen(1, 0, "/log/a.log");

@@ -227,12 +227,23 @@ void Pipeline::CountInFlight() {
   for (const rules::SpanPlan& span : program_->spans) {
     for (const rules::RulePlan& rule : span.in_flight) families_[rule.family].SetAll(0);
   }
-  std::vector<uint64_t> overflowed;
-  for (const metrics::Family& family : families_) overflowed.push_back(family.overflowed());
+  Overflowed before = overflowed();
   for (auto& [id, feed] : feeds_) {
     if (feed.activity != nullptr) feed.stream->CountInFlight();  // the series of a source that expired are gone
   }
-  for (size_t i = 0; i < families_.size(); ++i) families_[i].set_overflowed(overflowed[i]);
+  set_overflowed(before);
+}
+
+Pipeline::Overflowed Pipeline::overflowed() const {
+  Overflowed counts;
+  for (const metrics::Family& family : families_) counts.families.push_back(family.overflowed());
+  counts.events = event_counts_.overflowed();
+  return counts;
+}
+
+void Pipeline::set_overflowed(const Overflowed& before) {
+  for (size_t i = 0; i < families_.size(); ++i) families_[i].set_overflowed(before.families[i]);
+  event_counts_.set_overflowed(before.events);
 }
 
 void Pipeline::AppendSeries(metrics::Snapshot& snapshot) {

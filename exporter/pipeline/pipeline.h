@@ -121,6 +121,9 @@ class Pipeline final : public source::Receiver {
   void AdoptSeries(const Pipeline& old, const Takes& takes, OverLimit over_limit);
   void AdoptRest(Pipeline& old);
   void AdoptStream(source::StreamId id, Pipeline& old, metrics::Labels labels);
+  // Goes on with all that `from`, a pipeline of the same program and limits, has of one set of source labels. Nothing
+  // of it is seen in the numbers of both together.
+  void TakeSource(const metrics::Labels& labels, Pipeline& from);
 
  private:
   // One followed source.
@@ -132,6 +135,14 @@ class Pipeline final : public source::Receiver {
     Activity::Entry* activity = nullptr;  // null once the series have expired
     bool told_about_time = false;
   };
+
+  // What was folded, so that asking for label sets once more is not counted.
+  struct Overflowed {
+    std::vector<uint64_t> families;
+    uint64_t events = 0;
+  };
+  Overflowed overflowed() const;
+  void set_overflowed(const Overflowed& before);
 
   // Keeps the last prefix that held a time; read when somebody asks. Within a batch it is only pointed at.
   struct LastStamp {
