@@ -53,6 +53,7 @@ class Family {
 
   const FamilySpec& spec() const { return *spec_; }
   size_t series_count() const { return labels_.size(); }
+  const LabelList& labels() const { return labels_; }
   // Label sets that were folded into "_other_", counted once each time one is asked for.
   uint64_t overflowed() const { return overflowed_; }
   void set_overflowed(uint64_t count) { overflowed_ = count; }

@@ -12,6 +12,8 @@ namespace {
 
 // So much tells who is busy, and takes a core long beside what a move takes.
 constexpr uint64_t kBytesToBalance = 64 * 1024 * 1024;
+// A look for homes that nobody needs goes through all series, so it waits until they may be half of all.
+constexpr size_t kFewHomes = 1024;
 
 }  // namespace
 
@@ -19,7 +21,8 @@ Lanes::Lanes(std::shared_ptr<const rules::Program> program, SourceLabels labels,
     : program_(std::move(program)),
       labels_(std::move(labels)),
       limits_(*program_),
-      loads_(std::max<size_t>(max_lanes, 1)) {
+      loads_(std::max<size_t>(max_lanes, 1)),
+      most_homes_(kFewHomes) {
   At(0);
 }
 
@@ -76,6 +79,10 @@ void Lanes::OnClose(source::StreamId id) {
   --home.streams;
   --loads_[home.lane].streams;
   streams_.erase(stream);
+  if (homes_.size() <= most_homes_) return;
+  for (const auto& lane : lanes_) lane->ForgetGone();
+  ForgetHomes();
+  most_homes_ = std::max(2 * homes_.size(), kFewHomes);
 }
 
 size_t Lanes::LaneOf(source::StreamId id) const {
@@ -178,13 +185,18 @@ size_t Lanes::series_count() const {
 size_t Lanes::ExpireIdle(Clock::Time now) {
   size_t removed = 0;
   for (const auto& lane : lanes_) removed += lane->ExpireIdle(now);
+  ForgetHomes();
+  return removed;
+}
+
+// Those of label sets that have nothing any more.
+void Lanes::ForgetHomes() {
   for (auto home = homes_.begin(); home != homes_.end();) {
     const auto& [labels, where] = *home;
     bool is_needed = where.streams > 0 || lanes_[where.lane]->activity().Has(labels);
     if (!is_needed) --loads_[where.lane].homes;
     home = is_needed ? std::next(home) : homes_.erase(home);
   }
-  return removed;
 }
 
 std::string Lanes::TakePathWithoutTime() {

@@ -44,6 +44,8 @@ class Lanes final : public source::Receiver {
   uint64_t bytes() const;
   size_t series_count() const;
   size_t ExpireIdle(Clock::Time now);
+  // Sets of source labels of which anything is known.
+  size_t source_count() const { return homes_.size(); }
   std::string TakePathWithoutTime();
   bool LacksName(source::StreamId id, std::string_view file) const { return lanes_[LaneOf(id)]->LacksName(id, file); }
   void Expect(source::StreamId id, std::vector<rules::DriveProbe> probes) {
@@ -80,6 +82,7 @@ class Lanes final : public source::Receiver {
   };
   std::optional<Better> FindBetter();
   void Move(const Better& better);
+  void ForgetHomes();
   Homes::iterator HomeOf(const metrics::Labels& labels);
   Pipeline& At(size_t lane);
   Pipeline& PipelineOf(const Stream& stream) { return *lanes_[stream.home->second.lane]; }
@@ -94,6 +97,7 @@ class Lanes final : public source::Receiver {
   std::vector<std::unique_ptr<Pipeline>> lanes_;  // at least one
   std::vector<Load> loads_;                       // of each lane that there may be
   Homes homes_;
+  size_t most_homes_;  // before ForgetHomes is due
   std::map<source::StreamId, Stream> streams_;
   uint64_t balanced_at_ = 0;  // bytes() when Balance looked
 };

@@ -258,6 +258,27 @@ TEST_CASE("lanes: limits hold for all of them together, and what expires in one 
   CHECK(values.at("keys_total,b,08") + values.at("keys_total,b,09") == 2);
 }
 
+TEST_CASE("lanes: logs of ever new names leave nothing behind beyond the limits") {
+  auto lanes = MakeLanes(kKeys, 2);
+  size_t most = 0;
+  source::StreamId id = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    lanes->OnOpen(++id, 0, "/log/" + std::to_string(i) + ".log");
+    Feed(*lanes, id, Key("01"));
+    if (i >= 10) lanes->OnClose(id - 10);
+    most = std::max(most, lanes->source_count());
+  }
+  CHECK(most <= 1100);
+  Values values = ValuesOf(lanes->TakeSnapshot());
+  CHECK(values.at("keys_total,0,01") == 1);
+  CHECK(values.at("keys_total,_other_,_other_") == 19'996);
+  // Whoever has a series keeps its lane, and goes on.
+  lanes->OnOpen(++id, 0, "/log/0.log");
+  Feed(*lanes, id, Key("01"));
+  CHECK(ValuesOf(lanes->TakeSnapshot()).at("keys_total,0,01") == 2);
+  CHECK(lanes->series_count() == 5);
+}
+
 TEST_CASE("lanes: undeclared names are counted up to the cap of all, each in every lane") {
   auto lanes = MakeLanes(kKeys, 2);
   lanes->OnOpen(1, 0, "/log/a.log");

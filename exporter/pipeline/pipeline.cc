@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <set>
 
 #include "base/scan.h"
 #include "trace/prefix.h"
@@ -194,6 +195,21 @@ size_t Pipeline::ExpireIdle(Clock::Time now) {
   }
   expired_ += removed;
   return removed;
+}
+
+void Pipeline::ForgetGone() {
+  std::set<metrics::Labels> needed;
+  const metrics::Labels* last = nullptr;  // series of one source lie together as a rule
+  for (const metrics::Family& family : families_) {
+    for (size_t i = 0; i < family.series_count(); ++i) {
+      const metrics::Labels* base = family.labels()[i].base.get();
+      if (base != last) needed.insert(*base);
+      last = base;
+    }
+  }
+  event_counts_.ForEachLabels([&](const metrics::Labels& labels) { needed.insert(labels); });
+  for (const auto& [id, feed] : feeds_) needed.insert(*feed.stream->labels());
+  activity_.Keep(needed);
 }
 
 void Pipeline::Revive(Feed& feed) {

@@ -77,6 +77,9 @@ class Pipeline final : public source::Receiver {
   // Removes the series of VMs that had nothing to tell for the config's `expire_after`, and returns how many they were.
   // If they come back, they begin at 0.
   size_t ExpireIdle(Clock::Time now);
+  // Forgets when the label sets were active that have neither a series nor an open stream: what comes and goes beyond
+  // the limits must leave nothing.
+  void ForgetGone();
   // What an open stream has learned, null if it is not open.
   const rules::Stream* stream(source::StreamId id) const;
   // Every set of source labels that has anything here.
