@@ -16,27 +16,37 @@ void Pipeline::Adopt(Pipeline&& old, const std::map<source::StreamId, size_t>& s
   }
 }
 
+Pipeline::FamiliesByName Pipeline::IndexFamilies() {
+  FamiliesByName by_name;
+  for (metrics::Family& family : families_) by_name.emplace(family.spec().name, &family);
+  return by_name;
+}
+
+metrics::Family* Pipeline::Successor(const metrics::FamilySpec& before, const FamiliesByName& by_name) {
+  auto family = by_name.find(before.name);
+  bool is_same = family != by_name.end() && metrics::Compatible(before, family->second->spec());
+  return is_same ? family->second : nullptr;
+}
+
 void Pipeline::AdoptSeries(const Pipeline& old, const Takes& takes, OverLimit over_limit) {
-  for (metrics::Family& family : families_) {
-    for (const metrics::Family& before : old.families_) {
-      if (!metrics::Compatible(before.spec(), family.spec())) continue;
-      uint64_t overflowed = family.overflowed();
-      family.Restore(before.TakeSnapshot(), takes);
-      // What folds under a lower limit than before was within it in its time.
-      if (over_limit == OverLimit::kKeep) family.set_overflowed(overflowed);
-    }
+  const FamiliesByName by_name = IndexFamilies();
+  for (const metrics::Family& before : old.families_) {
+    metrics::Family* family = Successor(before.spec(), by_name);
+    if (family == nullptr) continue;
+    uint64_t overflowed = family->overflowed();
+    family->Restore(before.TakeSnapshot(), takes);
+    // What folds under a lower limit than before was within it in its time.
+    if (over_limit == OverLimit::kKeep) family->set_overflowed(overflowed);
   }
   event_counts_.AdoptGroups(old.event_counts_, takes, over_limit);
   activity_.Adopt(old.activity_, takes);
 }
 
 void Pipeline::AdoptRest(Pipeline& old) {
-  for (metrics::Family& family : families_) {
-    for (const metrics::Family& before : old.families_) {
-      if (metrics::Compatible(before.spec(), family.spec())) {
-        family.set_overflowed(family.overflowed() + before.overflowed());
-      }
-    }
+  const FamiliesByName by_name = IndexFamilies();
+  for (const metrics::Family& before : old.families_) {
+    metrics::Family* family = Successor(before.spec(), by_name);
+    if (family != nullptr) family->set_overflowed(family->overflowed() + before.overflowed());
   }
   event_counts_.AdoptRest(old.event_counts_);
   lines_ += old.lines_;

@@ -15,6 +15,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "base/clock.h"
@@ -138,6 +139,11 @@ class Pipeline final : public source::Receiver {
     Activity::Entry* activity = nullptr;  // null once the series have expired
     bool told_about_time = false;
   };
+
+  using FamiliesByName = std::unordered_map<std::string_view, metrics::Family*>;
+  FamiliesByName IndexFamilies();
+  // The family that goes on where one of this spec was; null if there is none.
+  static metrics::Family* Successor(const metrics::FamilySpec& before, const FamiliesByName& by_name);
 
   // What was folded, so that asking for label sets once more is not counted.
   struct Overflowed {
