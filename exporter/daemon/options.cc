@@ -77,7 +77,12 @@ void AddCommands(CLI::App& app, Options& options) {
   add("serve", "Follow trace logs and serve metrics (the default)", Command::kServe);
   add("check", "Check the config and say what it holds", Command::kCheck);
   CLI::App* replay = add("replay", "Read recorded traces to their end and print their metrics", Command::kReplay);
-  replay->add_option("FILE", options.files, "Trace log, plain, .gz or .zst; - for standard input")->required();
+  replay
+      ->add_option(
+          "FILE", options.files,
+          "Trace logs, plain, .gz or .zst; - for standard input. Files whose labels differ are read at the same "
+          "time, those with the same labels in the order given")
+      ->required();
   CLI::App* backfill =
       add("backfill", "Print what recorded traces hold over time, as OpenMetrics with timestamps", Command::kBackfill);
   backfill->add_option("FILE", options.files, "As for replay")->required();
