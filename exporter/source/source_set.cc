@@ -1,6 +1,6 @@
 // The pace of a file, which is what keeps QEMU undisturbed and idle machines asleep:
 //
-//   busy    looked at in every round, rounds at most kBusyPoll apart          (data lately)
+//   busy    looked at in every round, rounds at most kSlowPoll apart          (data lately)
 //   idle    carries a one-shot inotify watch, else untouched for kSafetyPoll  (no data for kBusyTime)
 //   failed  looked at again after kRetry
 //
@@ -38,6 +38,8 @@ constexpr size_t kChunkBytes = 256 * 1024;
 constexpr size_t kPassBytes = 8 * 1024 * 1024;
 constexpr size_t kLeastChunkBytes = 32 * 1024;
 constexpr milliseconds kBusyPoll{5};
+constexpr milliseconds kSlowPoll{10};  // after a round that brought less than kLittle
+constexpr size_t kLittle = 64 * 1024;
 constexpr seconds kBusyTime{1};
 constexpr seconds kSafetyPoll{5};           // of an idle file with a watch
 constexpr milliseconds kUnwatchedPoll{50};  // of an idle file that cannot be watched
@@ -107,9 +109,10 @@ bool SourceSet::Impl::Round() {
   if (now >= next_rescan_) is_scan_needed_ = true;
   if (is_scan_needed_ && now >= scan_not_before_) Discover(now);
   ++round_;
+  round_bytes_ = 0;
   bool progress = has_more_ && ReadBesideEachOther(now);
   progress = LookAround(now) || progress;
-  next_round_ = progress && !has_more_ ? now + kBusyPoll : Time{};
+  next_round_ = progress && !has_more_ ? now + BusyPoll() : Time{};
   Sweep();
   UpdateCaughtUp();
   return progress || has_more_;
@@ -201,6 +204,7 @@ bool SourceSet::Impl::TakeTurn(const ParallelReader::Turn& turn, Time now) {
   Stream& stream = *turn.stream;
   lost_bytes_ += turn.lost_bytes;
   if (turn.has_data) NoteData(stream, now);
+  if (turn.has_data) round_bytes_ += chunk_bytes_;
   if (turn.has_more) ++left_in_pass_;
   if (!turn.is_looked_at) return false;
   if (turn.last.kind == Kind::kBytes) return true;
@@ -253,6 +257,7 @@ bool SourceSet::Impl::Take(const Reading& reading, Stream& stream, Time now) {
       Close(stream);
       return true;
     case Kind::kBytes:
+      round_bytes_ += reading.bytes.size();
       if (!reading.bytes.empty()) receiver_.OnBytes(stream.id, reading.bytes);
       break;
     case Kind::kTruncated:
@@ -326,10 +331,14 @@ void SourceSet::Impl::Wait(Time latest) {
   sleeper_.Sleep(NextDue(latest) - clock_.Now(), awaited_fds_);
 }
 
+Clock::Duration SourceSet::Impl::BusyPoll() const {
+  return round_bytes_ < kLittle ? kSlowPoll : kBusyPoll;
+}
+
 Time SourceSet::Impl::NextDue(Time latest) const {
   Time next = std::min(latest, next_rescan_);
   if (is_scan_needed_) next = std::min(next, scan_not_before_);
-  Time busy = clock_.Now() + kBusyPoll;
+  Time busy = clock_.Now() + BusyPoll();
   for (const auto& stream : table_.streams()) {
     if (stream->is_draining) next = std::min(next, stream->drain_deadline());
     if (stream->is_idle) {

@@ -67,7 +67,8 @@ class SourceSet {
 
   // One round: look for new files, read at most one chunk (256 KiB) from every stream that has something, hand it up.
   // If nothing was there, waits for something to do, at most `max_wait`, or until Wake(), and makes one more round.
-  // After a round that left nothing, the next one begins 5 ms later (or `max_wait`, if that is less).
+  // After a round that left nothing, the next one begins 5 ms later, 10 ms if it brought little (or `max_wait`, if that
+  // is less).
   void Step(std::chrono::milliseconds max_wait);
   // Ends a waiting Step early. The only call that other threads may make.
   void Wake();

@@ -56,6 +56,7 @@ class SourceSet::Impl {
   void UpdateCaughtUp();
   void Wait(Time latest);
   Time NextDue(Time latest) const;
+  Clock::Duration BusyPoll() const;
 
   std::vector<SourceSpec> specs_;
   Receiver& receiver_;
@@ -67,6 +68,7 @@ class SourceSet::Impl {
   std::vector<int> awaited_fds_;  // kept for its memory
   Time next_round_;
   uint64_t round_ = 0;
+  size_t round_bytes_ = 0;  // that the last round brought, as far as it matters for the next
 
   // A pass is a look at every stream that is due, in as many rounds as it takes.
   StreamId pass_at_ = 0;     // the last stream that the pass has come by; 0: the next round begins a new one
