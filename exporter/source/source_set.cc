@@ -175,6 +175,7 @@ void SourceSet::Impl::Discover(Time now) {
   table_.Reconcile(scan, trail_, now);
   trail_.MarkLookedFor();
   is_scan_needed_ = watcher_.SetDirectories(scan.directories);
+  if (problems_ != scan.problems) ++changes_;
   problems_ = std::move(scan.problems);
   Time end = clock_.Now();
   scan_not_before_ = end + kRestPerScan * (end - now);
@@ -235,12 +236,14 @@ Reading SourceSet::Impl::WatchAtEnd(Reading reading, Stream& stream, Time now) {
 }
 
 void SourceSet::Impl::NoteData(Stream& stream, Time now) {
+  ++changes_;
   stream.error.clear();
   stream.last_data = now;
   stream.is_idle = false;
 }
 
 bool SourceSet::Impl::Take(const Reading& reading, Stream& stream, Time now) {
+  if (stream.error != reading.error) ++changes_;
   stream.error = reading.error;
   lost_bytes_ += reading.lost_bytes;
   if (reading.kind != Kind::kBytes && reading.kind != Kind::kTruncated) ReleaseSuccessor(stream);
@@ -306,6 +309,7 @@ void SourceSet::Impl::FinishDraining(Stream& stream, Time now) {
 
 // The entry itself goes in Sweep(): streams may be closed while they are walked through.
 void SourceSet::Impl::Close(Stream& stream) {
+  ++changes_;
   watcher_.Unwatch(stream.id);
   ReleaseSuccessor(stream);
   stream.follower.reset();
@@ -369,6 +373,7 @@ void SourceSet::Impl::Drain() {
 }
 
 void SourceSet::Impl::Reconfigure(std::vector<SourceSpec> specs) {
+  ++changes_;
   std::set<std::string> old_paths;
   for (const SourceSpec& spec : specs_) old_paths.insert(spec.path);
   specs_ = std::move(specs);

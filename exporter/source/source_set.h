@@ -84,6 +84,8 @@ class SourceSet {
   // listed, though late lines are still read from them.
   std::vector<StreamStatus> Streams() const;
   SourceTotals Totals() const;
+  // Rises with all that any of these calls and the receiver could tell, but for how large files are. Cheap.
+  uint64_t changes() const;
   // How far every file was read, rotated ones as well: what a later SourceSet needs to go on. Together with what the
   // receiver has made of all bytes up to now it is a consistent state.
   Positions SavePositions() const;

@@ -27,6 +27,7 @@ class SourceSet::Impl {
   void Reconfigure(std::vector<SourceSpec> specs);
   std::vector<StreamStatus> Streams() const;
   SourceTotals Totals() const;
+  uint64_t changes() const;
   Positions SavePositions() const;
 
  private:
@@ -89,6 +90,7 @@ class SourceSet::Impl {
   std::vector<StreamPosition> gone_;  // of the saved state; the receiver has not heard of it yet
   bool stdin_ended_ = false;
   bool caught_up_ = false;
+  uint64_t changes_ = 0;
   uint64_t truncations_ = 0;
   uint64_t lost_bytes_ = 0;
 };
