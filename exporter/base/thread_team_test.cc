@@ -1,7 +1,10 @@
 #include "base/thread_team.h"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <set>
+#include <stdexcept>
 
 #include "catch.h"
 
@@ -29,6 +32,39 @@ TEST_CASE("The first part is done by the caller, the others each by the same thr
   CHECK(threads[1].size() == 1);
   CHECK(threads[2].size() == 1);
   CHECK(threads[1] != threads[2]);
+}
+
+TEST_CASE("Where no thread can be started, the caller does all parts, and later ones have threads again") {
+  pthread_attr_t usual;
+  REQUIRE(::pthread_getattr_default_np(&usual) == 0);
+  pthread_attr_t too_much = usual;
+  REQUIRE(::pthread_attr_setstacksize(&too_much, size_t{1} << 47) == 0);
+  ThreadTeam team;
+  std::vector<int> done(4);
+  REQUIRE(::pthread_setattr_default_np(&too_much) == 0);
+  for (int run = 0; run < 3; ++run) team.Run(4, [&](size_t part) { ++done[part]; });
+  REQUIRE(::pthread_setattr_default_np(&usual) == 0);
+  CHECK(done == std::vector<int>(4, 3));
+  std::vector<std::thread::id> threads(4);
+  team.Run(4, [&](size_t part) { threads[part] = std::this_thread::get_id(); });
+  CHECK(std::set(threads.begin(), threads.end()).size() == 4);
+  ::pthread_attr_destroy(&usual);
+}
+
+TEST_CASE("What a part throws reaches the caller when the others are done") {
+  size_t bad = GENERATE(0, 1, 2);
+  ThreadTeam team;
+  for (int run = 0; run < 3; ++run) {
+    std::vector<int> done(3);
+    auto do_part = [&](size_t part) {
+      if (part == bad) throw std::runtime_error("part");
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+      ++done[part];
+    };
+    CHECK_THROWS_AS(team.Run(3, do_part), std::runtime_error);
+    CHECK(std::count(done.begin(), done.end(), 1) == 2);
+  }
+  team.Run(3, [](size_t) {});
 }
 
 TEST_CASE("A team that never ran ends, and so does one whose threads rest") {

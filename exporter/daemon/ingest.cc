@@ -46,6 +46,8 @@ void Ingest::Run() {
       if (stopping_) break;
     }
     sources_.Step(kLongestWait);
+    pipeline_->Balance();
+    changes_.store(sources_.changes(), std::memory_order_release);
     if (sources_.caught_up()) caught_up_.store(true, std::memory_order_release);
   }
   bool drain = false;
@@ -54,6 +56,7 @@ void Ingest::Run() {
     drain = drain_;
   }
   if (drain) sources_.Drain();
+  changes_.store(sources_.changes(), std::memory_order_release);
   // What was asked for up to the end is answered; what comes later is done by those who ask.
   while (true) {
     RunTasks();
@@ -106,6 +109,7 @@ void Ingest::Replace(std::unique_ptr<pipeline::Lanes> next, std::vector<source::
     for (const source::StreamStatus& stream : sources_.Streams()) source_of[stream.id] = stream.source;
     next->Adopt(std::move(*pipeline_), source_of);
     pipeline_ = std::move(next);
+    changes_.store(sources_.changes(), std::memory_order_release);
     also();
   });
 }

@@ -48,6 +48,8 @@ class Ingest final : private source::Receiver {
 
   // True once what was there at the start has been read.
   bool caught_up() const { return caught_up_.load(std::memory_order_acquire); }
+  // As SourceSet's, from any thread: while it stays, there is nothing to ask for.
+  uint64_t changes() const { return changes_.load(std::memory_order_acquire); }
 
  private:
   using Task = std::function<void()>;
@@ -67,6 +69,7 @@ class Ingest final : private source::Receiver {
   std::unique_ptr<pipeline::Lanes> pipeline_;  // of the ingest thread
   source::SourceSet sources_;                  // of the ingest thread, but for Wake
   std::atomic<bool> caught_up_ = false;
+  std::atomic<uint64_t> changes_ = 0;
 
   std::mutex mutex_;
   std::condition_variable done_;

@@ -111,6 +111,15 @@ bool LiveHistory::IsDue(Clock::time_point now) const {
 void LiveHistory::Sample(Clock::time_point now, const std::vector<FamilySnapshot>& families) {
   Point point{now, {}};
   for (const LiveChart& chart : Charts()) point.charts.push_back(SumsOf(chart, families));
+  Append(std::move(point));
+}
+
+void LiveHistory::Repeat(Clock::time_point now) {
+  if (!points_.empty() && IsDue(now)) Append({now, points_.back().charts});
+}
+
+void LiveHistory::Append(Point point) {
+  const Clock::time_point now = point.time;
   points_.push_back(std::move(point));
   // One point older than the window stays: the first rate needs it.
   while (points_.size() > 2 && now - points_[1].time >= kWindow) points_.pop_front();

@@ -59,6 +59,9 @@ class LiveHistory {
   // `families` may hold one several times, with other series each time.
   void Sample(Clock::time_point now, const std::vector<metrics::FamilySnapshot>& families);
 
+  // The last point once more, since nothing has moved.
+  void Repeat(Clock::time_point now);
+
   // When the values of all series were: at every point but the first.
   std::vector<Clock::time_point> Times() const;
   // In the order of their names, those of the rest last.
@@ -87,6 +90,7 @@ class LiveHistory {
   const Point& Before(size_t index) const;
   Sums SumsOf(const LiveChart& chart, const std::vector<metrics::FamilySnapshot>& families);
   std::shared_ptr<const Name> Intern(Name name);
+  void Append(Point point);
 
   std::deque<Point> points_;
   std::map<Name, std::weak_ptr<const Name>> names_;  // of the points

@@ -80,6 +80,22 @@ TEST_CASE("A family that comes in parts, from several lanes, is one") {
   CHECK(series[1].values == Values{4.0});
 }
 
+TEST_CASE("A point that is repeated says that nothing moved, and keeps the next rate right") {
+  Metric keys("qemu_keyboard_keystrokes_total", {});
+  LiveHistory history;
+  history.Repeat(At(0));  // of nothing
+  keys.Add("a", "", 5);
+  history.Sample(At(0), {keys.Take()});
+  for (int second = 5; second <= 1000; second += 5) history.Repeat(At(second));
+  keys.Add("a", "", 10);
+  history.Sample(At(1005), {keys.Take()});
+  CHECK(history.Times().size() <= 61);
+  std::vector<LiveHistory::Series> series = history.SeriesOf(ChartOf("keystrokes"));
+  REQUIRE(series.size() == 1);
+  CHECK(series[0].values.front() == 0.0);
+  CHECK(series[0].values.back() == 2.0);
+}
+
 TEST_CASE("A mean is of what was observed in between; without anything there is none") {
   metrics::Family family({"qemu_block_read_duration_seconds", "help", Type::kHistogram, {"interface", "device"}, {1}},
                          9);

@@ -109,7 +109,9 @@ void AddCommands(CLI::App& app, Options& options) {
   }
   app.footer(examples + '\n' + kExitCodes);
   added[Command::kReplay]
-      ->add_option("FILE", options.files, "Trace log, plain, .gz or .zst; - for standard input")
+      ->add_option("FILE", options.files,
+                   "Trace logs, plain, .gz or .zst; - for standard input. Files whose labels differ are read at the same "
+                   "time, those with the same labels in the order given")
       ->required();
   CLI::App* backfill = added[Command::kBackfill];
   backfill->add_option("FILE", options.files, "As for replay")->required();

@@ -37,6 +37,7 @@ class Replayer {
   void Work();
   std::unique_ptr<Pipeline> Read(const Recording& group);
   void Keep(size_t group, std::unique_ptr<Pipeline> pipeline);
+  void Merge(std::unique_ptr<Pipeline> next);
 
   const LoadedConfig& loaded_;
   const std::vector<std::string>& files_;
@@ -51,7 +52,8 @@ class Replayer {
   size_t next_ = 0;                              // to be read; guarded by mutex_
   size_t merged_ = 0;                            // groups that are in sum_; guarded by mutex_
   std::vector<std::unique_ptr<Pipeline>> done_;  // of each group, until it is merged; guarded by mutex_
-  std::unique_ptr<Pipeline> sum_;                // guarded by mutex_
+  bool is_merging_ = false;                      // some thread does, all that is there; guarded by mutex_
+  std::unique_ptr<Pipeline> sum_;                // of the thread that merges
 };
 
 Replayer::Replayer(const LoadedConfig& loaded, const std::vector<std::string>& files)
@@ -92,17 +94,27 @@ std::unique_ptr<Pipeline> Replayer::Read(const Recording& group) {
 }
 
 void Replayer::Keep(size_t group, std::unique_ptr<Pipeline> pipeline) {
-  std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   done_[group] = std::move(pipeline);
-  for (; merged_ < groups_.size() && done_[merged_] != nullptr; ++merged_) {
+  if (is_merging_) return;
+  is_merging_ = true;
+  while (merged_ < groups_.size() && done_[merged_] != nullptr) {
     std::unique_ptr<Pipeline> next = std::move(done_[merged_]);
-    if (sum_ == nullptr) {
-      sum_ = std::move(next);
-    } else {
-      sum_->Adopt(std::move(*next), {}, Pipeline::OverLimit::kFold);
-    }
+    lock.unlock();
+    Merge(std::move(next));
+    lock.lock();
+    ++merged_;
+    has_advanced_.notify_all();
   }
-  has_advanced_.notify_all();
+  is_merging_ = false;
+}
+
+void Replayer::Merge(std::unique_ptr<Pipeline> next) {
+  if (sum_ == nullptr) {
+    sum_ = std::move(next);
+  } else {
+    sum_->Adopt(std::move(*next), {}, Pipeline::OverLimit::kFold);
+  }
 }
 
 }  // namespace

@@ -98,10 +98,14 @@ void Server::StartIngest(std::optional<pipeline::Resumption> resumption) {
 // Nothing if the version is the known one.
 std::optional<pipeline::Moment> Server::TakeMoment(uint64_t known_version) const {
   std::optional<pipeline::Moment> moment;
+  const uint64_t changed = ingest_ptr()->changes() + tracer_->version();  // before it is asked for
+  if (known_version == taken_version_ && changed == taken_at_) return moment;
   Ask([&](pipeline::Lanes& pipeline, const source::SourceSet& sources) {
     // Counters that only rise, so their sum stays as it is only where nothing has happened.
     source::SourceTotals totals = sources.Totals();
     uint64_t version = pipeline.bytes() + totals.rotations + totals.truncations + totals.opened + tracer_->version();
+    taken_version_ = version;
+    taken_at_ = changed;
     if (version == known_version) return;
     moment = {pipeline.Save(), sources.SavePositions(), Sum(totals_before_, totals), tracer_->Save(), version};
   });
@@ -162,25 +166,41 @@ Server::ReloadState Server::reload_state() const {
   return reload_;
 }
 
+// While nothing happens, the ingest thread sleeps on.
 void Server::Tick() {
-  std::vector<pipeline::SeenEvent> events;
+  // The first quiet tick still looks: a point for somebody at the page may be older than the last change.
+  constexpr int kTicksToRest = 2;
+  const uint64_t changes = ingest_ptr()->changes();
+  quiet_ticks_ = changes == ticked_at_ ? quiet_ticks_ + 1 : 0;
+  ticked_at_ = changes;
+  const bool is_quiet = quiet_ticks_ >= kTicksToRest && !loaded_.config.limits.expire_after && !catching_up();
+  if (!is_quiet) LookAtIngest();
+  if (is_quiet) {
+    std::lock_guard lock(history_mutex_);
+    history_.Repeat(LiveHistory::Clock::now());
+  } else {
+    SampleHistory();
+  }
+  std::lock_guard lock(mutex_);
+  rates_.Sample(EventRates::Clock::now(), seen_events_);
+}
+
+void Server::LookAtIngest() {
   std::vector<source::StreamStatus> streams;
   std::string path;
   size_t expired = 0;
   Ask([&](pipeline::Lanes& pipeline, const source::SourceSet& sources) {
-    events = pipeline.SeenEvents();
+    seen_events_ = pipeline.SeenEvents();
     streams = sources.Streams();
     path = pipeline.TakePathWithoutTime();
     expired = pipeline.ExpireIdle(Clock::Steady().Now());
   });
   if (expired > 0) spdlog::info("{} series of sources that are silent have expired", expired);
   if (!path.empty()) {
+    quiet_ticks_ = 0;  // there may be another one
     spdlog::warn("{}: lines carry no timestamps, so durations stay empty; run QEMU with -msg timestamp=on", path);
   }
   WarnAboutStreams(streams);
-  SampleHistory();
-  std::lock_guard lock(mutex_);
-  rates_.Sample(EventRates::Clock::now(), events);
 }
 
 void Server::SampleHistory() {

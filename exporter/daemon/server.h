@@ -72,6 +72,7 @@ class Server {
   void StartIngest(std::optional<pipeline::Resumption> resumption);
   // True while what came since a checkpoint is being read: counters are then lower than they were.
   bool catching_up() const;
+  void LookAtIngest();
   void WarnAboutStreams(const std::vector<source::StreamStatus>& streams);
 
   const Options options_;
@@ -91,6 +92,15 @@ class Server {
 
   std::mutex history_mutex_;  // of its own, since drawing hundreds of points takes a while; taken after no other
   LiveHistory history_;       // guarded by history_mutex_
+
+  // Of the main thread: what the last tick saw, and Ingest::changes() before it.
+  std::vector<pipeline::SeenEvent> seen_events_;
+  uint64_t ticked_at_ = UINT64_MAX;
+  int quiet_ticks_ = 0;
+
+  // Of whoever writes checkpoints: the version of the last moment, and what had changed by then.
+  mutable uint64_t taken_version_ = UINT64_MAX;
+  mutable uint64_t taken_at_ = 0;
 
   const std::shared_ptr<exposition::BasicAuth> auth_ = std::make_shared<exposition::BasicAuth>();
   std::map<std::string, std::string> stream_errors_;  // by path: what was warned of; of the main thread

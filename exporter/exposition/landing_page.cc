@@ -2,6 +2,7 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include <algorithm>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -73,6 +74,7 @@ constexpr std::string_view kSectionEnd = "</section>\n";
 
 constexpr size_t kMostEvents = 50;
 constexpr size_t kMostActivities = 100;
+constexpr size_t kMostSources = 100;
 
 // Paths may hold any bytes; the page is UTF-8.
 std::string Escape(std::string_view text) {
@@ -137,14 +139,28 @@ std::string ActivityRow(const LandingPage::Activity& activity) {
       ValueText(activity.value, activity.unit));
 }
 
+uint64_t LagOf(const LandingPage::Source& source) {
+  return source.size > source.offset ? source.size - source.offset : 0;
+}
+
+// In the order given; of too many those that need a look: what is down, then what is furthest behind.
+std::vector<const LandingPage::Source*> ShownSources(const std::vector<LandingPage::Source>& sources) {
+  std::vector<const LandingPage::Source*> shown;
+  for (const LandingPage::Source& source : sources) shown.push_back(&source);
+  if (shown.size() <= kMostSources) return shown;
+  std::stable_sort(shown.begin(), shown.end(),
+                   [](const auto* a, const auto* b) { return a->up != b->up ? b->up : LagOf(*a) > LagOf(*b); });
+  shown.resize(kMostSources);
+  return shown;
+}
+
 std::string SourceRow(const LandingPage::Source& source) {
-  uint64_t lag = source.size > source.offset ? source.size - source.offset : 0;
   std::string state = source.up ? "<span class=\"good\">up</span>"
                                 : "<span class=\"bad\">down</span> <small>" + Escape(source.error) + "</small>";
   return fmt::format(
       "<tr><td class=\"path\">{}</td><td>{}</td><td class=\"n wide\">{}</td><td class=\"n\">{}</td>"
       "<td class=\"n\">{}</td></tr>\n",
-      Escape(source.path), state, Grouped(source.size), Grouped(source.offset), Grouped(lag));
+      Escape(source.path), state, Grouped(source.size), Grouped(source.offset), Grouped(LagOf(source)));
 }
 
 std::string EventRow(const LandingPage::Event& event) {
@@ -182,8 +198,13 @@ std::string ActivityTable(const std::vector<LandingPage::Activity>& activities) 
 std::string SourceTable(const std::vector<LandingPage::Source>& sources) {
   std::string html(kSourcesHead);
   if (sources.empty()) html += "<tr><td colspan=\"5\" class=\"dim\">No file matches yet.</td></tr>\n";
-  for (const LandingPage::Source& source : sources) html += SourceRow(source);
-  return html.append(kTableEnd).append(kSectionEnd);
+  for (const LandingPage::Source* source : ShownSources(sources)) html += SourceRow(*source);
+  html.append(kTableEnd);
+  if (sources.size() > kMostSources) {
+    html += fmt::format("<p class=\"dim\">and {} more, in <a href=\"api/v1/status\">/api/v1/status</a></p>\n",
+                        sources.size() - kMostSources);
+  }
+  return html.append(kSectionEnd);
 }
 
 std::string EventTable(const std::vector<LandingPage::Event>& events) {

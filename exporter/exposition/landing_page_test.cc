@@ -82,3 +82,23 @@ TEST_CASE("Only the busiest events are listed") {
   CHECK(html.find("e_50<") == std::string::npos);
   CHECK(html.find("and 20 more") != std::string::npos);
 }
+
+TEST_CASE("Of many sources those that need a look are listed") {
+  LandingPage page;
+  for (uint64_t i = 0; i < 10'000; ++i) page.sources.push_back({"/log/" + std::to_string(i) + ".log", true, "", 5, 5});
+  page.sources[7'000].size = 6;
+  page.sources[8'000].size = 7;
+  page.sources[9'000].up = false;
+  std::string html = ToHtml(page);
+  size_t down = html.find("/9000.log");
+  size_t furthest = html.find("/8000.log");
+  size_t behind = html.find("/7000.log");
+  REQUIRE(behind != std::string::npos);
+  CHECK(down < furthest);
+  CHECK(furthest < behind);
+  CHECK(behind < html.find("/0.log"));
+  CHECK(html.find("/96.log") != std::string::npos);
+  CHECK(html.find("/97.log") == std::string::npos);
+  CHECK(html.find("and 9900 more") != std::string::npos);
+  CHECK(html.size() < 50'000);
+}

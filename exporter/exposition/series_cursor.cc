@@ -35,8 +35,8 @@ void AddLabel(ClientMetric& metric, std::string_view name, std::string_view valu
   MakeValidUtf8(metric.label.back().value);
 }
 
-// Of two metrics with the same labels: counts add up, a gauge stays as it is.
-void AddUp(const ClientMetric& from, ClientMetric& to) {
+// Of what is not there (a gauge has no buckets) both are 0.
+void AddCounts(const ClientMetric& from, ClientMetric& to) {
   to.counter.value = Printable(to.counter.value + from.counter.value);
   to.histogram.sample_count += from.histogram.sample_count;
   to.histogram.sample_sum = Printable(to.histogram.sample_sum + from.histogram.sample_sum);
@@ -48,7 +48,9 @@ void AddUp(const ClientMetric& from, ClientMetric& to) {
 class FamilyCursor final : public SeriesCursor {
  public:
   explicit FamilyCursor(const FamilySnapshot& family)
-      : SeriesCursor(family.series_count()), family_(family), order_(family.labels.Sorted()) {
+      : SeriesCursor(family.series_count(), family.spec->is_in_flight ? Gauges::kAddUp : Gauges::kLastPart),
+        family_(family),
+        order_(family.labels.Sorted()) {
     names_.assign(family.spec->label_names.begin(), family.spec->label_names.end());
     Begin();
   }
@@ -174,6 +176,14 @@ void SeriesCursor::Fill(ClientMetric& metric) const {
   SetValue(at_, metric);
 }
 
+void SeriesCursor::FillUp(ClientMetric& metric) const {
+  ClientMetric other;
+  Fill(other);
+  AddCounts(other, metric);
+  double before = gauges_ == Gauges::kAddUp ? metric.gauge.value : 0;
+  metric.gauge.value = Printable(before + other.gauge.value);
+}
+
 bool SeriesCursor::IsBefore(const SeriesCursor& other) const {
   if (base_ != other.base_ && *base_ != *other.base_) return *base_ < *other.base_;
   return values_ < other.values_;
@@ -208,9 +218,7 @@ void SortedSeries::Take(ClientMetric& metric) {
   first->Fill(metric);
   for (const auto& part : parts_) {
     if (part.get() == first || part->at_end() || first->IsBefore(*part)) continue;
-    ClientMetric other;
-    part->Fill(other);
-    AddUp(other, metric);
+    part->FillUp(metric);
     part->Next();
   }
   first->Next();

@@ -26,10 +26,14 @@ class SeriesCursor {
   }
   // The series it stands at.
   void Fill(prometheus::ClientMetric& metric) const;
+  // Puts it together with one of the same labels out of an earlier part: counts add up, and so do gauges of what is in
+  // flight. Of any other gauge it is the later part's, since which one was set last is not known.
+  void FillUp(prometheus::ClientMetric& metric) const;
   bool IsBefore(const SeriesCursor& other) const;
 
  protected:
-  explicit SeriesCursor(size_t size) : size_(size) {}
+  enum class Gauges { kLastPart, kAddUp };
+  explicit SeriesCursor(size_t size, Gauges gauges = Gauges::kLastPart) : size_(size), gauges_(gauges) {}
   void Begin() {
     if (size_ > 0) Load(0);
   }
@@ -45,6 +49,7 @@ class SeriesCursor {
 
   size_t at_ = 0;
   size_t size_;
+  Gauges gauges_;
 };
 
 // The snapshot has to outlive the cursor.
@@ -59,7 +64,7 @@ class SortedSeries {
   size_t size() const;
   bool at_end() const;
   // The next one in the order of labels. Where several parts have the same labels (pipelines that have folded what is
-  // over a limit), it is their sum.
+  // over a limit), they are put together to one.
   void Take(prometheus::ClientMetric& metric);
 
  private:

@@ -41,25 +41,29 @@ TEST_CASE("Counters and gauges as text, sorted by labels") {
         "x_total{vm=\"b\",device=\"sda\"} 1\n");
 }
 
-TEST_CASE("Parts with the same labels are one series: counts add up, a gauge stays") {
+TEST_CASE("Parts with the same labels are one series: counts and what is in flight add up, a gauge is the last part's") {
   Snapshot snapshot;
   for (int part = 1; part <= 2; ++part) {
     Family counter({"c_total", "C.", Type::kCounter, {"device"}, {}}, 0);
     Family gauge({"g", "G.", Type::kGauge, {"device"}, {}}, 0);
+    FamilySpec open{"o", "O.", Type::kGauge, {"device"}, {}};
+    open.is_in_flight = true;
+    Family in_flight(std::move(open), 0);
     Family histogram({"h", "H.", Type::kHistogram, {}, {1}}, 0);
     std::vector<std::string_view> values = {"sda"};
     auto base = Base({{"vm", std::to_string(part)}});
     counter.Add(counter.FindOrAdd(base, values), part);
-    gauge.Set(gauge.FindOrAdd(base, values), 7);
+    gauge.Set(gauge.FindOrAdd(base, values), 7 - part);
+    in_flight.Add(in_flight.FindOrAdd(base, values), part + 1);
     histogram.Observe(histogram.FindOrAdd(base, {}), part);
-    for (const Family* family : {&counter, &gauge, &histogram}) {
+    for (const Family* family : {&counter, &gauge, &histogram, &in_flight}) {
       snapshot.families.push_back(family->TakeSnapshot());
     }
   }
   std::string text = ToText(snapshot);
   for (const char* line :
        {"counter\nc_total{vm=\"_other_\",device=\"_other_\"} 3\n# HELP g",
-        "gauge\ng{vm=\"_other_\",device=\"_other_\"} 7\n# HELP h",
+        "gauge\ng{vm=\"_other_\",device=\"_other_\"} 5\n# HELP h", "gauge\no{vm=\"_other_\",device=\"_other_\"} 5\n",
         "histogram\nh_count{vm=\"_other_\"} 2\nh_sum{vm=\"_other_\"} 3\nh_bucket{vm=\"_other_\",le=\"1\"} 1\n"
         "h_bucket{vm=\"_other_\",le=\"+Inf\"} 2\n"}) {
     INFO(text << line);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace qte::metrics {
 
@@ -18,14 +19,16 @@ bool BucketIndex::UseExponents(std::span<const double> bounds) {
   constexpr size_t kMostPerExponent = 4;
   if (bounds.front() <= 0 || bounds.size() > UINT16_MAX || !std::isfinite(bounds.back())) return false;
   lowest_exponent_ = ExponentOf(bounds.front());
+  std::vector<uint16_t> first;
   size_t exponents = ExponentOf(bounds.back()) - lowest_exponent_ + 1;
   size_t bucket = 0;
   for (size_t i = 0; i < exponents; ++i) {
-    first_.push_back(static_cast<uint16_t>(bucket));
+    first.push_back(static_cast<uint16_t>(bucket));
     size_t before = bucket;
     while (bucket < bounds.size() && ExponentOf(bounds[bucket]) - lowest_exponent_ == i) ++bucket;
     if (bucket - before > kMostPerExponent) return false;
   }
+  first_ = std::move(first);
   return true;
 }
 

@@ -69,6 +69,10 @@ SeriesId Family::Other(const Labels& base) {
   return other_;
 }
 
+std::shared_ptr<const Labels> Family::OtherBase() const {
+  return other_ == FlatIndex::kNone ? nullptr : labels_[other_].base;
+}
+
 FamilySnapshot Family::TakeSnapshot() const {
   FamilySnapshot snapshot;
   snapshot.spec = spec_;

@@ -53,11 +53,14 @@ class Family {
 
   const FamilySpec& spec() const { return *spec_; }
   size_t series_count() const { return labels_.size(); }
+  const LabelList& labels() const { return labels_; }
   // Label sets that were folded into "_other_", counted once each time one is asked for.
   uint64_t overflowed() const { return overflowed_; }
   void set_overflowed(uint64_t count) { overflowed_ = count; }
   // True if the series is the one that label sets over the limit fold into.
   bool IsOther(SeriesId series) const { return series == other_; }
+  // The source labels of that series; null as long as there is none.
+  std::shared_ptr<const Labels> OtherBase() const;
 
  private:
   SeriesId Append(const std::shared_ptr<const Labels>& base, std::span<const std::string_view> values, uint64_t hash);

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <vector>
 
 #include "base/clock.h"
@@ -30,6 +31,11 @@ class Activity {
     for (const auto& [labels, entry] : entries_) visit(labels);
   }
 
+  void Remove(const metrics::Labels& labels) { entries_.erase(labels); }
+  // Removes the sets that are not among these.
+  void Keep(const std::set<metrics::Labels>& labels) {
+    std::erase_if(entries_, [&](const auto& entry) { return !labels.contains(entry.first); });
+  }
   // Goes on with the sets that `takes`.
   template <class Takes>
   void Adopt(const Activity& old, Takes&& takes) {

@@ -97,6 +97,7 @@ class EventCounts {
 
   // Sets of source labels that were folded into "_other_", counted each time one is asked for.
   uint64_t overflowed() const { return overflowed_; }
+  void set_overflowed(uint64_t count) { overflowed_ = count; }
 
   metrics::CountsSnapshot TakeSnapshot() const;
   // Without `used`, which is the program's to say.

@@ -8,12 +8,21 @@
 #include "state/series.h"
 
 namespace qte::pipeline {
+namespace {
+
+// So much tells who is busy, and takes a core long beside what a move takes.
+constexpr uint64_t kBytesToBalance = 64 * 1024 * 1024;
+// A look for homes that nobody needs goes through all series, so it waits until they may be half of all.
+constexpr size_t kFewHomes = 1024;
+
+}  // namespace
 
 Lanes::Lanes(std::shared_ptr<const rules::Program> program, SourceLabels labels, size_t max_lanes)
     : program_(std::move(program)),
       labels_(std::move(labels)),
       limits_(*program_),
-      loads_(std::max<size_t>(max_lanes, 1)) {
+      loads_(std::max<size_t>(max_lanes, 1)),
+      most_homes_(kFewHomes) {
   At(0);
 }
 
@@ -52,7 +61,9 @@ void Lanes::OnResume(source::StreamId id, source::StreamId was) {
 
 void Lanes::OnBytes(source::StreamId id, std::string_view bytes) {
   auto stream = streams_.find(id);
-  if (stream != streams_.end()) PipelineOf(stream->second).OnBytes(id, bytes);
+  if (stream == streams_.end()) return;
+  stream->second.home->second.bytes += bytes.size();
+  PipelineOf(stream->second).OnBytes(id, bytes);
 }
 
 void Lanes::OnRestart(source::StreamId id, source::Restart why) {
@@ -68,11 +79,54 @@ void Lanes::OnClose(source::StreamId id) {
   --home.streams;
   --loads_[home.lane].streams;
   streams_.erase(stream);
+  if (homes_.size() <= most_homes_) return;
+  for (const auto& lane : lanes_) lane->ForgetGone();
+  ForgetHomes();
+  most_homes_ = std::max(2 * homes_.size(), kFewHomes);
 }
 
 size_t Lanes::LaneOf(source::StreamId id) const {
   auto stream = streams_.find(id);
   return stream == streams_.end() ? 0 : stream->second.home->second.lane;
+}
+
+void Lanes::Balance() {
+  if (loads_.size() < 2 || bytes() - balanced_at_ < kBytesToBalance) return;
+  balanced_at_ = bytes();
+  if (std::optional<Better> better = FindBetter()) Move(*better);
+  for (auto& [labels, home] : homes_) home.bytes = 0;
+}
+
+// What leaves the smallest of loads to the busier one of two lanes; nothing if that is about what it was.
+std::optional<Lanes::Better> Lanes::FindBetter() {
+  std::vector<uint64_t> bytes(loads_.size());
+  for (const auto& [labels, home] : homes_) bytes[home.lane] += home.bytes;
+  auto least = std::min_element(bytes.begin(), bytes.end());
+  auto most = std::max_element(bytes.begin(), bytes.end());
+  std::optional<Better> better;
+  uint64_t best = *most / 4 * 3;
+  for (auto home = homes_.begin(); home != homes_.end(); ++home) {
+    uint64_t moved = home->second.bytes;
+    if (bytes.begin() + static_cast<std::ptrdiff_t>(home->second.lane) != most || moved == 0) continue;
+    uint64_t busier = std::max(*most - moved, *least + moved);
+    if (busier >= best) continue;
+    best = busier;
+    better = {home, static_cast<size_t>(least - bytes.begin())};
+  }
+  return better;
+}
+
+void Lanes::Move(const Better& better) {
+  Home& home = better.home->second;
+  Pipeline& from = *lanes_[home.lane];
+  At(better.lane).TakeSource(better.home->first, from);
+  Load& before = loads_[home.lane];
+  Load& now = loads_[better.lane];
+  --before.homes;
+  ++now.homes;
+  before.streams -= home.streams;
+  now.streams += home.streams;
+  home.lane = better.lane;
 }
 
 metrics::Snapshot Lanes::TakeSnapshot() const {
@@ -123,21 +177,26 @@ uint64_t Lanes::bytes() const {
 }
 
 size_t Lanes::series_count() const {
-  size_t sum = 0;
-  for (const auto& lane : lanes_) sum += lane->series_count();
-  return sum;
+  SeriesCount count;
+  for (const auto& lane : lanes_) count.Add(lane->CountSeries());
+  return count.total();
 }
 
 size_t Lanes::ExpireIdle(Clock::Time now) {
   size_t removed = 0;
   for (const auto& lane : lanes_) removed += lane->ExpireIdle(now);
+  ForgetHomes();
+  return removed;
+}
+
+// Those of label sets that have nothing any more.
+void Lanes::ForgetHomes() {
   for (auto home = homes_.begin(); home != homes_.end();) {
     const auto& [labels, where] = *home;
     bool is_needed = where.streams > 0 || lanes_[where.lane]->activity().Has(labels);
     if (!is_needed) --loads_[where.lane].homes;
     home = is_needed ? std::next(home) : homes_.erase(home);
   }
-  return removed;
 }
 
 std::string Lanes::TakePathWithoutTime() {

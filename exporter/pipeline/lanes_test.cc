@@ -191,6 +191,45 @@ TEST_CASE("lanes: files with the same labels share a lane, whatever else there i
   CHECK(lanes->LaneOf(10) == lane);
 }
 
+// As in a daemon that catches up on two busy logs, which were found in the order busy, quiet, busy, quiet.
+TEST_CASE("lanes: busy sources are spread, and nothing of it shows in the numbers") {
+  std::map<source::StreamId, std::string> traces = Traces();
+  std::string busy;  // ends in the middle of a line
+  while (busy.size() < 4'000'000) busy += traces.at(1);
+  auto feed = [&](Lanes& lanes, int times) {
+    for (int i = 0; i < times; ++i) {
+      for (source::StreamId id : {1U, 3U}) Feed(lanes, id, busy);
+      for (source::StreamId id : {2U, 4U}) Feed(lanes, id, traces.at(2).substr(0, 1'000));
+      lanes.Balance();
+    }
+  };
+  size_t max_series = GENERATE(1000, 3);
+  const std::string config =
+      DefaultConfig() + "\nlimits: {max_series_per_metric: " + std::to_string(max_series) + "}\n";
+  auto one = MakeLanes(config, 1);
+  auto lanes = MakeLanes(config, 2);
+  for (Lanes* each : {one.get(), lanes.get()}) {
+    Open(*each, traces);
+    each->OnOpen(11, 0, "/log/vm1.log");  // of the same labels as a busy one
+    Feed(*each, 11, traces.at(4));
+    feed(*each, 1);
+  }
+  CHECK(lanes->LaneOf(1) == lanes->LaneOf(3));
+  for (Lanes* each : {one.get(), lanes.get()}) feed(*each, 20);
+  CHECK(lanes->LaneOf(1) != lanes->LaneOf(3));
+  CHECK(lanes->LaneOf(11) == lanes->LaneOf(1));
+  size_t lane = lanes->LaneOf(1);
+  for (Lanes* each : {one.get(), lanes.get()}) {
+    Feed(*each, 11, traces.at(4));
+    feed(*each, 20);
+  }
+  CHECK(lanes->LaneOf(1) == lane);  // it stays where it is
+  CHECK(ValuesOf(lanes->TakeSnapshot()) == ValuesOf(one->TakeSnapshot()));
+  CHECK(lanes->series_count() == one->series_count());
+  for (Lanes* each : {one.get(), lanes.get()}) each->OnClose(1);
+  CHECK(ValuesOf(lanes->TakeSnapshot()) == ValuesOf(one->TakeSnapshot()));
+}
+
 TEST_CASE("lanes: limits hold for all of them together, and what expires in one is room for another") {
   auto lanes = MakeLanes(kKeys, 2);
   lanes->OnOpen(1, 0, "/log/a.log");
@@ -206,6 +245,8 @@ TEST_CASE("lanes: limits hold for all of them together, and what expires in one 
         4);
   CHECK(values.at("keys_total,_other_,_other_") == 2);
   CHECK(values.at("qemu_trace_exporter_series_overflow_total,keys_total") == 2);
+  CHECK(values.at("qemu_trace_exporter_series") == 5);  // both lanes fold into one
+  CHECK(lanes->series_count() == 5);
 
   Clock::Time now{std::chrono::hours(10)};
   lanes->ExpireIdle(now);
@@ -215,6 +256,27 @@ TEST_CASE("lanes: limits hold for all of them together, and what expires in one 
   values = ValuesOf(lanes->TakeSnapshot());
   CHECK(!values.contains("keys_total,a,01"));
   CHECK(values.at("keys_total,b,08") + values.at("keys_total,b,09") == 2);
+}
+
+TEST_CASE("lanes: logs of ever new names leave nothing behind beyond the limits") {
+  auto lanes = MakeLanes(kKeys, 2);
+  size_t most = 0;
+  source::StreamId id = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    lanes->OnOpen(++id, 0, "/log/" + std::to_string(i) + ".log");
+    Feed(*lanes, id, Key("01"));
+    if (i >= 10) lanes->OnClose(id - 10);
+    most = std::max(most, lanes->source_count());
+  }
+  CHECK(most <= 1100);
+  Values values = ValuesOf(lanes->TakeSnapshot());
+  CHECK(values.at("keys_total,0,01") == 1);
+  CHECK(values.at("keys_total,_other_,_other_") == 19'996);
+  // Whoever has a series keeps its lane, and goes on.
+  lanes->OnOpen(++id, 0, "/log/0.log");
+  Feed(*lanes, id, Key("01"));
+  CHECK(ValuesOf(lanes->TakeSnapshot()).at("keys_total,0,01") == 2);
+  CHECK(lanes->series_count() == 5);
 }
 
 TEST_CASE("lanes: undeclared names are counted up to the cap of all, each in every lane") {

@@ -63,10 +63,21 @@ void Losses::Subtract(const Losses& other) {
   TakeOff(forgotten, other.forgotten);
 }
 
+void SeriesCount::Add(const SeriesCount& other) {
+  apart += other.apart;
+  for (const auto& [metric, labels] : other.folded) folded[metric].insert(labels.begin(), labels.end());
+}
+
+uint64_t SeriesCount::total() const {
+  uint64_t sum = apart;
+  for (const auto& [metric, labels] : folded) sum += labels.size();
+  return sum;
+}
+
 void OwnCounts::Add(const OwnCounts& other) {
   lines += other.lines;
   bytes += other.bytes;
-  series += other.series;
+  series.Add(other.series);
   expired += other.expired;
   for (size_t i = 0; i < kUnparsedReasons; ++i) unparsed[i] += other.unparsed[i];
   AddUp(overflowed, other.overflowed);
@@ -83,7 +94,7 @@ std::vector<PlainFamily> ToFamilies(const OwnCounts& counts) {
   std::vector<PlainFamily> families;
   families.push_back(Single("lines_total", "Lines read from all sources.", Type::kCounter, counts.lines));
   families.push_back(Single("read_bytes_total", "Bytes read from all sources.", Type::kCounter, counts.bytes));
-  families.push_back(Single("series", "Series of all configured metrics.", Type::kGauge, counts.series));
+  families.push_back(Single("series", "Series of all configured metrics.", Type::kGauge, counts.series.total()));
   families.push_back(Single("series_expired_total", "Series removed because their source was silent for expire_after.",
                             Type::kCounter, counts.expired));
   families.push_back(

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,10 +36,19 @@ struct Losses {
   void Subtract(const Losses& other);
 };
 
+// Pipelines have no series in common but those that others fold into over a limit.
+struct SeriesCount {
+  uint64_t apart = 0;
+  std::map<std::string, std::set<metrics::Labels>> folded;  // by metric, the source labels of those
+
+  void Add(const SeriesCount& other);
+  uint64_t total() const;
+};
+
 struct OwnCounts {
   uint64_t lines = 0;
   uint64_t bytes = 0;
-  uint64_t series = 0;
+  SeriesCount series;
   uint64_t expired = 0;  // series
   std::array<uint64_t, kUnparsedReasons> unparsed{};
   std::map<std::string, uint64_t> overflowed;  // by metric

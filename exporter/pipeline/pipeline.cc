@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <set>
 
 #include "base/scan.h"
 #include "trace/prefix.h"
@@ -166,9 +167,13 @@ const rules::Stream* Pipeline::stream(source::StreamId id) const {
   return feed == feeds_.end() ? nullptr : feed->second.stream.get();
 }
 
-size_t Pipeline::series_count() const {
-  size_t count = 0;
-  for (const metrics::Family& family : families_) count += family.series_count();
+SeriesCount Pipeline::CountSeries() const {
+  SeriesCount count;
+  for (const metrics::Family& family : families_) {
+    std::shared_ptr<const metrics::Labels> other = family.OtherBase();
+    count.apart += family.series_count() - (other == nullptr ? 0 : 1);
+    if (other != nullptr) count.folded[family.spec().name].insert(*other);
+  }
   return count;
 }
 
@@ -194,6 +199,21 @@ size_t Pipeline::ExpireIdle(Clock::Time now) {
   return removed;
 }
 
+void Pipeline::ForgetGone() {
+  std::set<metrics::Labels> needed;
+  const metrics::Labels* last = nullptr;  // series of one source lie together as a rule
+  for (const metrics::Family& family : families_) {
+    for (size_t i = 0; i < family.series_count(); ++i) {
+      const metrics::Labels* base = family.labels()[i].base.get();
+      if (base != last) needed.insert(*base);
+      last = base;
+    }
+  }
+  event_counts_.ForEachLabels([&](const metrics::Labels& labels) { needed.insert(labels); });
+  for (const auto& [id, feed] : feeds_) needed.insert(*feed.stream->labels());
+  activity_.Keep(needed);
+}
+
 void Pipeline::Revive(Feed& feed) {
   feed.counts = &event_counts_.For(feed.stream->labels());
   feed.activity = &activity_.For(*feed.stream->labels());
@@ -207,60 +227,6 @@ std::vector<SeenEvent> Pipeline::SeenEvents() const {
     events.back().used = event_counts_.IsDeclared(id) && program_->plan_of[id] != rules::kNone;
   }
   return events;
-}
-
-void Pipeline::Adopt(Pipeline&& old, const std::map<source::StreamId, size_t>& sources, OverLimit over_limit) {
-  AdoptSeries(
-      old, [](const metrics::Labels&) { return true; }, over_limit);
-  AdoptRest(old);
-  while (!old.feeds_.empty()) {
-    auto& [id, feed] = *old.feeds_.begin();
-    auto source = sources.find(id);
-    AdoptStream(id, old, source == sources.end() ? *feed.stream->labels() : labels_.For(source->second, feed.path));
-  }
-}
-
-void Pipeline::AdoptSeries(const Pipeline& old, const Takes& takes, OverLimit over_limit) {
-  for (metrics::Family& family : families_) {
-    for (const metrics::Family& before : old.families_) {
-      if (!metrics::Compatible(before.spec(), family.spec())) continue;
-      uint64_t overflowed = family.overflowed();
-      family.Restore(before.TakeSnapshot(), takes);
-      // What folds under a lower limit than before was within it in its time.
-      if (over_limit == OverLimit::kKeep) family.set_overflowed(overflowed);
-    }
-  }
-  event_counts_.AdoptGroups(old.event_counts_, takes, over_limit);
-  activity_.Adopt(old.activity_, takes);
-}
-
-void Pipeline::AdoptRest(Pipeline& old) {
-  for (metrics::Family& family : families_) {
-    for (const metrics::Family& before : old.families_) {
-      if (metrics::Compatible(before.spec(), family.spec())) {
-        family.set_overflowed(family.overflowed() + before.overflowed());
-      }
-    }
-  }
-  event_counts_.AdoptRest(old.event_counts_);
-  lines_ += old.lines_;
-  events_ += old.events_;
-  bytes_ += old.bytes_;
-  expired_ += old.expired_;
-  for (size_t i = 0; i < kUnparsedReasons; ++i) unparsed_[i] += old.unparsed_[i];
-  if (old.last_stamp_.prefix.kind != trace::PrefixKind::kNone) last_stamp_ = old.last_stamp_;
-  losses_before_.Add(old.losses_before_);
-  resumable_.merge(old.resumable_);
-}
-
-void Pipeline::AdoptStream(source::StreamId id, Pipeline& old, metrics::Labels labels) {
-  auto found = old.feeds_.extract(id);
-  if (!found) return;
-  Feed& feed = found.mapped();
-  std::unique_ptr<rules::Stream> stream = std::move(feed.stream);
-  MakeStream(feed, std::move(labels));
-  feed.stream->Adopt(std::move(*stream));
-  feeds_.insert(std::move(found));
 }
 
 metrics::Snapshot Pipeline::TakeSnapshot() {
@@ -279,12 +245,23 @@ void Pipeline::CountInFlight() {
   for (const rules::SpanPlan& span : program_->spans) {
     for (const rules::RulePlan& rule : span.in_flight) families_[rule.family].SetAll(0);
   }
-  std::vector<uint64_t> overflowed;
-  for (const metrics::Family& family : families_) overflowed.push_back(family.overflowed());
+  Overflowed before = overflowed();
   for (auto& [id, feed] : feeds_) {
     if (feed.activity != nullptr) feed.stream->CountInFlight();  // the series of a source that expired are gone
   }
-  for (size_t i = 0; i < families_.size(); ++i) families_[i].set_overflowed(overflowed[i]);
+  set_overflowed(before);
+}
+
+Pipeline::Overflowed Pipeline::overflowed() const {
+  Overflowed counts;
+  for (const metrics::Family& family : families_) counts.families.push_back(family.overflowed());
+  counts.events = event_counts_.overflowed();
+  return counts;
+}
+
+void Pipeline::set_overflowed(const Overflowed& before) {
+  for (size_t i = 0; i < families_.size(); ++i) families_[i].set_overflowed(before.families[i]);
+  event_counts_.set_overflowed(before.events);
 }
 
 void Pipeline::AppendSeries(metrics::Snapshot& snapshot) {
@@ -303,7 +280,7 @@ OwnCounts Pipeline::TakeOwnCounts() const {
   OwnCounts counts;
   counts.lines = lines_;
   counts.bytes = bytes_;
-  counts.series = series_count();
+  counts.series = CountSeries();
   counts.expired = expired_;
   counts.unparsed = unparsed_;
   for (const metrics::Family& family : families_) counts.overflowed[family.spec().name] = family.overflowed();

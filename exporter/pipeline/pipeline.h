@@ -15,6 +15,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "base/clock.h"
@@ -68,7 +69,8 @@ class Pipeline final : public source::Receiver {
   void AppendFamilies(const Wanted& wanted, std::vector<metrics::FamilySnapshot>& families) const;
   OwnCounts TakeOwnCounts() const;
   std::vector<SeenEvent> SeenEvents() const;
-  size_t series_count() const;
+  SeriesCount CountSeries() const;
+  size_t series_count() const { return CountSeries().total(); }
   uint64_t lines() const { return lines_; }
   uint64_t bytes() const { return bytes_; }
   uint64_t events() const { return events_; }
@@ -76,6 +78,9 @@ class Pipeline final : public source::Receiver {
   // Removes the series of VMs that had nothing to tell for the config's `expire_after`, and returns how many they were.
   // If they come back, they begin at 0.
   size_t ExpireIdle(Clock::Time now);
+  // Forgets when the label sets were active that have neither a series nor an open stream: what comes and goes beyond
+  // the limits must leave nothing.
+  void ForgetGone();
   // What an open stream has learned, null if it is not open.
   const rules::Stream* stream(source::StreamId id) const;
   // Every set of source labels that has anything here.
@@ -120,6 +125,9 @@ class Pipeline final : public source::Receiver {
   void AdoptSeries(const Pipeline& old, const Takes& takes, OverLimit over_limit);
   void AdoptRest(Pipeline& old);
   void AdoptStream(source::StreamId id, Pipeline& old, metrics::Labels labels);
+  // Goes on with all that `from`, a pipeline of the same program and limits, has of one set of source labels. Nothing
+  // of it is seen in the numbers of both together.
+  void TakeSource(const metrics::Labels& labels, Pipeline& from);
 
  private:
   // One followed source.
@@ -132,6 +140,19 @@ class Pipeline final : public source::Receiver {
     Activity::Entry* activity = nullptr;  // null once the series have expired
     bool told_about_time = false;
   };
+
+  using FamiliesByName = std::unordered_map<std::string_view, metrics::Family*>;
+  FamiliesByName IndexFamilies();
+  // The family that goes on where one of this spec was; null if there is none.
+  static metrics::Family* Successor(const metrics::FamilySpec& before, const FamiliesByName& by_name);
+
+  // What was folded, so that asking for label sets once more is not counted.
+  struct Overflowed {
+    std::vector<uint64_t> families;
+    uint64_t events = 0;
+  };
+  Overflowed overflowed() const;
+  void set_overflowed(const Overflowed& before);
 
   // Keeps the last prefix that held a time; read when somebody asks. Within a batch it is only pointed at.
   struct LastStamp {

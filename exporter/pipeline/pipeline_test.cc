@@ -139,7 +139,7 @@ metrics:
   CHECK(pipeline.Value("reads_total{device=0x2}") == 1);
   CHECK(pipeline.Value("reads_total{device=/a.img}") == 2);
   CHECK(pipeline.Value("reads_total{device=/b.img}") == 1);
-  pipeline->OnRestart(0, source::Restart::kReplaced);
+  pipeline->OnRestart(0, source::Restart::kTruncated);
   pipeline.Feed(read);
   CHECK(pipeline.Value("reads_total{device=0x2}") == 2);
 }

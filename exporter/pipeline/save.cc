@@ -142,6 +142,7 @@ Status Pipeline::Restore(const json& saved, const source::Positions& positions) 
 
 // Metrics that the config no longer has, or has otherwise, begin anew.
 void Pipeline::RestoreSeries(const std::vector<SavedFamily>& families, const json& saved, const Takes& takes) {
+  const FamiliesByName by_name = IndexFamilies();
   for (const SavedFamily& before : families) {
     // Whoever is not there any more expires, too; the series of all that is over the limit does not.
     for (size_t i = 0; i < before.series.series_count(); ++i) {
@@ -150,11 +151,10 @@ void Pipeline::RestoreSeries(const std::vector<SavedFamily>& families, const jso
         if (takes(base)) activity_.For(base);
       }
     }
-    for (metrics::Family& family : families_) {
-      if (!metrics::Compatible(*before.series.spec, family.spec())) continue;
-      family.Restore(before.series, takes);
-      family.set_overflowed(0);  // what folds once more was counted in its time
-    }
+    metrics::Family* family = Successor(*before.series.spec, by_name);
+    if (family == nullptr) continue;
+    family->Restore(before.series, takes);
+    family->set_overflowed(0);  // what folds once more was counted in its time
   }
   event_counts_.RestoreGroups(saved.at("events"), takes);
   event_counts_.ForEachLabels([this](const metrics::Labels& labels) { activity_.For(labels); });
@@ -162,10 +162,10 @@ void Pipeline::RestoreSeries(const std::vector<SavedFamily>& families, const jso
 
 void Pipeline::RestoreRest(const std::vector<SavedFamily>& families, const json& saved,
                            const source::Positions& positions) {
+  const FamiliesByName by_name = IndexFamilies();
   for (const SavedFamily& before : families) {
-    for (metrics::Family& family : families_) {
-      if (metrics::Compatible(*before.series.spec, family.spec())) family.set_overflowed(before.overflowed);
-    }
+    metrics::Family* family = Successor(*before.series.spec, by_name);
+    if (family != nullptr) family->set_overflowed(before.overflowed);
   }
   event_counts_.RestoreRest(saved.at("events"));
   lines_ = saved.at("lines").get<uint64_t>();

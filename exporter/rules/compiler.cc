@@ -152,6 +152,7 @@ void Compiler::CompileMetric(const config::Metric& metric) {
 // A gauge of what is open needs what is known while it is.
 void Compiler::CompileInFlight(const config::Metric& metric, uint32_t family,
                                const std::vector<EventBuilder*>& events) {
+  program_->families[family].is_in_flight = true;
   for (EventBuilder* event : events) {
     auto span = std::find_if(config_.spans.begin(), config_.spans.end(),
                              [&](const config::Span& s) { return s.name.value == event->name(); });

@@ -309,6 +309,8 @@ void Stream::Adopt(Stream&& old) {
   AdoptSame(before.lookups, old.lookups_.tables(), program_->lookups, lookups_.tables(), same_definition);
   AdoptSame(before.spans, old.spans_, program_->spans, spans_, same_definition);
   AdoptSame(before.decoders, old.decoders_, program_->decoders, decoders_, same_kind);
+  probes_ = std::move(old.probes_);
+  lacks_time_ = old.lacks_time_;
 }
 
 }  // namespace qte::rules

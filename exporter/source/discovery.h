@@ -27,6 +27,7 @@ struct Problem {
   std::string path;
   size_t source = 0;
   std::string error;
+  bool operator==(const Problem&) const = default;
 };
 
 struct Scan {

@@ -55,6 +55,27 @@ TEST_CASE("an idle file wakes up at once") {
   CHECK(f.seen.All() == "one\ntwo\nthree\n");
 }
 
+TEST_CASE("a file that is written anew to the same size is found, soon after a look or long after") {
+  Following f;
+  const std::string path = f.dir / "vm.log";
+  f.Append(path, "0000\n");
+  f.Follow(path);
+  f.Settle();
+  std::string want = "0000\n";
+  for (int i = 1; i < 40; ++i) {
+    // Without a pause it is as likely as not the same tick of the clock that stamps files.
+    auto until = std::chrono::steady_clock::now() + milliseconds(i % 2 == 0 ? 0 : 30);
+    while (std::chrono::steady_clock::now() < until) f.Settle();
+    f.Settle();
+    std::string text = std::to_string(1000 + i) + "\n";
+    UniqueFd file(::open(path.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC));
+    f.WriteTo(file.get(), text);
+    want += text;
+    f.Settle();
+    REQUIRE(f.seen.All() == want);
+  }
+}
+
 TEST_CASE("a truncated file starts over and what was not read is counted") {
   Following f;
   f.Append(f.dir / "vm.log", "0123456789\n");

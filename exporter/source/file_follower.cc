@@ -16,6 +16,21 @@ bool EndsLine(int file, uint64_t offset) {
   return offset == 0 || ::pread(file, &before, 1, static_cast<off_t>(offset - 1)) != 1 || before == '\n';
 }
 
+int64_t Nanoseconds(const timespec& time) {
+  return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
+// The tick by which the kernel stamps files, or would, if it were not for finer stamps since Linux 6.13.
+timespec CoarseNow() {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME_COARSE, &now);
+  return now;
+}
+
+bool IsSameTime(const timespec& a, const timespec& b) {
+  return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
 // What is there of the first `size` bytes, in `buffer`.
 std::string_view ReadHead(int file, uint32_t size, std::array<char, kHeadBytes>& buffer) {
   ssize_t n = ::pread(file, buffer.data(), size, 0);
@@ -48,10 +63,12 @@ std::unique_ptr<FileFollower> FileFollower::StartingAt(UniqueFd file, uint64_t s
 }
 
 Reading FileFollower::Next(std::span<char> buffer) {
+  const int64_t looked_at = Nanoseconds(CoarseNow());  // before the file is, so that later changes are later
   struct stat status;
   if (::fstat(file_.get(), &status) != 0) return Reading::Failed("cannot look at the file");
   auto size = static_cast<uint64_t>(status.st_size);
   if (size < point_.offset) return StartOver(size);
+  if (size == point_.offset && settled_ && IsSameTime(*settled_, status.st_ctim)) return {};
 
   size_t tail_size = point_.fingerprint.tail_size;
   size_t most = buffer.size() - kTailBytes + tail_size;
@@ -62,13 +79,24 @@ Reading FileFollower::Next(std::span<char> buffer) {
   // After reading, so that what was read is what was looked at.
   if (!IsSame(file_.get(), point_.fingerprint, got.substr(0, tail_size))) return StartOver(size);
   point_.known_size = std::max(point_.known_size, size);
-  if (got.size() == tail_size) return {};
+  settled_.reset();
+  if (got.size() == tail_size) {
+    if (size == point_.offset) Settle(status.st_ctim, looked_at);
+    return {};
+  }
   std::string_view bytes = got.substr(tail_size);
   Advance(got);
   // Only a hole or a file of another kind holds NULs.
   if (bytes.front() == '\0') return WithoutNuls(bytes);
   point_.has_data = true;
   return Reading::Bytes(WithoutPartialLine(bytes));
+}
+
+// Files are stamped by a clock of some milliseconds: only where that has gone on since will a change be told by another
+// stamp. File systems that count seconds have no nanoseconds, and are not trusted.
+void FileFollower::Settle(const timespec& changed, int64_t looked_at) {
+  constexpr int64_t kTickNs = 20'000'000;
+  if (changed.tv_nsec != 0 && Nanoseconds(changed) < looked_at - kTickNs) settled_ = changed;
 }
 
 uint64_t FileFollower::Pending() const {
@@ -97,6 +125,7 @@ Reading FileFollower::StartOver(uint64_t size) {
   point_ = {};
   point_.known_size = size;
   skipping_partial_ = false;
+  settled_.reset();
   return reading;
 }
 

@@ -1,14 +1,17 @@
 // A regular file, read by pread from its start or from a given point, while others write, truncate or delete it.
 //
 // Each look reads the last bytes before the offset once more, together with what is new, and the first bytes: if they
-// are not what they were, the file was truncated and has grown again, and is read from its start.
+// are not what they were, the file was truncated and has grown again, and is read from its start. Nothing is read as
+// long as size and time of change are what a look at the end has seen.
 //
 // QEMU opens its log without append, so that after a truncation it goes on at its old offset, behind a hole of NULs.
 // NULs at the start of a file are skipped, the hole without reading it; a hole elsewhere (of a log that was reclaimed,
 // read from its start) is skipped where it is large, and what remains of it makes one line that is no event.
 #pragma once
 
+#include <ctime>
 #include <memory>
+#include <optional>
 
 #include "base/unique_fd.h"
 #include "source/fingerprint.h"
@@ -39,14 +42,16 @@ class FileFollower final : public Follower {
  private:
   Reading StartOver(uint64_t size);
   void Advance(std::string_view tail_and_bytes);
+  void Settle(const timespec& changed, int64_t looked_at);
   Reading WithoutNuls(std::string_view bytes);
   void SkipHole();
   std::string_view WithoutPartialLine(std::string_view bytes);
 
   UniqueFd file_;
   FilePoint point_;
-  uint64_t size_before_ = 0;       // known size when it was truncated last
-  bool skipping_partial_ = false;  // between a start in mid-line and the first newline
+  std::optional<timespec> settled_;  // when it was changed last, where a later change would be told from that
+  uint64_t size_before_ = 0;         // known size when it was truncated last
+  bool skipping_partial_ = false;    // between a start in mid-line and the first newline
 };
 
 }  // namespace qte::source

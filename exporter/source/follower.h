@@ -1,7 +1,7 @@
 // One open file, FIFO or standard input, read chunk by chunk without ever blocking.
 //
 // A follower knows its descriptor and its offset, and nothing of paths, time or receivers: the SourceSet decides when
-// to look and what to do about what was seen. One thread.
+// to look and what to do about what was seen. One thread at a time.
 #pragma once
 
 #include <cerrno>
@@ -73,10 +73,11 @@ class Follower {
   virtual bool has_more() const { return false; }
 };
 
+// So much in a pipe (of 64 KiB, where it may not be larger) means that its writer may be waiting.
+inline constexpr size_t kMuchOfPipe = 16 * 1024;
+
 // Whether a look, of at most `chunk` bytes, that began at offset `before` has left something, as far as is known.
 inline bool LeavesMore(const Follower& follower, const Reading& reading, uint64_t before, size_t chunk) {
-  // So much in a pipe (of 64 KiB, where it may not be larger) means that its writer may be waiting.
-  constexpr size_t kMuchOfPipe = 16 * 1024;
   size_t much = follower.pollable() ? kMuchOfPipe : chunk;
   bool is_much = reading.kind == Reading::Kind::kBytes && follower.offset() - before >= much;
   return is_much || follower.has_more();

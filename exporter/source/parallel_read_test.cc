@@ -229,5 +229,35 @@ TEST_CASE("parallel: a busy file does not starve a quiet one, in its lane or ano
   CHECK(seen.Threads().size() == 2);
 }
 
+TEST_CASE("parallel: a round ends in time however many files have a backlog, and all have their turn") {
+  size_t lanes = GENERATE(1, 2);
+  constexpr int kFiles = 40;
+  TempDir dir;
+  TickingClock clock;
+  LaneRecorder seen(lanes);
+  auto path_of = [&](int i) { return dir / (std::to_string(i % 2) + "-" + std::to_string(i) + ".log"); };
+  const std::string text = Numbers(0, 250'000);
+  for (int i = 0; i < kFiles; ++i) Following::Append(path_of(i), text);
+  Following::Append(dir / "0-quiet.log", "line\n");
+  SourceSet set({{.path = dir / "*.log"}}, seen, {}, clock);
+  std::atomic<int> chunks = 0;
+  seen.before_bytes = [&](const LaneRecorder::Heard&) { ++chunks; };
+  int rounds = 0;
+  while (seen.BytesOf(dir / "0-quiet.log") != "line\nline\n") {
+    // After every stream has been met once.
+    if (rounds == kFiles) Following::Append(dir / "0-quiet.log", "line\n");
+    chunks = 0;
+    set.Step(milliseconds(0));
+    // One a millisecond in each lane, and as much again by the one thread.
+    CHECK(chunks <= 5 * static_cast<int>(lanes) + 5 + 2);
+    REQUIRE(++rounds < 2 * kFiles);
+  }
+  // Nobody was left behind.
+  for (int i = 0; i < kFiles; ++i) CHECK(seen.BytesOf(path_of(i)).size() > 4 * 16 * 1024);
+  CHECK_FALSE(set.caught_up());
+  while (!set.caught_up()) set.Step(milliseconds(0));
+  for (int i = 0; i < kFiles; ++i) CHECK(seen.BytesOf(path_of(i)) == text);
+}
+
 }  // namespace
 }  // namespace qte::source

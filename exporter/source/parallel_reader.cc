@@ -1,17 +1,17 @@
 #include "source/parallel_reader.h"
 
-#include <chrono>
+#include <algorithm>
 
 namespace qte::source {
 namespace {
 
-constexpr std::chrono::milliseconds kQuantum{5};
 // Small, so that lanes end at about the same time, and a chunk is still in the second-level cache when it is worked on.
 constexpr size_t kLaneChunkBytes = 64 * 1024;
 
 }  // namespace
 
-const std::vector<ParallelReader::Turn>& ParallelReader::Read(const std::vector<Stream*>& streams) {
+const std::vector<ParallelReader::Turn>& ParallelReader::Read(const std::vector<Stream*>& streams, size_t chunk_bytes) {
+  chunk_bytes_ = std::min(chunk_bytes, kLaneChunkBytes);
   if (!Assign(streams)) {
     turns_.clear();
     return turns_;
@@ -33,28 +33,41 @@ bool ParallelReader::Assign(const std::vector<Stream*>& streams) {
     lanes_[number].turns.push_back(&turns_[i]);
   }
   for (Lane& lane : lanes_) {
-    if (!lane.turns.empty()) at_work_.push_back(&lane);
+    if (lane.turns.empty()) continue;
+    GoOn(lane);
+    at_work_.push_back(&lane);
   }
   return at_work_.size() > 1;
+}
+
+// With what comes after the stream that was read last.
+void ParallelReader::GoOn(Lane& lane) {
+  auto next = std::find_if(lane.turns.begin(), lane.turns.end(),
+                           [&lane](const Turn* turn) { return turn->stream->id > lane.last_read; });
+  std::rotate(lane.turns.begin(), next, lane.turns.end());
 }
 
 void ParallelReader::ReadLane(Lane& lane, Clock::Time end) {
   lane.buffer.resize(kLaneChunkBytes + kTailBytes + kReadPadding);
   bool has_more = true;
-  do {
+  while (has_more) {
     has_more = false;
     for (Turn* turn : lane.turns) {
-      if (turn->has_more) ReadChunk(*turn, lane);
+      if (!turn->has_more) continue;
+      ReadChunk(*turn, lane);
       has_more = has_more || turn->has_more;
+      if (clock_.Now() >= end) return;
     }
-  } while (has_more && clock_.Now() < end);
+  }
 }
 
 void ParallelReader::ReadChunk(Turn& turn, Lane& lane) {
   Follower& follower = *turn.stream->follower;
   uint64_t before = follower.offset();
-  turn.last = follower.Next({lane.buffer.data(), kLaneChunkBytes + kTailBytes});
-  turn.has_more = turn.last.kind == Reading::Kind::kBytes && LeavesMore(follower, turn.last, before, kLaneChunkBytes);
+  lane.last_read = turn.stream->id;
+  turn.is_looked_at = true;
+  turn.last = follower.Next({lane.buffer.data(), chunk_bytes_ + kTailBytes});
+  turn.has_more = turn.last.kind == Reading::Kind::kBytes && LeavesMore(follower, turn.last, before, chunk_bytes_);
   if (turn.last.kind != Reading::Kind::kBytes) return;
   turn.has_data = true;
   turn.lost_bytes += turn.last.lost_bytes;

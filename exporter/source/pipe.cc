@@ -25,8 +25,6 @@ using Kind = Reading::Kind;
 
 // The largest pipe an unprivileged process may have by default. A full pipe stalls the guest.
 constexpr int kPipeBytes = 1 << 20;
-// So much in a pipe (of 64 KiB, where it may not be larger) means that its writer may be waiting.
-constexpr size_t kMuchOfPipe = 16 * 1024;
 // Writers that leave a byte each must not make this list larger than the bytes.
 constexpr size_t kMaxWriterEnds = 4096;
 

@@ -21,8 +21,6 @@ using StreamId = uint32_t;
 // and what was learned about the QEMU process is forgotten; counters go on.
 enum class Restart {
   kTruncated,    // the file became shorter
-  kReplaced,     // another file stands at the path; the old one has been read to its end (not used by SourceSet, where
-                 // another file is another stream)
   kWriterEnded,  // the last writer of a FIFO closed it
 };
 

@@ -1,6 +1,6 @@
 // The pace of a file, which is what keeps QEMU undisturbed and idle machines asleep:
 //
-//   busy    looked at in every round, rounds at most kBusyPoll apart          (data lately)
+//   busy    looked at in every round, rounds at most kSlowPoll apart          (data lately)
 //   idle    carries a one-shot inotify watch, else untouched for kSafetyPoll  (no data for kBusyTime)
 //   failed  looked at again after kRetry
 //
@@ -10,10 +10,14 @@
 // The watch is put up first and the file looked at once more after that, so a write in between is not slept through.
 // FIFOs and standard input have no pace: poll(2) wakes for them.
 //
-// A round after one that left something reads the streams of different lanes beside each other (parallel_reader.h), for
-// some milliseconds. Everything else is done by the one thread, before or after: what those looks brought that is no
-// bytes, and streams that are new. So between two rounds all lanes are at rest, and while there is little to read no
-// other thread is woken.
+// A round ends after some milliseconds, since a scrape waits for it; what it did not come to is the next one's, which
+// goes on there. Chunks are smaller where many streams have a backlog, so that a quiet one among them has its turn in
+// time.
+//
+// A round after one that left something reads the streams of different lanes beside each other (parallel_reader.h).
+// Everything else is done by the one thread, before or after: what those looks brought that is no bytes, and streams
+// that are new. So between two rounds all lanes are at rest, and while there is little to read no other thread is
+// woken.
 
 #include "source/source_set_impl.h"
 
@@ -30,7 +34,12 @@ using Kind = Reading::Kind;
 using Time = Clock::Time;
 
 constexpr size_t kChunkBytes = 256 * 1024;
+// Of all streams that have a backlog, in one pass; as many of one as make up for the calls it takes to read them.
+constexpr size_t kPassBytes = 8 * 1024 * 1024;
+constexpr size_t kLeastChunkBytes = 32 * 1024;
 constexpr milliseconds kBusyPoll{5};
+constexpr milliseconds kSlowPoll{10};  // after a round that brought less than kLittle
+constexpr size_t kLittle = 64 * 1024;
 constexpr seconds kBusyTime{1};
 constexpr seconds kSafetyPoll{5};           // of an idle file with a watch
 constexpr milliseconds kUnwatchedPoll{50};  // of an idle file that cannot be watched
@@ -63,7 +72,9 @@ SourceSet::Impl::Impl(std::vector<SourceSpec> specs, Receiver& receiver, Positio
   for (const auto& stream : table_.streams()) {
     bool is_file = !stream->follower->pollable();
     if (is_file) stream->catch_up_to = stream->follower->offset() + stream->follower->Pending();
+    if (stream->catch_up_to > stream->follower->offset()) ++left_in_pass_;
   }
+  EndPass();
   UpdateCaughtUp();
 }
 
@@ -97,15 +108,39 @@ bool SourceSet::Impl::Round() {
   Time now = clock_.Now();
   if (now >= next_rescan_) is_scan_needed_ = true;
   if (is_scan_needed_ && now >= scan_not_before_) Discover(now);
-  bool progress = std::exchange(has_more_, false) && ReadBesideEachOther(now);
-  for (const auto& stream : table_.streams()) {
-    bool was_read = std::exchange(stream->was_read, false);
-    if (!was_read && IsDue(*stream, now)) progress = LookAt(*stream, now) || progress;
-  }
-  next_round_ = progress && !has_more_ ? now + kBusyPoll : Time{};
+  ++round_;
+  round_bytes_ = 0;
+  bool progress = has_more_ && ReadBesideEachOther(now);
+  progress = LookAround(now) || progress;
+  next_round_ = progress && !has_more_ ? now + BusyPoll() : Time{};
   Sweep();
   UpdateCaughtUp();
+  return progress || has_more_;
+}
+
+// Goes on with the pass, to its end or till the time is over. True if something was there.
+bool SourceSet::Impl::LookAround(Time now) {
+  bool progress = false;
+  const Time end = clock_.Now() + ParallelReader::kQuantum;
+  auto& streams = table_.streams();
+  auto next = std::partition_point(streams.begin(), streams.end(), [this](const auto& s) { return s->id <= pass_at_; });
+  for (; next != streams.end(); ++next) {
+    Stream& stream = **next;
+    pass_at_ = stream.id;
+    if (stream.read_in == round_ || !IsDue(stream, now)) continue;
+    progress = LookAt(stream, now) || progress;
+    has_more_ = true;
+    if (clock_.Now() >= end) return progress;
+  }
+  EndPass();
   return progress;
+}
+
+void SourceSet::Impl::EndPass() {
+  pass_at_ = 0;
+  has_more_ = left_in_pass_ > 0;
+  chunk_bytes_ = std::clamp(kPassBytes / std::max<size_t>(left_in_pass_, 1), kLeastChunkBytes, kChunkBytes);
+  left_in_pass_ = 0;
 }
 
 void SourceSet::Impl::TakeNews() {
@@ -140,6 +175,7 @@ void SourceSet::Impl::Discover(Time now) {
   table_.Reconcile(scan, trail_, now);
   trail_.MarkLookedFor();
   is_scan_needed_ = watcher_.SetDirectories(scan.directories);
+  if (problems_ != scan.problems) ++changes_;
   problems_ = std::move(scan.problems);
   Time end = clock_.Now();
   scan_not_before_ = end + kRestPerScan * (end - now);
@@ -158,8 +194,8 @@ bool SourceSet::Impl::ReadBesideEachOther(Time now) {
     if (stream->is_announced && IsDue(*stream, now)) due_.push_back(stream.get());
   }
   bool progress = false;
-  for (const ParallelReader::Turn& turn : parallel_reader_.Read(due_)) {
-    turn.stream->was_read = true;
+  for (const ParallelReader::Turn& turn : parallel_reader_.Read(due_, chunk_bytes_)) {
+    turn.stream->read_in = round_;
     progress = TakeTurn(turn, now) || progress;
   }
   return progress;
@@ -169,11 +205,13 @@ bool SourceSet::Impl::TakeTurn(const ParallelReader::Turn& turn, Time now) {
   Stream& stream = *turn.stream;
   lost_bytes_ += turn.lost_bytes;
   if (turn.has_data) NoteData(stream, now);
-  if (turn.has_more) has_more_ = true;
+  if (turn.has_data) round_bytes_ += chunk_bytes_;
+  if (turn.has_more) ++left_in_pass_;
+  if (!turn.is_looked_at) return false;
   if (turn.last.kind == Kind::kBytes) return true;
   uint64_t offset = stream.follower->offset();
   Reading reading = WatchAtEnd(turn.last, stream, now);
-  if (LeavesMore(*stream.follower, reading, offset, kChunkBytes)) has_more_ = true;
+  if (LeavesMore(*stream.follower, reading, offset, chunk_bytes_)) ++left_in_pass_;
   return Take(reading, stream, now) || turn.has_data;
 }
 
@@ -186,7 +224,7 @@ bool SourceSet::Impl::LookAt(Stream& stream, Time now) {
   }
   uint64_t offset = stream.follower->offset();
   Reading reading = WatchAtEnd(stream.follower->Next(chunk()), stream, now);
-  if (LeavesMore(*stream.follower, reading, offset, kChunkBytes)) has_more_ = true;
+  if (LeavesMore(*stream.follower, reading, offset, chunk_bytes_)) ++left_in_pass_;
   return Take(reading, stream, now);
 }
 
@@ -198,12 +236,14 @@ Reading SourceSet::Impl::WatchAtEnd(Reading reading, Stream& stream, Time now) {
 }
 
 void SourceSet::Impl::NoteData(Stream& stream, Time now) {
+  ++changes_;
   stream.error.clear();
   stream.last_data = now;
   stream.is_idle = false;
 }
 
 bool SourceSet::Impl::Take(const Reading& reading, Stream& stream, Time now) {
+  if (stream.error != reading.error) ++changes_;
   stream.error = reading.error;
   lost_bytes_ += reading.lost_bytes;
   if (reading.kind != Kind::kBytes && reading.kind != Kind::kTruncated) ReleaseSuccessor(stream);
@@ -220,6 +260,7 @@ bool SourceSet::Impl::Take(const Reading& reading, Stream& stream, Time now) {
       Close(stream);
       return true;
     case Kind::kBytes:
+      round_bytes_ += reading.bytes.size();
       if (!reading.bytes.empty()) receiver_.OnBytes(stream.id, reading.bytes);
       break;
     case Kind::kTruncated:
@@ -268,6 +309,7 @@ void SourceSet::Impl::FinishDraining(Stream& stream, Time now) {
 
 // The entry itself goes in Sweep(): streams may be closed while they are walked through.
 void SourceSet::Impl::Close(Stream& stream) {
+  ++changes_;
   watcher_.Unwatch(stream.id);
   ReleaseSuccessor(stream);
   stream.follower.reset();
@@ -293,10 +335,14 @@ void SourceSet::Impl::Wait(Time latest) {
   sleeper_.Sleep(NextDue(latest) - clock_.Now(), awaited_fds_);
 }
 
+Clock::Duration SourceSet::Impl::BusyPoll() const {
+  return round_bytes_ < kLittle ? kSlowPoll : kBusyPoll;
+}
+
 Time SourceSet::Impl::NextDue(Time latest) const {
   Time next = std::min(latest, next_rescan_);
   if (is_scan_needed_) next = std::min(next, scan_not_before_);
-  Time busy = clock_.Now() + kBusyPoll;
+  Time busy = clock_.Now() + BusyPoll();
   for (const auto& stream : table_.streams()) {
     if (stream->is_draining) next = std::min(next, stream->drain_deadline());
     if (stream->is_idle) {
@@ -327,6 +373,7 @@ void SourceSet::Impl::Drain() {
 }
 
 void SourceSet::Impl::Reconfigure(std::vector<SourceSpec> specs) {
+  ++changes_;
   std::set<std::string> old_paths;
   for (const SourceSpec& spec : specs_) old_paths.insert(spec.path);
   specs_ = std::move(specs);

@@ -1,4 +1,4 @@
-// All followed sources, stepped by one thread.
+// All followed sources, stepped by one thread, which has others read with it while there is much.
 //
 // In: the paths and globs of the config. Out: bytes and changes of state to a Receiver, in the order they were written.
 // A busy file is polled by fstat and pread, since a standing inotify watch on the log itself would slow down QEMU's own
@@ -9,13 +9,14 @@
 // delete and recreate, a switched link), it is a new stream: OnOpen with the same path and source, another id. The old
 // file is read to its end first; then both are, until no late line came for kLateWriteWindow (stream_table.h), and the
 // old stream gets OnClose. A file renamed to a name that matches, too (vm.log.1 for vm.log*), goes on as the stream
-// that it was. A file that matches several specs belongs to the first. kReplaced is not used.
+// that it was. A file that matches several specs belongs to the first.
 //
 // FIFOs, and standard input where it is a pipe, are emptied by a thread of the SourceSet's own (pipe_reader.h) while
 // the receiver is busy elsewhere, so that their writers do not wait until 14 MiB are outstanding for one, 16 MiB for
 // all.
 //
-// Everything but Wake() belongs to one thread, and a Receiver must not call back.
+// Everything but Wake() belongs to one thread, and a Receiver must not call back. What the receiver hears on which
+// thread is told by receiver.h.
 #pragma once
 
 #include <chrono>
@@ -65,9 +66,11 @@ class SourceSet {
             const Clock& clock = Clock::Steady());
   ~SourceSet();
 
-  // One round: look for new files, read at most one chunk (256 KiB) from every stream that has something, hand it up.
+  // One round: look for new files, read for some milliseconds from the streams that have something (chunk by chunk, in
+  // turn; the next round goes on where this one ends), hand it up.
   // If nothing was there, waits for something to do, at most `max_wait`, or until Wake(), and makes one more round.
-  // After a round that left nothing, the next one begins 5 ms later (or `max_wait`, if that is less).
+  // After a round that left nothing, the next one begins 5 ms later, 10 ms if it brought little (or `max_wait`, if that
+  // is less).
   void Step(std::chrono::milliseconds max_wait);
   // Ends a waiting Step early. The only call that other threads may make.
   void Wake();
@@ -83,6 +86,8 @@ class SourceSet {
   // listed, though late lines are still read from them.
   std::vector<StreamStatus> Streams() const;
   SourceTotals Totals() const;
+  // Rises with all that any of these calls and the receiver could tell, but for how large files are. Cheap.
+  uint64_t changes() const;
   // How far every file was read, rotated ones as well: what a later SourceSet needs to go on. Together with what the
   // receiver has made of all bytes up to now it is a consistent state.
   Positions SavePositions() const;

@@ -27,6 +27,7 @@ class SourceSet::Impl {
   void Reconfigure(std::vector<SourceSpec> specs);
   std::vector<StreamStatus> Streams() const;
   SourceTotals Totals() const;
+  uint64_t changes() const;
   Positions SavePositions() const;
 
  private:
@@ -39,11 +40,13 @@ class SourceSet::Impl {
   void DiscoverAtRest();
   bool IsDue(const Stream& stream, Time now) const;
   bool ReadBesideEachOther(Time now);
+  bool LookAround(Time now);
+  void EndPass();
   bool TakeTurn(const ParallelReader::Turn& turn, Time now);
   bool LookAt(Stream& stream, Time now);
   Reading WatchAtEnd(Reading reading, Stream& stream, Time now);
   void NoteData(Stream& stream, Time now);
-  std::span<char> chunk() { return {buffer_.data(), buffer_.size() - kReadPadding}; }
+  std::span<char> chunk() { return {buffer_.data(), chunk_bytes_ + kTailBytes}; }
   bool Take(const Reading& reading, Stream& stream, Time now);
   bool GoIdle(Stream& stream, Time now);
   void Rest(Stream& stream, Time until);
@@ -54,6 +57,7 @@ class SourceSet::Impl {
   void UpdateCaughtUp();
   void Wait(Time latest);
   Time NextDue(Time latest) const;
+  Clock::Duration BusyPoll() const;
 
   std::vector<SourceSpec> specs_;
   Receiver& receiver_;
@@ -63,8 +67,15 @@ class SourceSet::Impl {
   std::vector<Stream*> due_;  // kept for its memory
   Sleeper sleeper_;
   std::vector<int> awaited_fds_;  // kept for its memory
-  bool has_more_ = false;         // the last round left something, as far as is known
   Time next_round_;
+  uint64_t round_ = 0;
+  size_t round_bytes_ = 0;  // that the last round brought, as far as it matters for the next
+
+  // A pass is a look at every stream that is due, in as many rounds as it takes.
+  StreamId pass_at_ = 0;     // the last stream that the pass has come by; 0: the next round begins a new one
+  size_t left_in_pass_ = 0;  // streams that had more than a chunk, as far as is known
+  bool has_more_ = false;    // the last pass left something, or is not over
+  size_t chunk_bytes_ = 0;   // of a look in this pass
 
   Discovery discovery_;
   Watcher watcher_;
@@ -79,6 +90,7 @@ class SourceSet::Impl {
   std::vector<StreamPosition> gone_;  // of the saved state; the receiver has not heard of it yet
   bool stdin_ended_ = false;
   bool caught_up_ = false;
+  uint64_t changes_ = 0;
   uint64_t truncations_ = 0;
   uint64_t lost_bytes_ = 0;
 };

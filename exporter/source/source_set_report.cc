@@ -46,6 +46,10 @@ Positions SourceSet::Impl::SavePositions() const {
   return positions;
 }
 
+uint64_t SourceSet::Impl::changes() const {
+  return changes_ + table_.opened() + table_.rotations();
+}
+
 SourceSet::SourceSet(std::vector<SourceSpec> specs, Receiver& receiver, Positions resume, const Clock& clock)
     : impl_(std::make_unique<Impl>(std::move(specs), receiver, std::move(resume), clock)) {}
 SourceSet::~SourceSet() = default;
@@ -69,6 +73,9 @@ std::vector<StreamStatus> SourceSet::Streams() const {
 }
 SourceTotals SourceSet::Totals() const {
   return impl_->Totals();
+}
+uint64_t SourceSet::changes() const {
+  return impl_->changes();
 }
 Positions SourceSet::SavePositions() const {
   return impl_->SavePositions();

@@ -23,7 +23,7 @@ struct Stream {
   std::unique_ptr<Follower> follower;
   bool is_stdin = false;
   bool is_announced = false;  // OnOpen was called
-  bool was_read = false;      // in this round already, beside others
+  uint64_t read_in = 0;       // the round in which it was last read beside others
   std::string error;          // of the last look
 
   // Rotation. A stream whose inode has left its path for good is draining: late lines are still read, until none came

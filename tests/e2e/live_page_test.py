@@ -135,6 +135,32 @@ class LivePageTest(unittest.TestCase):
         self.assertIn("pci_cfg_read", seen)
         process.wait_until(lambda: self.browser.text("#events") != seen, "the counts of events to go on", 15)
 
+    def test_each_part_is_asked_for_by_one_loop_and_tells_its_own_trouble(self):
+        self.charts_drawn()
+        # Slow answers, so that the page is hidden and seen again while it waits for one; those for the tables are bad.
+        self.browser.run("""
+            window.asked = {charts: 0, tables: 0};
+            const real = window.fetch;
+            window.fetch = async (url, options) => {
+              window.asked[url === "" ? "tables" : "charts"] += 1;
+              await new Promise((done) => setTimeout(done, 300));
+              if (url === "") throw new Error("tables are away");
+              return real(url, options);
+            };""")
+        for _ in range(12):
+            self.browser.run("document.dispatchEvent(new Event('visibilitychange'))")
+            time.sleep(0.05)
+        process.wait_until(lambda: "tables are away" in self.browser.text("#trouble"), "the trouble to show")
+        self.browser.run("window.asked = {charts: 0, tables: 0}")
+        shown = []
+        for _ in range(14):
+            time.sleep(0.5)
+            shown.append(self.browser.text("#trouble"))
+        asked = self.browser.run("return window.asked")
+        self.assertLessEqual(asked["charts"], 4)  # every 2.3 s
+        self.assertLessEqual(asked["tables"], 2)  # every 5.3 s
+        self.assertEqual([text for text in shown if "tables are away" not in text], [])
+
     def test_nobody_else_is_asked_and_nothing_is_executed(self):
         self.browser.requests()
         self.browser.complaints()

@@ -199,17 +199,28 @@
     }
   };
 
-  // Again and again while somebody can see it, and at once when it is seen again.
+  // What is wrong, by the task that found it: one that goes well says nothing about another.
+  const troubles = new Map();
+  const setTrouble = (task, text) => {
+    troubles.set(task, text);
+    document.getElementById("trouble").textContent = [...troubles.values()].find((trouble) => trouble !== "") ?? "";
+  };
+
+  // Again and again while somebody can see it, and at once when it is seen again; one turn at a time.
   const repeat = (task, milliseconds) => {
     let timer = null;
+    let isAtWork = false;
     const turn = async () => {
+      if (isAtWork) return;
+      isAtWork = true;
       clearTimeout(timer);
       try {
         if (!document.hidden) await task();
-        document.getElementById("trouble").textContent = "";
+        setTrouble(task, "");
       } catch (error) {
-        document.getElementById("trouble").textContent = `no answer from the exporter: ${error.message}`;
+        setTrouble(task, `no answer from the exporter: ${error.message}`);
       }
+      isAtWork = false;
       timer = setTimeout(turn, milliseconds);
     };
     document.addEventListener("visibilitychange", () => { if (!document.hidden) turn(); });
