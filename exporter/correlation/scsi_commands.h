@@ -1,10 +1,9 @@
 // SCSI commands that read, write or flush, by target, unit and tag.
 //
-//   scsi_req_parsed target T lun L tag G command 40 dir 1 length 4096     a READ(10)
-//   scsi_req_continue target T lun L tag G                                goes to the disk, as a DMA transfer
-//   (dma_blk_io) blk_co_preadv blk K bs B offset O bytes N                             ... or, where the controller
-//   does without DMA scsi_req_dequeue target T lun L tag G                                 has ended          helpers,
-//   in several pieces
+//   scsi_req_parsed target T lun L tag G command 40 dir 1 length 4096   a READ(10)
+//   scsi_req_continue target T lun L tag G                              goes to the disk, by DMA (dma_blk_io), or:
+//   blk_co_preadv blk K bs B offset O bytes N                           without it, in one piece or several
+//   scsi_req_dequeue target T lun L tag G                               has ended
 //
 // All of QEMU 5.2 to 11.1 print these. What goes by DMA (virtio-scsi, megasas, mptsas, pvscsi) is left to the join of
 // DMA requests, which knows more; here remain the commands of controllers without (lsi53c895a, esp, usb-storage), whose

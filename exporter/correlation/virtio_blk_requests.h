@@ -1,9 +1,9 @@
 // Requests of virtio-blk, by the request's pointer.
 //
-//   virtqueue_pop vq Q elem R in_num 1 out_num 1         a request of header and status alone: a flush, if it is
-//   virtio-blk's virtio_blk_handle_read vdev V req R sector S nsectors N blk_co_preadv blk K bs B offset 512*S bytes M
-//   V's disk is K; of merged requests, the first one's offset virtio_blk_req_complete vdev V req R status 0        R
-//   ends, whatever it was
+//   virtqueue_pop vq Q elem R in_num 1 out_num 1           header and status alone: a flush, if it is virtio-blk's
+//   virtio_blk_handle_read vdev V req R sector S nsectors N
+//   blk_co_preadv blk K bs B offset 512*S bytes M          V's disk is K; of merged requests, the first one's offset
+//   virtio_blk_req_complete vdev V req R status 0          R ends, whatever it was
 //
 // All of QEMU 5.2 to 11.1 print these. Each request counts for itself, merged or not, as in QEMU's own statistics. A
 // request with an error that stops the guest (werror=stop) is handled again under its pointer, and goes on. Discards
