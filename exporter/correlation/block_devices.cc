@@ -36,12 +36,19 @@ FrontEnd ScsiUnit(uint64_t target, uint64_t lun) {
   return kShared | kScsi | (target & 0xffff) << 32 | (lun & UINT32_MAX);
 }
 
+void BlockDevices::Attach(uint64_t backend, uint64_t node) {
+  names_.Attach(backend, node);
+  uint32_t id = backends_.Find(backend);
+  if (id != kNone) backends_[id].before_detach = Interface::kNone;
+}
+
 // The epoch ends, so what was learned of the backend holds no more.
 void BlockDevices::Detach(uint64_t backend) {
   uint32_t id = backends_.Find(backend);
   if (id != kNone) {
     Backend& entry = backends_[id];
     entry.node = names_.NodeOf(backend);
+    if (entry.interface != Interface::kNone) entry.before_detach = entry.interface;
     entry.interface = Interface::kNone;
     entry.epoch = ++last_epoch_;
     entry.named = false;
@@ -50,11 +57,6 @@ void BlockDevices::Detach(uint64_t backend) {
 }
 
 void BlockDevices::Reset() {
-  for (uint32_t id = backends_.oldest(); id != kNone; id = backends_.newer(id)) {
-    const Backend& entry = backends_[id];
-    if (entry.in_flight == 0 || entry.interface == Interface::kNone) continue;
-    gone_.push_back({entry.interface, std::string(NameOf(backends_.PointerOf(id)))});
-  }
   names_.Clear();
   backends_.Clear();
   front_ends_.Clear();
@@ -132,51 +134,36 @@ Interface BlockDevices::InterfaceOf(uint64_t backend) const {
 }
 
 // An unplug may detach the backend before its requests end, so its node is remembered.
-std::string_view BlockDevices::FileOf(uint64_t backend) {
+std::string_view BlockDevices::NameOf(uint64_t backend) {
   uint64_t node = names_.NodeOf(backend);
-  if (node == 0) {
-    uint32_t id = backends_.Find(backend);
-    node = id == kNone ? 0 : backends_[id].node;
-  }
-  return node == 0 ? std::string_view() : names_.FileOf(node);
+  if (node != 0) names_.FileOf(node);
+  return PeekName(backend);
 }
 
-std::string_view BlockDevices::NameOf(uint64_t backend) {
-  std::string_view file = FileOf(backend);
-  if (!file.empty()) return file;
+std::string_view BlockDevices::PeekName(uint64_t backend) const {
   uint32_t id = backends_.Find(backend);
+  uint64_t node = names_.PeekNode(backend);
+  if (node == 0 && id != kNone) node = backends_[id].node;
+  std::string_view file = node == 0 ? std::string_view() : names_.PeekFile(node);
+  if (!file.empty()) return file;
   return id == kNone ? std::string_view() : backends_[id].text.view();
 }
 
-bool BlockDevices::HasName(uint64_t backend) {
+bool BlockDevices::HasName(uint64_t backend) const {
   uint32_t id = backends_.Find(backend);
-  return (id != kNone && backends_[id].named) || !FileOf(backend).empty();
+  if (id != kNone && backends_[id].named) return true;
+  uint64_t node = names_.PeekNode(backend);
+  if (node == 0 && id != kNone) node = backends_[id].node;
+  return node != 0 && !names_.PeekFile(node).empty();
 }
 
-uint64_t BlockDevices::AddInFlight(uint64_t backend) {
-  uint32_t id = backends_.Find(backend);
-  return id == kNone || backend == 0 ? 0 : ++backends_[id].in_flight;
-}
-
-uint64_t BlockDevices::RemoveInFlight(uint64_t backend) {
-  uint32_t id = backends_.Find(backend);
-  if (id == kNone || backends_[id].in_flight == 0) return 0;
-  return --backends_[id].in_flight;
-}
-
-uint64_t BlockDevices::InFlight(uint64_t backend) const {
-  uint32_t id = backends_.Find(backend);
-  return id == kNone ? 0 : backends_[id].in_flight;
-}
-
-// {"names", "backends": [[pointer, interface, epoch, node, text, named], ...],
-//  "front_ends": [[front end, backend, epoch, ambiguous, other], ...], "gone": [[interface, name], ...], "last_epoch",
-//  "forgotten"}
+// {"names", "backends": [[pointer, interface, before_detach, epoch, node, text, named], ...],
+//  "front_ends": [[front end, backend, epoch, ambiguous, other], ...], "last_epoch", "forgotten"}
 json BlockDevices::Save() const {
   json backends = json::array();
   for (uint32_t id = backends_.oldest(); id != kNone; id = backends_.newer(id)) {
     const Backend& entry = backends_[id];
-    backends.push_back({backends_.PointerOf(id), entry.interface, entry.epoch, entry.node,
+    backends.push_back({backends_.PointerOf(id), entry.interface, entry.before_detach, entry.epoch, entry.node,
                         std::string(entry.text.view()), entry.named});
   }
   json front_ends = json::array();
@@ -184,12 +171,9 @@ json BlockDevices::Save() const {
     const Link& link = front_ends_[id];
     front_ends.push_back({front_ends_.PointerOf(id), link.backend, link.epoch, link.ambiguous, link.other});
   }
-  json gone = json::array();
-  for (const Gone& disk : gone_) gone.push_back({disk.interface, disk.name});
   return {{"names", names_.Save()},
           {"backends", std::move(backends)},
           {"front_ends", std::move(front_ends)},
-          {"gone", std::move(gone)},
           {"last_epoch", last_epoch_},
           {"forgotten", backends_.forgotten() + front_ends_.forgotten()}};
 }
@@ -197,23 +181,20 @@ json BlockDevices::Save() const {
 void BlockDevices::Restore(const json& state) {
   names_.Restore(state.at("names"));
   for (const json& from : SavedList(state.at("backends"))) {
-    const json::array_t& row = SavedRow(from, 6);
+    const json::array_t& row = SavedRow(from, 7);
     Backend& entry = AddSaved(backends_, row[0]);
     entry = Backend();
     entry.interface = SavedInterface(row[1]);
-    entry.epoch = SavedUnsigned(row[2]);
-    entry.node = SavedUnsigned(row[3]);
-    entry.text = SavedPointerText(row[4]);
-    entry.named = SavedFlag(row[5]);
+    entry.before_detach = SavedInterface(row[2]);
+    entry.epoch = SavedUnsigned(row[3]);
+    entry.node = SavedUnsigned(row[4]);
+    entry.text = SavedPointerText(row[5]);
+    entry.named = SavedFlag(row[6]);
   }
   for (const json& from : SavedList(state.at("front_ends"))) {
     const json::array_t& row = SavedRow(from, 5);
     Link& link = AddSaved(front_ends_, row[0]);
     link = {SavedUnsigned(row[1]), SavedUnsigned(row[2]), SavedFlag(row[3]), SavedUnsigned(row[4])};
-  }
-  for (const json& from : SavedList(state.at("gone"))) {
-    const json::array_t& row = SavedRow(from, 2);
-    gone_.push_back({SavedInterface(row[0]), SavedText(row[1])});
   }
   last_epoch_ = SavedUnsigned(state.at("last_epoch"));
   front_ends_.set_forgotten(front_ends_.forgotten() + SavedUnsigned(state.at("forgotten")));

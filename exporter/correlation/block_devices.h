@@ -1,5 +1,4 @@
-// The disks behind the front ends: which backend a front end's requests go to, the name of its image, and how many
-// requests are in flight.
+// The disks behind the front ends: which backend a front end's requests go to, and the name of its image.
 //
 // A front end calls a disk by a name of its own (a FrontEnd below). Which backend that is, is learned from a request of
 // which both are known, and holds until the backend is detached from its node: an unplugged device's pointer may be
@@ -12,7 +11,6 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "correlation/block_names.h"
 #include "correlation/dma_requests.h"
@@ -36,9 +34,8 @@ class BlockDevices {
   explicit BlockDevices(size_t max_names) : names_(max_names), backends_(max_names), front_ends_(max_names) {}
 
   void Open(uint64_t node, std::string_view filename) { names_.Open(node, filename); }
-  void Attach(uint64_t backend, uint64_t node) { names_.Attach(backend, node); }
+  void Attach(uint64_t backend, uint64_t node);
   void Detach(uint64_t backend);
-  // Forgets all. What was in flight is to be told as gone; see TakeGone.
   void Reset();
 
   const BlockNames& names() const { return names_; }
@@ -65,22 +62,20 @@ class BlockDevices {
   // The image's file name, else QEMU's own name of the backend, else its pointer as text; empty if none is known. Valid
   // until the next change.
   std::string_view NameOf(uint64_t backend);
+  // The same, but that it is no use which keeps an entry from being forgotten.
+  std::string_view PeekName(uint64_t backend) const;
   // Whether that is more than the pointer.
-  bool HasName(uint64_t backend);
+  bool HasName(uint64_t backend) const;
 
-  // Both give the requests in flight after the change; 0 for none, or a backend that is not known. Save leaves the
-  // numbers out: those who restore the requests count them again.
-  uint64_t AddInFlight(uint64_t backend);
-  uint64_t RemoveInFlight(uint64_t backend);
-  uint64_t InFlight(uint64_t backend) const;
-
-  struct Gone {
-    Interface interface;
-    std::string name;
-  };
-  // Disks that had requests in flight when all was forgotten.
-  std::vector<Gone> TakeGone() { return std::move(gone_); }
-  bool has_gone() const { return !gone_.empty(); }
+  // Calls visit(interface, backend) for each backend whose front end is known, or was until it was detached.
+  template <class Visit>
+  void ForEachDisk(Visit&& visit) const {
+    for (uint32_t id = backends_.oldest(); id != kNone; id = backends_.newer(id)) {
+      const Backend& entry = backends_[id];
+      Interface interface = entry.interface != Interface::kNone ? entry.interface : entry.before_detach;
+      if (interface != Interface::kNone) visit(interface, backends_.PointerOf(id));
+    }
+  }
 
   uint64_t forgotten() const { return names_.forgotten() + backends_.forgotten() + front_ends_.forgotten(); }
 
@@ -92,10 +87,10 @@ class BlockDevices {
   static constexpr uint32_t kNone = FlatIndex::kNone;
 
   struct Backend {
-    Interface interface = Interface::kNone;  // that used it last
-    uint64_t epoch = 0;                      // another one after each detach
-    uint64_t node = 0;                       // of its latest request
-    uint64_t in_flight = 0;
+    Interface interface = Interface::kNone;      // that used it last
+    Interface before_detach = Interface::kNone;  // that did, as long as it stands on no node
+    uint64_t epoch = 0;                          // another one after each detach
+    uint64_t node = 0;                           // of its latest request
     PointerText text;    // its pointer, or its name
     bool named = false;  // by Name()
   };
@@ -109,13 +104,11 @@ class BlockDevices {
   Backend& BackendAt(uint64_t backend);
   Link& LinkAt(FrontEnd front_end);
   Known Resolve(const Link& link) const;
-  std::string_view FileOf(uint64_t backend);
 
   BlockNames names_;
   PointerTable<Backend> backends_;
   PointerTable<Link> front_ends_;
   uint64_t last_epoch_ = 0;
-  std::vector<Gone> gone_;
 };
 
 }  // namespace qte::correlation

@@ -45,6 +45,9 @@ class BlockNames {
   uint64_t NodeOf(uint64_t backend);
   // The file that the node has open, empty if that is not known. Valid until the next Open or Clear.
   std::string_view FileOf(uint64_t node);
+  // The same, but that they are no use which keeps an entry from being forgotten.
+  uint64_t PeekNode(uint64_t backend) const;
+  std::string_view PeekFile(uint64_t node) const;
 
  private:
   static constexpr uint32_t kNone = FlatIndex::kNone;

@@ -55,6 +55,7 @@ class BlockRequestDecoder final : public Decoder {
       : limits_(limits), devices_(limits.max_names), dma_(limits), virtio_(limits), scsi_(limits) {}
 
   void OnEvent(const Input& input, Sink& sink) override;
+  void CountInFlight(Sink& sink) const override;
   void Reset() override;
   nlohmann::json Save() const override;
   void Restore(const nlohmann::json& state) override;
@@ -75,7 +76,7 @@ class BlockRequestDecoder final : public Decoder {
   void OnNvmeCommand(const Input& input, Out& out);
   void OnPio(const BlockIo& io, Hint& hint, Out& out);
 
-  void AbandonOld(int64_t now_us, Out& out);
+  void AbandonOld(int64_t now_us);
   DmaBlockRequests::Context ContextOf(Out& out) { return {devices_, hints_, scsi_, out}; }
 
   DecoderLimits limits_;
@@ -91,12 +92,11 @@ void BlockRequestDecoder::OnEvent(const Input& input, Sink& sink) {
   // The first argument is what all else hangs on.
   if (!input.args[0].has_value()) return;
   Out out(devices_, sink);
-  if (devices_.has_gone()) out.EmitGone();
   if (dma_.waits()) {
     using Next = DmaBlockRequests::NextLine;
     dma_.OnNextLine(input.which == kNvmeEnd ? Next::kNamesDisk : Next::kOther, input, ContextOf(out));
   }
-  AbandonOld(input.time_us, out);
+  AbandonOld(input.time_us);
   if (input.which < kIo) return OnBlockLayer(input, out);
   if (input.which < kVirtqueuePop) return OnDma(input, out);
   return OnFrontEnd(input, out);
@@ -108,10 +108,8 @@ void BlockRequestDecoder::OnBlockLayer(const Input& input, Out& out) {
     case kOpen:
       return devices_.Open(input.args[0].bits, input.args[1].text());
     case kAttach:
-      out.Leave(input.args[0].bits);
       return devices_.Attach(input.args[0].bits, input.args[1].bits);
     case kDetach:
-      out.Leave(input.args[0].bits);
       return devices_.Detach(input.args[0].bits);
     case kRead:
       return OnBlockIo(BlockIo(input, DmaDirection::kRead), out);
@@ -138,13 +136,13 @@ void BlockRequestDecoder::OnFrontEnd(const Input& input, Out& out) {
     case kVirtqueuePop:
       return virtio_.OnPop(input);
     case kVirtioRead:
-      return virtio_.OnHandle(input, DmaDirection::kRead, devices_, out);
+      return virtio_.OnHandle(input, DmaDirection::kRead, devices_);
     case kVirtioWrite:
-      return virtio_.OnHandle(input, DmaDirection::kWrite, devices_, out);
+      return virtio_.OnHandle(input, DmaDirection::kWrite, devices_);
     case kVirtioComplete:
       return virtio_.OnComplete(input, devices_, out);
     case kScsiParsed:
-      return scsi_.OnParsed(input, out);
+      return scsi_.OnParsed(input);
     case kScsiContinue:
       return OnScsiContinue(input);
     case kScsiDequeue:
@@ -183,9 +181,9 @@ void BlockRequestDecoder::OnBlockIo(const BlockIo& io, Out& out) {
     });
   };
   if (Hint* pio = announced(Hint::Of::kIdePio)) return OnPio(io, *pio, out);
-  if (virtio_.OnBlockIo(io, devices_, out)) return;
+  if (virtio_.OnBlockIo(io, devices_)) return;
   Hint* scsi = announced(Hint::Of::kScsi);
-  if (scsi != nullptr && scsi_.OnBlockIo(scsi->key, io, devices_, out)) scsi->of = Hint::Of::kNone;
+  if (scsi != nullptr && scsi_.OnBlockIo(scsi->key, io, devices_)) scsi->of = Hint::Of::kNone;
 }
 
 // Its end is not logged, so it counts as it begins.
@@ -238,11 +236,19 @@ void BlockRequestDecoder::OnNvmeCommand(const Input& input, Out& out) {
   hints_.Put(hint);
 }
 
-void BlockRequestDecoder::AbandonOld(int64_t now_us, Out& out) {
+void BlockRequestDecoder::AbandonOld(int64_t now_us) {
   if (now_us == kNoTime) return;
-  dma_.AbandonOld(now_us, out);
-  virtio_.AbandonOld(now_us, out);
-  scsi_.AbandonOld(now_us, out);
+  dma_.AbandonOld(now_us);
+  virtio_.AbandonOld(now_us);
+  scsi_.AbandonOld(now_us);
+}
+
+void BlockRequestDecoder::CountInFlight(Sink& sink) const {
+  BlockRequestsInFlight in_flight(devices_);
+  dma_.CountInFlight(in_flight);
+  virtio_.CountInFlight(in_flight);
+  scsi_.CountInFlight(in_flight);
+  in_flight.EmitAll(sink);
 }
 
 void BlockRequestDecoder::Reset() {
@@ -264,9 +270,9 @@ void BlockRequestDecoder::Restore(const nlohmann::json& state) {
   BlockRequestDecoder restored(limits_);
   restored.devices_.Restore(state.at("devices"));
   restored.hints_.Restore(state.at("hints"));
-  restored.dma_.Restore(state.at("dma"), restored.devices_);
-  restored.virtio_.Restore(state.at("virtio"), restored.devices_);
-  restored.scsi_.Restore(state.at("scsi"), restored.devices_);
+  restored.dma_.Restore(state.at("dma"));
+  restored.virtio_.Restore(state.at("virtio"));
+  restored.scsi_.Restore(state.at("scsi"));
   restored.ide_.Restore(state.at("ide"));
   *this = std::move(restored);
 }
@@ -306,7 +312,7 @@ DecoderKind BlockRequestDecoderKind() {
                      {"pci_nvme_io_cmd", {"cid", "nsid", "opcode"}},
                      {"pci_nvme_rw_cb", {"cid", "blkname"}}},
           .outputs = {{"block_request", {"interface", "device", "direction", "bytes", "duration", "status", "failed"}},
-                      {"block_requests_in_flight", {"interface", "device", "requests"}}},
+                      {"block_requests_in_flight", {"interface", "device", "requests"}, true}},
           .make = Make};
 }
 

@@ -29,8 +29,8 @@
 // number alike "nsid 1" or "target 0 lun 0"; `direction` is "read", "write" or "flush"; `bytes` is missing for a flush,
 // or if the request failed; `duration` is in seconds, missing without timestamps or where the end is not logged;
 // `status` is "ok", "error" or "cancelled"; `failed` is 1 for an error, else 0, so that a counter of errors exists
-// before the first. And block_requests_in_flight(interface, device, requests) whenever the number of reads and writes
-// of a disk that have begun and not ended changes. Programmed I/O is not in it.
+// before the first. And block_requests_in_flight(interface, device, requests), when somebody looks, for each disk: its
+// reads and writes that have begun and not ended. Programmed I/O is not in it.
 #pragma once
 
 #include "correlation/decoder.h"

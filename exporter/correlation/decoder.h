@@ -53,6 +53,8 @@ class Decoder {
  public:
   virtual ~Decoder() = default;
   virtual void OnEvent(const Input& input, Sink& sink) = 0;
+  // Emits the outputs that tell what is in flight now, one for each thing that has or may have something.
+  virtual void CountInFlight(Sink&) const {}
   // Forgets all that belonged to the QEMU process: the source was truncated or replaced. Requests that are open then
   // count as abandoned.
   virtual void Reset() = 0;
@@ -81,6 +83,7 @@ struct DecoderInput {
 struct DecoderOutput {
   std::string_view event;
   std::vector<std::string_view> arguments;
+  bool is_in_flight = false;  // comes from CountInFlight alone, when somebody looks; OnEvent does not emit it
 };
 
 struct DecoderLimits {

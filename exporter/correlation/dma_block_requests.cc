@@ -13,6 +13,11 @@ using trace::Value;
 
 constexpr int64_t kCancelled = -125;  // ECANCELED
 
+// Of its latest part, else the one it started with.
+uint64_t BackendOf(const DmaRequest& request) {
+  return request.backend != 0 ? request.backend : request.target;
+}
+
 BlockStatus StatusOf(int64_t ret) {
   if (ret >= 0) return BlockStatus::kOk;
   return ret == kCancelled ? BlockStatus::kCancelled : BlockStatus::kError;
@@ -21,8 +26,9 @@ BlockStatus StatusOf(int64_t ret) {
 }  // namespace
 
 void DmaBlockRequests::OnIo(const Input& input, Context context) {
-  for (uint32_t id = dma_.InTheWay(input); id != DmaRequests::kNone; id = dma_.InTheWay(input))
-    Abandon(id, context.out);
+  for (uint32_t id = dma_.InTheWay(input); id != DmaRequests::kNone; id = dma_.InTheWay(input)) {
+    dma_.Abandon(id);
+  }
   uint32_t id = dma_.Open(input);
   if (id == DmaRequests::kNone) return;
   DmaRequest& request = dma_[id];
@@ -41,7 +47,7 @@ void DmaBlockRequests::Announce(const Input& input, DmaRequest& request, Context
   }
   request.front_end = hint->front_end;
   request.interface = hint->interface();
-  if (hint->of == Hint::Of::kScsi) context.scsi.OnDma(hint->key, context.out);
+  if (hint->of == Hint::Of::kScsi) context.scsi.OnDma(hint->key);
   hint->of = Hint::Of::kNone;
 }
 
@@ -57,30 +63,27 @@ Hint* DmaBlockRequests::HintFor(const Input& input, const DmaRequest& request, C
   });
 }
 
-// The request is known to be a transfer: of `backend` if it has had a part, else of the one it started with.
+// The request is known to be a transfer.
 void DmaBlockRequests::Start(DmaRequest& request, Context context) {
-  uint64_t backend = request.backend != 0 ? request.backend : request.target;
-  if (request.started && request.in_flight_on == backend) return;
+  uint64_t backend = BackendOf(request);
   request.started = true;
   if (request.interface == Interface::kNone) request.interface = context.devices.InterfaceOf(backend);
   if (request.interface == Interface::kNone) return;
   context.devices.Learn(request.front_end, {backend, request.name.view()}, request.interface);
-  context.out.End(request.in_flight_on);
-  context.out.Begin(backend, request.in_flight_on);
 }
 
 void DmaBlockRequests::OnComplete(const Input& input, Context context) {
   uint32_t id = dma_.Find(input.args[0].bits);
   if (id == DmaRequests::kNone) return;
   ended_ = {true, input.args[0].bits, SignedOf(input.args[1]), input.time_us, input.thread};
-  bool name_may_come = dma_[id].interface == Interface::kNvme && !context.devices.HasName(dma_[id].in_flight_on);
+  bool name_may_come = dma_[id].interface == Interface::kNvme && !context.devices.HasName(BackendOf(dma_[id]));
   if (!name_may_come) Finish(context);
 }
 
 void DmaBlockRequests::OnNextLine(NextLine kind, const Input& input, Context context) {
   uint32_t id = dma_.Find(ended_.dbs);
   bool names_it = id != DmaRequests::kNone && kind == NextLine::kNamesDisk && SameThread(ended_.thread, input.thread);
-  if (names_it) context.devices.Name(dma_[id].in_flight_on, input.args[1].text());
+  if (names_it) context.devices.Name(BackendOf(dma_[id]), input.args[1].text());
   Finish(context);
 }
 
@@ -93,14 +96,13 @@ void DmaBlockRequests::Finish(Context context) {
     // QEMU's own statistics count no bytes of a request that failed or was cancelled.
     bool has_bytes = request.backend != 0 && ended_.ret >= 0;
     context.out.Emit({.interface = request.interface,
-                      .backend = request.in_flight_on,
+                      .backend = BackendOf(request),
                       .name = request.name.view(),
                       .operation = OperationOf(request.direction),
                       .bytes = has_bytes ? Value::Unsigned(request.bytes) : Value(),
                       .duration = DurationOf(request.start_us, ended_.time_us),
                       .status = StatusOf(ended_.ret)});
   }
-  context.out.End(request.in_flight_on);
   dma_.Close(id);
 }
 
@@ -112,13 +114,17 @@ bool DmaBlockRequests::OnBlockIo(const BlockIo& io, Context context) {
   return true;
 }
 
-void DmaBlockRequests::Abandon(uint32_t id, BlockRequestSink& out) {
-  out.End(dma_[id].in_flight_on);
-  dma_.Abandon(id);
+void DmaBlockRequests::AbandonOld(int64_t now_us) {
+  dma_.AbandonOld(now_us, [this](uint32_t id) { dma_.Abandon(id); });
 }
 
-void DmaBlockRequests::AbandonOld(int64_t now_us, BlockRequestSink& out) {
-  dma_.AbandonOld(now_us, [&](uint32_t id) { Abandon(id, out); });
+void DmaBlockRequests::CountInFlight(BlockRequestsInFlight& in_flight) const {
+  for (uint32_t id = dma_.oldest(); id != DmaRequests::kNone; id = dma_.newer(id)) {
+    const DmaRequest& request = dma_[id];
+    bool has_ended = ended_.waits && dma_.Find(ended_.dbs) == id;
+    if (!request.started || request.interface == Interface::kNone || has_ended) continue;
+    in_flight.Add(request.interface, BackendOf(request), request.name.view());
+  }
 }
 
 void DmaBlockRequests::Reset() {
@@ -134,11 +140,8 @@ json DmaBlockRequests::Save() const {
           {"ended", {ended_.waits, ended_.dbs, ended_.ret, ended_.time_us, ended_.thread}}};
 }
 
-void DmaBlockRequests::Restore(const json& state, BlockDevices& devices) {
+void DmaBlockRequests::Restore(const json& state) {
   dma_.Restore(state.at("dma"));
-  for (uint32_t id = dma_.oldest(); id != DmaRequests::kNone; id = dma_.newer(id)) {
-    devices.AddInFlight(dma_[id].in_flight_on);
-  }
   block_layer_seen_ = SavedFlag(state.at("block_layer_seen"));
   const json::array_t& ended = SavedRow(state.at("ended"), 5);
   ended_ = {SavedFlag(ended[0]), SavedUnsigned(ended[1]), SavedSigned(ended[2]), SavedSigned(ended[3]),

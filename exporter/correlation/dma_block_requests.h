@@ -44,22 +44,22 @@ class DmaBlockRequests {
   enum class NextLine { kNamesDisk, kOther };
   void OnNextLine(NextLine kind, const Input& input, Context context);
 
-  void AbandonOld(int64_t now_us, BlockRequestSink& out);
+  void AbandonOld(int64_t now_us);
   void Reset();
 
+  void CountInFlight(BlockRequestsInFlight& in_flight) const;
   size_t open() const { return dma_.open(); }
   uint64_t abandoned() const { return dma_.abandoned(); }
 
   // As Decoder has them, but that Restore adds to what is empty, and leaves a part behind when it throws.
   nlohmann::json Save() const;
-  void Restore(const nlohmann::json& state, BlockDevices& devices);
+  void Restore(const nlohmann::json& state);
 
  private:
   void Announce(const Input& input, DmaRequest& request, Context context);
   static Hint* HintFor(const Input& input, const DmaRequest& request, Context context);
   static void Start(DmaRequest& request, Context context);
   void Finish(Context context);
-  void Abandon(uint32_t id, BlockRequestSink& out);
 
   DmaRequests dma_;
   bool block_layer_seen_ = false;

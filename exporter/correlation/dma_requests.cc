@@ -15,12 +15,12 @@ constexpr int kMaxLooks = 1024;
 
 using nlohmann::json;
 
-// [dbs, target, backend, node, next_offset, bytes, start_us, thread, name, direction, started, interface, front_end,
-// in_flight_on]; tens of thousands of JSON objects would take a hundred megabytes.
+// [dbs, target, backend, node, next_offset, bytes, start_us, thread, name, direction, started, interface, front_end];
+// tens of thousands of JSON objects would take a hundred megabytes.
 json SaveRequest(uint64_t dbs, const DmaRequest& request) {
   return json::array({dbs, request.target, request.backend, request.node, request.next_offset, request.bytes,
                       request.start_us, request.thread, std::string(request.name.view()), request.direction,
-                      request.started, request.interface, request.front_end, request.in_flight_on});
+                      request.started, request.interface, request.front_end});
 }
 
 void RestoreRequest(const json::array_t& row, DmaRequest& request) {
@@ -36,7 +36,6 @@ void RestoreRequest(const json::array_t& row, DmaRequest& request) {
   request.started = SavedFlag(row[10]);
   request.interface = static_cast<Interface>(SavedUnsigned(row[11], static_cast<uint64_t>(Interface::kLast)));
   request.front_end = SavedUnsigned(row[12]);
-  request.in_flight_on = SavedUnsigned(row[13]);
 }
 
 }  // namespace
@@ -153,7 +152,7 @@ json DmaRequests::Save() const {
 void DmaRequests::Restore(const json& state) {
   const json::array_t& requests = SavedList(state.at("requests"));
   for (const json& from : requests) {
-    const json::array_t& row = SavedRow(from, 14);
+    const json::array_t& row = SavedRow(from, 13);
     uint64_t dbs = SavedUnsigned(row[0]);
     if (Find(dbs) != kNone) throw std::runtime_error("saved state: the same request twice");
     if (open_.InTheWay(dbs) != kNone) Abandon(open_.InTheWay(dbs));

@@ -31,7 +31,6 @@ struct DmaRequest {
   DmaDirection direction = DmaDirection::kRead;
   Interface interface = Interface::kNone;  // of the front end, where the decoder of block requests knows it
   uint64_t front_end = 0;                  // and what that calls the disk
-  uint64_t in_flight_on = 0;               // and the backend that it counts for
   bool started = false;                    // it is known to be a transfer
   bool awaiting = false;
   uint32_t earlier = FlatIndex::kNone;  // neighbours in the row of those that await a part
@@ -63,6 +62,7 @@ class DmaRequests {
   explicit DmaRequests(const DecoderLimits& limits) : open_(limits) {}
 
   DmaRequest& operator[](uint32_t id) { return open_[id]; }
+  const DmaRequest& operator[](uint32_t id) const { return open_[id]; }
   uint32_t Find(uint64_t dbs) const { return open_.Find(dbs); }
   uint32_t oldest() const { return open_.oldest(); }
   uint32_t newer(uint32_t id) const { return open_.newer(id); }

@@ -9,10 +9,12 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "catch.h"
@@ -160,6 +162,7 @@ class Replay final : public Sink {
       }
       decoder_->OnEvent({which, args, line.time_us, line.thread}, *this);
     }
+    if (looks) LookAtInFlight();
   }
   void Play(const std::vector<std::string>& lines) {
     for (const std::string& line : lines) Play(line);
@@ -167,6 +170,12 @@ class Replay final : public Sink {
 
   void Emit(size_t which, std::span<const trace::Value> args) override {
     CHECK(args.size() == kind_.outputs[which].arguments.size());
+    CHECK(kind_.outputs[which].is_in_flight == counting_);
+    if (counting_) {
+      std::string disk = Printed(args[0]) + " " + Printed(args[1]);
+      CHECK(now_.emplace(disk, args[2].bits).second);
+      return;
+    }
     std::string text(kind_.outputs[which].event);
     for (const trace::Value& arg : args) text += " " + Printed(arg);
     emitted.push_back(text);
@@ -174,9 +183,34 @@ class Replay final : public Sink {
 
   Decoder& decoder() { return *decoder_; }
 
+  // What is in flight, by "interface device".
+  std::map<std::string, uint64_t> InFlight() {
+    now_.clear();
+    counting_ = true;
+    std::as_const(*decoder_).CountInFlight(*this);
+    counting_ = false;
+    return now_;
+  }
+
   std::vector<std::string> emitted;  // "dma_request a.img read 4096 0.5", "-" for what is missing
+  bool looks = false;                // at what is in flight after each line
+  std::vector<std::string> changes;  // of that: "interface device number"
 
  private:
+  void LookAtInFlight() {
+    std::map<std::string, uint64_t> before = before_;
+    before_ = InFlight();
+    for (const auto& [disk, count] : before) {
+      if (count != 0 && !before_.contains(disk)) changes.push_back(disk + " 0");
+    }
+    for (const auto& [disk, count] : before_) {
+      if (before[disk] != count) changes.push_back(disk + " " + std::to_string(count));
+    }
+  }
+
+  std::map<std::string, uint64_t> before_;
+  std::map<std::string, uint64_t> now_;
+  bool counting_ = false;
   const DecoderKind& kind_;
   std::unique_ptr<Decoder> decoder_;
 };

@@ -51,14 +51,14 @@ PointerText TextOf(const Input& input) {
 
 }  // namespace
 
-void ScsiCommands::OnParsed(const Input& input, BlockRequestSink& out) {
+void ScsiCommands::OnParsed(const Input& input) {
   uint64_t key = KeyOf(input);
   std::optional<BlockOperation> operation = OperationOf(input.args[3].bits);
   if (!operation) {
-    if (uint32_t same = open_.Find(key); same != kNone) Abandon(same, out);
+    if (uint32_t same = open_.Find(key); same != kNone) open_.Abandon(same);
     return;
   }
-  open_.MakeRoom(key, [&](uint32_t id) { Abandon(id, out); });
+  open_.MakeRoom(key, [this](uint32_t id) { open_.Abandon(id); });
   Command& command = open_[open_.Open(key)];
   command.start_us = input.time_us;
   command.unit = ScsiUnit(input.args[0].bits, input.args[1].bits);
@@ -75,18 +75,17 @@ ScsiCommands::Submission ScsiCommands::OnContinue(const Input& input) const {
   return {key, open_[id].unit, reads ? DmaDirection::kRead : DmaDirection::kWrite};
 }
 
-void ScsiCommands::OnDma(uint64_t key, BlockRequestSink& out) {
-  if (uint32_t id = open_.Find(key); id != kNone) Close(id, out);
+void ScsiCommands::OnDma(uint64_t key) {
+  if (uint32_t id = open_.Find(key); id != kNone) open_.Close(id);
 }
 
-bool ScsiCommands::OnBlockIo(uint64_t key, const BlockIo& io, BlockDevices& devices, BlockRequestSink& out) {
+bool ScsiCommands::OnBlockIo(uint64_t key, const BlockIo& io, BlockDevices& devices) {
   uint32_t id = open_.Find(key);
   if (id == kNone || io.bytes < 0 || static_cast<uint64_t>(io.bytes) > open_[id].bytes) return false;
   Command& command = open_[id];
   devices.Use(io);
   devices.Learn(command.unit, {io.backend, io.backend_text}, Interface::kScsi);
   command.backend = io.backend;
-  if (command.in_flight_on == 0) out.Begin(io.backend, command.in_flight_on);
   return true;
 }
 
@@ -105,41 +104,39 @@ void ScsiCommands::OnDequeue(const Input& input, const BlockDevices& devices, Bl
               .duration = DurationOf(command.start_us, input.time_us),
               .status = BlockStatus::kOk});
   }
-  Close(id, out);
-}
-
-void ScsiCommands::Close(uint32_t id, BlockRequestSink& out) {
-  out.End(open_[id].in_flight_on);
   open_.Close(id);
 }
 
-void ScsiCommands::Abandon(uint32_t id, BlockRequestSink& out) {
-  out.End(open_[id].in_flight_on);
-  open_.Abandon(id);
+void ScsiCommands::AbandonOld(int64_t now_us) {
+  open_.AbandonOld(now_us, [this](uint32_t id) { open_.Abandon(id); });
 }
 
-void ScsiCommands::AbandonOld(int64_t now_us, BlockRequestSink& out) {
-  open_.AbandonOld(now_us, [&](uint32_t id) { Abandon(id, out); });
+// What goes by DMA is counted there, and of the rest what has reached its disk.
+void ScsiCommands::CountInFlight(BlockRequestsInFlight& in_flight) const {
+  for (uint32_t id = open_.oldest(); id != kNone; id = open_.newer(id)) {
+    const Command& command = open_[id];
+    if (command.backend != 0) in_flight.Add(Interface::kScsi, command.backend, command.text.view());
+  }
 }
 
 void ScsiCommands::Reset() {
   while (open_.size() > 0) open_.Abandon(open_.oldest());
 }
 
-// {"commands": [[key, start_us, unit, backend, bytes, operation, in_flight_on, text], ...], "abandoned"}
+// {"commands": [[key, start_us, unit, backend, bytes, operation, text], ...], "abandoned"}
 json ScsiCommands::Save() const {
   json commands = json::array();
   for (uint32_t id = open_.oldest(); id != kNone; id = open_.newer(id)) {
     const Command& command = open_[id];
     commands.push_back({open_.KeyOf(id), command.start_us, command.unit, command.backend, command.bytes,
-                        command.operation, command.in_flight_on, std::string(command.text.view())});
+                        command.operation, std::string(command.text.view())});
   }
   return {{"commands", std::move(commands)}, {"abandoned", abandoned()}};
 }
 
-void ScsiCommands::Restore(const json& state, BlockDevices& devices) {
+void ScsiCommands::Restore(const json& state) {
   for (const json& from : SavedList(state.at("commands"))) {
-    const json::array_t& row = SavedRow(from, 8);
+    const json::array_t& row = SavedRow(from, 7);
     uint64_t key = SavedUnsigned(row[0]);
     if (open_.Find(key) != kNone) throw std::runtime_error("saved state: the same command twice");
     if (uint32_t old = open_.InTheWay(key); old != kNone) open_.Abandon(old);
@@ -150,10 +147,8 @@ void ScsiCommands::Restore(const json& state, BlockDevices& devices) {
     command.bytes = SavedUnsigned(row[4]);
     command.operation =
         static_cast<BlockOperation>(SavedUnsigned(row[5], static_cast<uint64_t>(BlockOperation::kLast)));
-    command.in_flight_on = SavedUnsigned(row[6]);
-    command.text = SavedPointerText(row[7]);
+    command.text = SavedPointerText(row[6]);
   }
-  for (uint32_t id = open_.oldest(); id != kNone; id = open_.newer(id)) devices.AddInFlight(open_[id].in_flight_on);
   open_.set_abandoned(abandoned() + SavedUnsigned(state.at("abandoned")));
 }
 

@@ -30,25 +30,26 @@ class ScsiCommands {
   };
 
   // With the arguments target, lun, tag, cmd and xfer.
-  void OnParsed(const Input& input, BlockRequestSink& out);
+  void OnParsed(const Input& input);
   // With the arguments target, lun and tag: a transfer may follow.
   Submission OnContinue(const Input& input) const;
   // The command's transfer goes by DMA.
-  void OnDma(uint64_t key, BlockRequestSink& out);
+  void OnDma(uint64_t key);
   // The command's transfer, or a piece of it; false if it cannot be.
-  bool OnBlockIo(uint64_t key, const BlockIo& io, BlockDevices& devices, BlockRequestSink& out);
+  bool OnBlockIo(uint64_t key, const BlockIo& io, BlockDevices& devices);
   // With the arguments target, lun and tag.
   void OnDequeue(const Input& input, const BlockDevices& devices, BlockRequestSink& out);
 
-  void AbandonOld(int64_t now_us, BlockRequestSink& out);
+  void AbandonOld(int64_t now_us);
   void Reset();
 
+  void CountInFlight(BlockRequestsInFlight& in_flight) const;
   size_t open() const { return open_.size(); }
   uint64_t abandoned() const { return open_.abandoned(); }
 
   // As Decoder has them, but that Restore adds to what is empty, and leaves a part behind when it throws.
   nlohmann::json Save() const;
-  void Restore(const nlohmann::json& state, BlockDevices& devices);
+  void Restore(const nlohmann::json& state);
 
  private:
   static constexpr uint32_t kNone = FlatIndex::kNone;
@@ -59,12 +60,8 @@ class ScsiCommands {
     uint64_t backend = 0;  // of a transfer without DMA; 0 before the first piece
     uint64_t bytes = 0;
     BlockOperation operation = BlockOperation::kRead;
-    uint64_t in_flight_on = 0;
     PointerText text;  // "target T lun L"
   };
-
-  void Close(uint32_t id, BlockRequestSink& out);
-  void Abandon(uint32_t id, BlockRequestSink& out);
 
   OpenRequests<Command> open_;
 };

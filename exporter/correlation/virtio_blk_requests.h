@@ -29,21 +29,22 @@ class VirtioBlkRequests {
   // With the arguments vq, elem, in_num and out_num.
   void OnPop(const Input& input);
   // With the arguments vdev, req, sector and nsectors.
-  void OnHandle(const Input& input, DmaDirection direction, const BlockDevices& devices, BlockRequestSink& out);
+  void OnHandle(const Input& input, DmaDirection direction, const BlockDevices& devices);
   // A read or write that nobody else has claimed; false if it is not known to be of virtio-blk.
-  bool OnBlockIo(const BlockIo& io, BlockDevices& devices, BlockRequestSink& out);
+  bool OnBlockIo(const BlockIo& io, BlockDevices& devices);
   // With the arguments vdev, req and status.
   void OnComplete(const Input& input, const BlockDevices& devices, BlockRequestSink& out);
 
-  void AbandonOld(int64_t now_us, BlockRequestSink& out);
+  void AbandonOld(int64_t now_us);
   void Reset();
 
+  void CountInFlight(BlockRequestsInFlight& in_flight) const;
   size_t open() const { return open_.size(); }
   uint64_t abandoned() const { return open_.abandoned(); }
 
   // As Decoder has them, but that Restore adds to what is empty, and leaves a part behind when it throws.
   nlohmann::json Save() const;
-  void Restore(const nlohmann::json& state, BlockDevices& devices);
+  void Restore(const nlohmann::json& state);
 
  private:
   static constexpr uint32_t kNone = FlatIndex::kNone;
@@ -58,7 +59,6 @@ class VirtioBlkRequests {
     uint64_t bytes = 0;
     uint64_t thread = kNoThread;
     DmaDirection direction = DmaDirection::kRead;
-    uint64_t in_flight_on = 0;
     PointerText device_text;
 
     bool IsRetriedAs(const Request& later) const {
@@ -66,7 +66,7 @@ class VirtioBlkRequests {
     }
   };
 
-  void Abandon(uint32_t id, BlockRequestSink& out);
+  void Abandon(uint32_t id);
   // The device that `io` is a request of, 0 if that cannot be told.
   uint64_t DeviceOf(const BlockIo& io, const BlockDevices& devices) const;
   void CompleteOther(const Input& input, const BlockDevices& devices, BlockRequestSink& out);

@@ -263,20 +263,22 @@ void Pipeline::AdoptStream(source::StreamId id, Pipeline& old, metrics::Labels l
 
 metrics::Snapshot Pipeline::TakeSnapshot() {
   metrics::Snapshot snapshot;
+  AppendSeries(snapshot);  // first, since what is in flight may make series
   snapshot.plain = ToFamilies(TakeOwnCounts());
-  AppendSeries(snapshot);
   return snapshot;
 }
 
 // What is open is counted when somebody looks, so that no way of ending (abandoned, too old, QEMU gone) can be missed.
-// Label sets over a family's limit were counted when their span began.
+// Label sets over a family's limit were counted when their span began; those of a decoder's disks are counted by what
+// else shows them.
 void Pipeline::CountInFlight() {
-  bool counts = std::any_of(program_->spans.begin(), program_->spans.end(),
-                            [](const rules::SpanPlan& span) { return !span.in_flight.empty(); });
-  if (!counts) return;
-  for (const rules::SpanPlan& span : program_->spans) {
-    for (const rules::RulePlan& rule : span.in_flight) families_[rule.family].SetAll(0);
+  bool counts = false;
+  for (metrics::Family& family : families_) {
+    if (!family.spec().is_in_flight) continue;
+    family.SetAll(0);
+    counts = true;
   }
+  if (!counts) return;
   std::vector<uint64_t> overflowed;
   for (const metrics::Family& family : families_) overflowed.push_back(family.overflowed());
   for (auto& [id, feed] : feeds_) {

@@ -51,6 +51,16 @@ bool FollowEachOther(const std::vector<Slot>& slots) {
   return !slots.empty();
 }
 
+// Whether this is what a decoder tells of what is in flight.
+bool IsInFlight(std::string_view event) {
+  for (const correlation::DecoderKind& kind : correlation::BuiltinDecoders()) {
+    for (const correlation::DecoderOutput& output : kind.outputs) {
+      if (output.event == event) return output.is_in_flight;
+    }
+  }
+  return false;
+}
+
 class Compiler {
  public:
   Compiler(const config::Config& config, const trace::Catalog& catalog)
@@ -80,6 +90,7 @@ class Compiler {
   void LinkProbe();
   void CompileMetric(const config::Metric& metric);
   void CompileInFlight(const config::Metric& metric, uint32_t family, const std::vector<EventBuilder*>& events);
+  bool CheckCountedInFlight(const config::Metric& metric, uint32_t family, const std::vector<EventBuilder*>& events);
   void CompileMatch(const config::Metric& metric, uint32_t family);
   void Link();
 
@@ -134,6 +145,7 @@ void Compiler::CompileMetric(const config::Metric& metric) {
   std::vector<EventBuilder*> events = checker_.FindEvents(metric.events);
   if (!checker_.CheckMetric(metric, events)) return;
   if (metric.value && metric.value->value == kInFlight) return CompileInFlight(metric, family, events);
+  if (!CheckCountedInFlight(metric, family, events)) return;
   for (EventBuilder* event : events) {
     // A condition on an argument that this event of several lacks never holds, so there is nothing to do here.
     bool applies = std::all_of(metric.where.begin(), metric.where.end(), [&](const config::Condition& condition) {
@@ -152,6 +164,7 @@ void Compiler::CompileMetric(const config::Metric& metric) {
 // A gauge of what is open needs what is known while it is.
 void Compiler::CompileInFlight(const config::Metric& metric, uint32_t family,
                                const std::vector<EventBuilder*>& events) {
+  program_->families[family].is_in_flight = true;
   for (EventBuilder* event : events) {
     auto span = std::find_if(config_.spans.begin(), config_.spans.end(),
                              [&](const config::Span& s) { return s.name.value == event->name(); });
@@ -171,6 +184,26 @@ void Compiler::CompileInFlight(const config::Metric& metric, uint32_t family,
     JoinLabelSet(CompileLabels(metric.labels, program_->lookups, slot_of), others, rule);
     others.push_back(std::move(rule));
   }
+}
+
+// What a decoder has in flight is counted when somebody looks, so it is a gauge's, and a gauge's alone. False if it is
+// used otherwise.
+bool Compiler::CheckCountedInFlight(const config::Metric& metric, uint32_t family,
+                                    const std::vector<EventBuilder*>& events) {
+  for (const EventBuilder* event : events) {
+    if (!event->derived() || !IsInFlight(event->name())) continue;
+    const config::Place& place = metric.events.front().place;
+    if (metric.type != config::MetricType::kGauge) {
+      checker_.Report(place, event->name() + " goes up and down, so it needs `type: gauge`");
+      return false;
+    }
+    if (events.size() > 1) {
+      checker_.Report(place, event->name() + " is counted when somebody looks; a gauge of it takes no other event");
+      return false;
+    }
+    program_->families[family].is_in_flight = true;
+  }
+  return true;
 }
 
 // Rules of one event that have the same labels share a label set.
@@ -398,6 +431,7 @@ void Compiler::Link() {
       DecoderPlan::Output& plan = decoder.outputs.emplace_back();
       if (found == derived.end()) continue;
       plan.plan = found->second;
+      decoder.counts_in_flight = decoder.counts_in_flight || output.is_in_flight;
       for (const std::string& name : program_->plans[plan.plan].slot_names) {
         auto argument = std::find(output.arguments.begin(), output.arguments.end(), name);
         plan.arguments.push_back(static_cast<size_t>(argument - output.arguments.begin()));

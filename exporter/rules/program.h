@@ -152,6 +152,7 @@ struct DecoderPlan {
   };
   const correlation::DecoderKind* kind = nullptr;
   std::vector<Output> outputs;
+  bool counts_in_flight = false;  // some gauge shows what it has in flight
 };
 
 // A metric on lines that are no trace event. Its values are the regex's groups, by slot.

@@ -256,6 +256,25 @@ void Stream::CountInFlight() {
       });
     });
   }
+  AskDecoders(Asked::kCounts);
+}
+
+void Stream::AskDecoders(Asked what) {
+  asked_ = what;
+  for (uint32_t i = 0; i < decoders_.size(); ++i) {
+    emitting_ = i;
+    if (program_->decoders[i].counts_in_flight) decoders_[i]->CountInFlight(*this);
+  }
+  asked_ = Asked::kNothing;
+}
+
+void Stream::AddInFlight(const RulePlan& rule, const Values& values) {
+  bool holds = std::all_of(rule.where.begin(), rule.where.end(), [&](const ConditionPlan& condition) {
+    return Holds(condition, values[condition.slot]);
+  });
+  if (!holds) return;
+  double amount = asked_ == Asked::kSeries ? 0 : rule.value == kNoSlot ? 1 : values[rule.value].AsDouble();
+  families_[rule.family].Add(SeriesOf(rule, values), amount * rule.scale);
 }
 
 void Stream::FeedDecoder(const DecoderFeed& feed, const Values& values, const Moment& moment) {
@@ -276,7 +295,10 @@ void Stream::Emit(size_t which, std::span<const Value> args) {
   const DecoderPlan::Output& output = program_->decoders[emitting_].outputs[which];
   if (output.plan == kNone) return;
   for (size_t slot = 0; slot < output.arguments.size(); ++slot) derived_values_[slot] = args[output.arguments[slot]];
-  RunRules(program_->plans[output.plan].rules, derived_values_);
+  const std::vector<RulePlan>& rules = program_->plans[output.plan].rules;
+  if (asked_ == Asked::kNothing) return RunRules(rules, derived_values_);
+  ++event_;
+  for (const RulePlan& rule : rules) AddInFlight(rule, derived_values_);
 }
 
 bool Stream::MatchText(std::string_view text) {
@@ -444,7 +466,9 @@ void Stream::RenderLabel(const LabelPlan& label, const Values& values, std::stri
   }
 }
 
+// A disk that came and went since somebody looked has its series all the same.
 void Stream::Restart() {
+  AskDecoders(Asked::kSeries);
   for (correlation::LookupTable& lookup : lookups_) lookup.Clear();
   for (correlation::SpanTable& span : spans_) span.Clear();
   for (auto& decoder : decoders_) decoder->Reset();

@@ -49,7 +49,7 @@ class Stream final : private correlation::Sink {
   // A line that is no trace event; true if a `match` rule took it.
   bool OnText(std::string_view text) { return !program_->matches.empty() && MatchText(text); }
 
-  // Adds every open span to the gauges that show what is in flight.
+  // Adds every open span, and what decoders have open, to the gauges that show what is in flight.
   void CountInFlight();
 
   // Whether something that learns names of disks does not know this one.
@@ -96,6 +96,9 @@ class Stream final : private correlation::Sink {
     uint64_t thread = correlation::kNoThread;
   };
 
+  // Whether a decoder is asked for what is in flight: to add it up, or only so that its series exist.
+  enum class Asked { kNothing, kSeries, kCounts };
+
   void MakeForeseeableSeries();
   bool TakeProbe();
   void Teach(uint32_t plan, const Values& values, uint64_t node);
@@ -107,6 +110,8 @@ class Stream final : private correlation::Sink {
   void ForEachInFlight(const SpanPlan& plan, std::span<const trace::Value> saved, Visit&& visit);
   void FeedDecoder(const DecoderFeed& feed, const Values& values, const Moment& moment);
   void Emit(size_t which, std::span<const trace::Value> args) override;
+  void AskDecoders(Asked what);
+  void AddInFlight(const RulePlan& rule, const Values& values);
 
   bool MatchText(std::string_view text);
   void RunRules(std::span<const RulePlan> rules, const Values& values);
@@ -146,6 +151,7 @@ class Stream final : private correlation::Sink {
   std::vector<std::string> rendered_;
   std::vector<std::string_view> rendered_views_;
   uint32_t emitting_ = kNone;  // the decoder that is at work
+  Asked asked_ = Asked::kNothing;
   bool negative_value_ = false;
   bool lacks_time_ = false;
 };
