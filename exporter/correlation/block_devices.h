@@ -39,6 +39,9 @@ class BlockDevices {
   void Reset();
 
   const BlockNames& names() const { return names_; }
+  // As in BlockNames.
+  uint64_t NodeOf(uint64_t backend) { return names_.NodeOf(backend); }
+  std::string_view FileOf(uint64_t node) { return names_.FileOf(node); }
   // A request of the backend was seen.
   void Use(const BlockIo& io);
   // QEMU's own name of the backend, as in -drive id=NAME.

@@ -7,9 +7,6 @@ namespace {
 
 using trace::Value;
 
-// Indices into the outputs of BlockRequestDecoderKind.
-enum OutputEvent : size_t { kRequest, kInFlight };
-
 std::string_view NameOf(BlockOperation operation) {
   switch (operation) {
     case BlockOperation::kRead:
@@ -45,7 +42,17 @@ void BlockRequestSink::Emit(const BlockRequest& request) {
                                request.duration,
                                Value::Text(NameOf(request.status)),
                                Value::Unsigned(request.status == BlockStatus::kError ? 1 : 0)};
-  sink_.Emit(kRequest, args);
+  sink_.Emit(kBlockRequest, args);
+}
+
+void BlockRequestSink::EmitDmaStart(std::string_view device, DmaDirection direction) {
+  std::array<Value, 2> args = {Value::Text(device), Value::Text(NameOf(OperationOf(direction)))};
+  sink_.Emit(kDmaStart, args);
+}
+
+void BlockRequestSink::EmitDma(std::string_view device, DmaDirection direction, Value bytes, Value duration) {
+  std::array<Value, 4> args = {Value::Text(device), Value::Text(NameOf(OperationOf(direction))), bytes, duration};
+  sink_.Emit(kDmaRequest, args);
 }
 
 BlockRequestsInFlight::BlockRequestsInFlight(const BlockDevices& devices) : devices_(devices) {

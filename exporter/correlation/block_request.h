@@ -1,4 +1,4 @@
-// What the classes of the front ends make for the decoder of block requests: a request that has ended, and the way out.
+// What the classes of the front ends make for the decoder of disks: a request that has ended, and the way out.
 #pragma once
 
 #include <cstdint>
@@ -31,11 +31,17 @@ struct BlockRequest {
   BlockStatus status = BlockStatus::kOk;
 };
 
+// Indices into the outputs of DiskDecoderKind.
+enum DiskOutput : size_t { kDmaStart, kDmaRequest, kBlockRequest, kInFlight };
+
 class BlockRequestSink {
  public:
   BlockRequestSink(BlockDevices& devices, Sink& sink) : devices_(devices), sink_(sink) {}
 
   void Emit(const BlockRequest& request);
+  // A transfer by DMA, whoever asked for it.
+  void EmitDmaStart(std::string_view device, DmaDirection direction);
+  void EmitDma(std::string_view device, DmaDirection direction, trace::Value bytes, trace::Value duration);
 
  private:
   BlockDevices& devices_;

@@ -1,4 +1,4 @@
-#include "correlation/block_request_decoder.h"
+#include "correlation/disk_decoder.h"
 
 #include <algorithm>
 #include <random>
@@ -52,8 +52,8 @@ void Check(const Case& c, const DecoderLimits& limits = {}) {
   }
   CHECK(requests == c.want);
   if (!c.in_flight.empty()) CHECK(replay.changes == c.in_flight);
-  CHECK(replay.decoder().abandoned() == c.abandoned);
-  CHECK(replay.decoder().open() == c.open);
+  CHECK(replay.abandoned() == c.abandoned);
+  CHECK(replay.open() == c.open);
 }
 
 }  // namespace
@@ -377,8 +377,8 @@ TEST_CASE("Block requests: Reset forgets all") {
                              "ide_dma_cb IDEState 0x5; sector_num=0 n=8 cmd=DMA READ"});
   CHECK(replay.InFlight() == std::map<std::string, uint64_t>{{"virtio-blk /a.img", 1}});
   replay.decoder().Reset();
-  CHECK(replay.decoder().abandoned() == 1);
-  CHECK(replay.decoder().open() == 0);
+  CHECK(replay.abandoned() == 1);
+  CHECK(replay.open() == 0);
   CHECK(replay.InFlight().empty());
   replay.emitted.clear();
   replay.Play(Lines{"virtio_blk_req_complete vdev 0x1 req 0x10 status 0",
@@ -389,7 +389,7 @@ TEST_CASE("Block requests: Reset forgets all") {
 
 TEST_CASE("Block requests: random events keep the decoder sound and bounded") {
   std::mt19937 random(5);
-  const DecoderKind& kind = KindNamed("block_request");
+  const DecoderKind& kind = *PartNamed("block_request").kind;
   Replay replay("block_request", {.max_open = 8, .max_names = 4, .max_open_age_us = 50});
   auto any = [&](uint64_t count) { return qte::trace::Value::Unsigned(random() % count, "0x1"); };
   for (int64_t now = 0; now < 200'000; ++now) {
@@ -403,7 +403,7 @@ TEST_CASE("Block requests: random events keep the decoder sound and bounded") {
     }
     args.resize(kind.inputs[which].arguments.size());
     replay.decoder().OnEvent({which, args, random() % 8 == 0 ? kNoTime : now, random() % 3}, replay);
-    REQUIRE(replay.decoder().open() <= 3 * 8);
+    REQUIRE(replay.open() <= 3 * 8);
     if (now % 1000 == 999) replay.decoder().Reset();
   }
   for (const char* interface : {"virtio-blk", "nvme", "scsi", "ide"}) {

@@ -139,8 +139,8 @@ TEST_CASE("Block requests are what the device models were asked for") {
     CHECK(TotalsOf(replay, c.interface) == c.count(lines));
     CHECK(FlushesOf(replay) == c.flushes);
     CheckInFlight(replay);
-    CHECK(replay.decoder().open() == 0);
-    CHECK(replay.decoder().abandoned() == 0);
+    CHECK(replay.open() == 0);
+    CHECK(replay.abandoned() == 0);
   }
 }
 
@@ -251,7 +251,7 @@ TEST_CASE("Disks behind all front ends at once keep their numbers apart") {
       }
     }
     CHECK(totals["/images/d2.qcow2 read"] == truths["/ahci"]["/images/d2.qcow2 read"]);
-    CHECK(replay.decoder().open() == 0);
+    CHECK(replay.open() == 0);
   }
 }
 

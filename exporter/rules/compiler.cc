@@ -85,6 +85,7 @@ class Compiler {
   void CompileNames(const config::Lookup& lookup, LookupPlan& plan);
   void CompileSpan(const config::Span& span);
   void CompileSpanEvent(const config::Span& span, const std::string& name, bool is_start, SpanPlan& plan);
+  correlation::OutputSet UsedOutputs(const correlation::DecoderKind& kind);
   void CompileDecoders();
   void MakeProbeSlots();
   void LinkProbe();
@@ -348,17 +349,31 @@ void Compiler::CompileSpanEvent(const config::Span& span, const std::string& nam
   event->plan().spans.push_back(std::move(feed));
 }
 
-// A decoder runs if some rule uses one of its events.
+correlation::OutputSet Compiler::UsedOutputs(const correlation::DecoderKind& kind) {
+  correlation::OutputSet used = 0;
+  for (size_t i = 0; i < kind.outputs.size(); ++i) {
+    EventBuilder* event = vocabulary_.Find(kind.outputs[i].event);
+    if (event != nullptr && event->derived() && event->used()) used |= correlation::OutputSet{1} << i;
+  }
+  return used;
+}
+
+// A decoder runs if some rule uses one of its events, and reads what it needs for that.
 void Compiler::CompileDecoders() {
   for (const correlation::DecoderKind& kind : correlation::BuiltinDecoders()) {
-    bool used = std::any_of(kind.outputs.begin(), kind.outputs.end(), [&](const correlation::DecoderOutput& output) {
-      EventBuilder* event = vocabulary_.Find(output.event);
-      return event != nullptr && event->derived() && event->used();
-    });
-    if (!used) continue;
+    correlation::OutputSet used = UsedOutputs(kind);
+    if (used == 0) continue;
+    bool opens = false;
     auto index = static_cast<uint32_t>(program_->decoders.size());
-    program_->decoders.push_back({&kind, {}});
+    DecoderPlan& plan = program_->decoders.emplace_back();
+    plan.kind = &kind;
+    for (size_t part = 0; part < kind.parts.size(); ++part) {
+      if ((kind.parts[part].outputs & used) == 0) continue;
+      plan.parts.push_back(part);
+      opens = opens || kind.parts[part].opens;
+    }
     for (size_t which = 0; which < kind.inputs.size(); ++which) {
+      if ((kind.inputs[which].outputs & used) == 0) continue;
       EventBuilder* event = vocabulary_.Find(kind.inputs[which].event);
       if (event == nullptr) continue;  // not in this catalog; the decoder copes with what it gets
       DecoderFeed feed{index, which, {}};
@@ -366,7 +381,7 @@ void Compiler::CompileDecoders() {
         feed.arguments.push_back(event->HasArgument(argument) ? event->SlotOf(argument) : kNoSlot);
       }
       feed.is_in_order = FollowEachOther(feed.arguments);
-      event->plan().needs_time = event->plan().needs_time || !kind.span.empty();
+      event->plan().needs_time = event->plan().needs_time || opens;
       event->plan().needs_thread = true;
       event->plan().decoders.push_back(std::move(feed));
     }

@@ -1,8 +1,19 @@
-// Block requests that go by DMA: of IDE, AHCI, NVMe, and of SCSI controllers that use it. One is a request from
-// dma_blk_io to dma_complete, as in dma_decoder.h; what the front end said right before (front_end_hints.h) tells the
-// interface of its backend, which all later requests of that backend share.
+// Transfers by DMA, and the block requests that go by them: of IDE, AHCI, NVMe, and of SCSI controllers that use it.
 //
-// A request that no front end announced, of a backend whose front end is not known, makes nothing.
+//   dma_blk_io dbs=D bs=... offset=O to_dev=0         request D starts
+//   dma_blk_cb dbs=D ret=0                            D submits a part ...
+//   blk_co_preadv blk K bs B offset O bytes N         ... of N bytes, on backend K
+//   dma_blk_cb dbs=D ret=0                            the part is done; another may follow
+//   dma_complete dbs=D ret=0                          D ends
+//
+// When is a dma_blk_io a transfer? Its `bs` is a backend for IDE, AHCI and NVMe: then it is. For SCSI it is a
+// SCSIDiskReq, for TRIM an IDEState, and nothing on the line tells them apart: TRIM mostly has offset -512, but another
+// one when the guest sets the LBA bit. What tells is a part that is read or written, so the start waits for the first
+// one. If the source shows no event of the block layer at all, that would be for ever: then every request counts.
+//
+// What the front end said right before (front_end_hints.h) tells the interface of a transfer's backend, which all later
+// ones of that backend share. One that no front end announced, of a backend whose front end is not known, is a transfer
+// but no block request.
 #pragma once
 
 #include <cstdint>
@@ -15,9 +26,9 @@
 
 namespace qte::correlation {
 
-class DmaBlockRequests {
+class DmaTransfers {
  public:
-  explicit DmaBlockRequests(const DecoderLimits& limits) : dma_(limits) {}
+  explicit DmaTransfers(const DecoderLimits& limits) : dma_(limits) {}
 
   // What the events are told apart by beside their names, and may change.
   struct Context {
@@ -59,6 +70,7 @@ class DmaBlockRequests {
   void Announce(const Input& input, DmaRequest& request, Context context);
   static Hint* HintFor(const Input& input, const DmaRequest& request, Context context);
   static void Start(DmaRequest& request, Context context);
+  static void EmitDma(DmaRequest& request, const Input& complete, Context context);
   void Finish(Context context);
 
   DmaRequests dma_;

@@ -1,4 +1,4 @@
-#include "correlation/dma_block_requests.h"
+#include "correlation/dma_transfers.h"
 
 #include <nlohmann/json.hpp>
 
@@ -18,6 +18,19 @@ uint64_t BackendOf(const DmaRequest& request) {
   return request.backend != 0 ? request.backend : request.target;
 }
 
+// The file under the backend. An unplug may detach the backend before its requests end, so the node is remembered.
+std::string_view DeviceOf(DmaRequest& request, BlockDevices& devices) {
+  uint64_t node = devices.NodeOf(BackendOf(request));
+  if (node != 0) request.node = node;
+  std::string_view file = request.node != 0 ? devices.FileOf(request.node) : std::string_view();
+  return file.empty() ? request.name.view() : file;
+}
+
+// QEMU's own statistics count no bytes of a request that failed or was cancelled.
+Value BytesOf(const DmaRequest& request, int64_t ret) {
+  return request.backend != 0 && ret >= 0 ? Value::Unsigned(request.bytes) : Value();
+}
+
 BlockStatus StatusOf(int64_t ret) {
   if (ret >= 0) return BlockStatus::kOk;
   return ret == kCancelled ? BlockStatus::kCancelled : BlockStatus::kError;
@@ -25,7 +38,7 @@ BlockStatus StatusOf(int64_t ret) {
 
 }  // namespace
 
-void DmaBlockRequests::OnIo(const Input& input, Context context) {
+void DmaTransfers::OnIo(const Input& input, Context context) {
   for (uint32_t id = dma_.InTheWay(input); id != DmaRequests::kNone; id = dma_.InTheWay(input)) {
     dma_.Abandon(id);
   }
@@ -38,7 +51,7 @@ void DmaBlockRequests::OnIo(const Input& input, Context context) {
 }
 
 // Finds out which front end asks.
-void DmaBlockRequests::Announce(const Input& input, DmaRequest& request, Context context) {
+void DmaTransfers::Announce(const Input& input, DmaRequest& request, Context context) {
   Hint* hint = HintFor(input, request, context);
   if (hint == nullptr) {
     bool is_scsi = context.devices.names().knows_attachments() && !context.devices.names().IsAttached(request.target);
@@ -52,7 +65,7 @@ void DmaBlockRequests::Announce(const Input& input, DmaRequest& request, Context
 }
 
 // A SCSI request names no backend, the others do; where the log tells no attachments, the announcement decides.
-Hint* DmaBlockRequests::HintFor(const Input& input, const DmaRequest& request, Context context) {
+Hint* DmaTransfers::HintFor(const Input& input, const DmaRequest& request, Context context) {
   bool may_be_scsi = !context.devices.names().IsAttached(request.target);
   bool may_be_backend = !may_be_scsi || !context.devices.names().knows_attachments();
   Interface known = context.devices.InterfaceOf(request.target);
@@ -64,49 +77,54 @@ Hint* DmaBlockRequests::HintFor(const Input& input, const DmaRequest& request, C
 }
 
 // The request is known to be a transfer.
-void DmaBlockRequests::Start(DmaRequest& request, Context context) {
+void DmaTransfers::Start(DmaRequest& request, Context context) {
   uint64_t backend = BackendOf(request);
+  if (!request.started) context.out.EmitDmaStart(DeviceOf(request, context.devices), request.direction);
   request.started = true;
   if (request.interface == Interface::kNone) request.interface = context.devices.InterfaceOf(backend);
   if (request.interface == Interface::kNone) return;
   context.devices.Learn(request.front_end, {backend, request.name.view()}, request.interface);
 }
 
-void DmaBlockRequests::OnComplete(const Input& input, Context context) {
+void DmaTransfers::OnComplete(const Input& input, Context context) {
   uint32_t id = dma_.Find(input.args[0].bits);
   if (id == DmaRequests::kNone) return;
+  if (dma_[id].started) EmitDma(dma_[id], input, context);
   ended_ = {true, input.args[0].bits, SignedOf(input.args[1]), input.time_us, input.thread};
   bool name_may_come = dma_[id].interface == Interface::kNvme && !context.devices.HasName(BackendOf(dma_[id]));
   if (!name_may_come) Finish(context);
 }
 
-void DmaBlockRequests::OnNextLine(NextLine kind, const Input& input, Context context) {
+void DmaTransfers::EmitDma(DmaRequest& request, const Input& complete, Context context) {
+  context.out.EmitDma(DeviceOf(request, context.devices), request.direction,
+                      BytesOf(request, SignedOf(complete.args[1])), DurationOf(request.start_us, complete.time_us));
+}
+
+void DmaTransfers::OnNextLine(NextLine kind, const Input& input, Context context) {
   uint32_t id = dma_.Find(ended_.dbs);
   bool names_it = id != DmaRequests::kNone && kind == NextLine::kNamesDisk && SameThread(ended_.thread, input.thread);
   if (names_it) context.devices.Name(BackendOf(dma_[id]), input.args[1].text());
   Finish(context);
 }
 
-void DmaBlockRequests::Finish(Context context) {
+void DmaTransfers::Finish(Context context) {
   ended_.waits = false;
   uint32_t id = dma_.Find(ended_.dbs);
   if (id == DmaRequests::kNone) return;
   DmaRequest& request = dma_[id];
   if (request.started && request.interface != Interface::kNone) {
-    // QEMU's own statistics count no bytes of a request that failed or was cancelled.
-    bool has_bytes = request.backend != 0 && ended_.ret >= 0;
     context.out.Emit({.interface = request.interface,
                       .backend = BackendOf(request),
                       .name = request.name.view(),
                       .operation = OperationOf(request.direction),
-                      .bytes = has_bytes ? Value::Unsigned(request.bytes) : Value(),
+                      .bytes = BytesOf(request, ended_.ret),
                       .duration = DurationOf(request.start_us, ended_.time_us),
                       .status = StatusOf(ended_.ret)});
   }
   dma_.Close(id);
 }
 
-bool DmaBlockRequests::OnBlockIo(const BlockIo& io, Context context) {
+bool DmaTransfers::OnBlockIo(const BlockIo& io, Context context) {
   uint32_t id = dma_.AddPart(io, context.devices.names());
   if (id == DmaRequests::kNone) return false;
   context.devices.Use(io);
@@ -114,11 +132,11 @@ bool DmaBlockRequests::OnBlockIo(const BlockIo& io, Context context) {
   return true;
 }
 
-void DmaBlockRequests::AbandonOld(int64_t now_us) {
+void DmaTransfers::AbandonOld(int64_t now_us) {
   dma_.AbandonOld(now_us, [this](uint32_t id) { dma_.Abandon(id); });
 }
 
-void DmaBlockRequests::CountInFlight(BlockRequestsInFlight& in_flight) const {
+void DmaTransfers::CountInFlight(BlockRequestsInFlight& in_flight) const {
   for (uint32_t id = dma_.oldest(); id != DmaRequests::kNone; id = dma_.newer(id)) {
     const DmaRequest& request = dma_[id];
     bool has_ended = ended_.waits && dma_.Find(ended_.dbs) == id;
@@ -127,20 +145,20 @@ void DmaBlockRequests::CountInFlight(BlockRequestsInFlight& in_flight) const {
   }
 }
 
-void DmaBlockRequests::Reset() {
+void DmaTransfers::Reset() {
   while (dma_.open() > 0) dma_.Abandon(dma_.oldest());
   ended_ = Ended();
   block_layer_seen_ = false;
 }
 
 // {"dma", "block_layer_seen", "ended": [waits, dbs, ret, time_us, thread]}
-json DmaBlockRequests::Save() const {
+json DmaTransfers::Save() const {
   return {{"dma", dma_.Save()},
           {"block_layer_seen", block_layer_seen_},
           {"ended", {ended_.waits, ended_.dbs, ended_.ret, ended_.time_us, ended_.thread}}};
 }
 
-void DmaBlockRequests::Restore(const json& state) {
+void DmaTransfers::Restore(const json& state) {
   dma_.Restore(state.at("dma"));
   block_layer_seen_ = SavedFlag(state.at("block_layer_seen"));
   const json::array_t& ended = SavedRow(state.at("ended"), 5);
