@@ -10,7 +10,6 @@ using namespace qte::correlation;
 
 namespace {
 
-
 struct Request {
   std::string interface;
   std::string device;

@@ -235,11 +235,11 @@ TEST_CASE("Rows with the key of another are refused") {
     SubjectKind kind;
     const char* list;
   };
-  auto c =
-      GENERATE(Case{{"dma_request", MakeDma}, "/devices/names/files"}, Case{{"dma_request", MakeDma}, "/devices/names/nodes"},
-               Case{{"dma_request", MakeDma}, "/dma/dma/requests"},
-               Case{{"dma_request", MakeDma}, "/dma/dma/awaiting"}, Case{{"keystroke", MakeKeystroke}, "/keyboards"},
-               Case{{"lookup", MakeLookup}, "/entries"}, Case{{"spans", MakeSpans}, "/spans"});
+  auto c = GENERATE(
+      Case{{"dma_request", MakeDma}, "/devices/names/files"}, Case{{"dma_request", MakeDma}, "/devices/names/nodes"},
+      Case{{"dma_request", MakeDma}, "/dma/dma/requests"}, Case{{"dma_request", MakeDma}, "/dma/dma/awaiting"},
+      Case{{"keystroke", MakeKeystroke}, "/keyboards"}, Case{{"lookup", MakeLookup}, "/entries"},
+      Case{{"spans", MakeSpans}, "/spans"});
   CAPTURE(c.kind.name, c.list);
   json saved = c.kind.make().save();
   json& list = saved.at(json::json_pointer(c.list));
