@@ -7,6 +7,7 @@
 // once: then they name no disk. Bounded; the least recently used entry gives way.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
@@ -28,9 +29,22 @@ FrontEnd FrontEndOf(uint64_t pointer);
 FrontEnd AhciPort(uint64_t ahci, uint64_t port);
 FrontEnd NvmeNamespace(uint64_t nsid);
 FrontEnd ScsiUnit(uint64_t target, uint64_t lun);
+// "nsid 1", "target 0 lun 0"; empty for those that are pointers.
+class FrontEndText {
+ public:
+  explicit FrontEndText(FrontEnd front_end);
+  std::string_view view() const { return {text_.data(), size_}; }
+
+ private:
+  std::array<char, 48> text_{};
+  size_t size_ = 0;
+};
 
 class BlockDevices {
  public:
+  // Of all names by Name() together; room for 65,536 of 128 bytes.
+  static constexpr size_t kMaxNameBytes = size_t{8} << 20;
+
   explicit BlockDevices(size_t max_names) : names_(max_names), backends_(max_names), front_ends_(max_names) {}
 
   void Open(uint64_t node, std::string_view filename) { names_.Open(node, filename); }
@@ -42,11 +56,13 @@ class BlockDevices {
   // As in BlockNames.
   uint64_t NodeOf(uint64_t backend) { return names_.NodeOf(backend); }
   std::string_view FileOf(uint64_t node) { return names_.FileOf(node); }
-  // A request of the backend was seen.
-  void Use(const BlockIo& io);
+  // A request of the backend was seen; and if `by_name`, one that names it itself, as a SCSI request does not.
+  enum class Target { kByName, kOther };
+  void Use(const BlockIo& io, Target target = Target::kOther);
   // QEMU's own name of the backend, as in -drive id=NAME.
   void Name(uint64_t backend, std::string_view name);
-  // `front_end`, if it is not 0, reaches the backend of this pointer and text.
+  // `front_end`, if it is not 0, reaches the backend of this pointer and text. What the backend's interface is known to
+  // be stays so until it is detached: then a request that tells another is mistaken, and teaches nothing.
   struct BackendPointer {
     uint64_t bits;
     std::string_view text;
@@ -62,6 +78,8 @@ class BlockDevices {
   Known BackendOf(FrontEnd front_end) const;
   // kNone if it is not known, or not any more.
   Interface InterfaceOf(uint64_t backend) const;
+  // Whether requests name it themselves; see Use.
+  bool IsNamedByRequests(uint64_t backend) const;
   // The image's file name, else QEMU's own name of the backend, else its pointer as text; empty if none is known. Valid
   // until the next change.
   std::string_view NameOf(uint64_t backend);
@@ -94,8 +112,9 @@ class BlockDevices {
     Interface before_detach = Interface::kNone;  // that did, as long as it stands on no node
     uint64_t epoch = 0;                          // another one after each detach
     uint64_t node = 0;                           // of its latest request
-    PointerText text;    // its pointer, or its name
-    bool named = false;  // by Name()
+    bool is_named_by_requests = false;
+    PointerText text;  // its pointer
+    std::string name;  // by Name(), else empty
   };
   struct Link {
     uint64_t backend = 0;
@@ -105,12 +124,15 @@ class BlockDevices {
   };
 
   Backend& BackendAt(uint64_t backend);
+  void SetName(Backend& entry, std::string_view name);
+  void ForgetBackend();
   Link& LinkAt(FrontEnd front_end);
   Known Resolve(const Link& link) const;
 
   BlockNames names_;
   PointerTable<Backend> backends_;
   PointerTable<Link> front_ends_;
+  size_t name_bytes_ = 0;
   uint64_t last_epoch_ = 0;
 };
 

@@ -1,5 +1,6 @@
 #include "correlation/disk_decoder.h"
 
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -64,14 +65,14 @@ class DiskDecoder final : public Decoder {
   void OnBlockIo(const Input& input, Out& out);
 
   void OnDmaIo(const Input& input, Out& out) { dma_.OnIo(input, ContextOf(out)); }
-  void OnDmaCallback(const Input& input, Out&) { dma_.OnCallback(input); }
+  void OnDmaCallback(const Input& input, Out&) { dma_.OnCallback(input, hints_); }
   void OnDmaMapWait(const Input& input, Out&) { dma_.OnMapWait(input); }
   void OnDmaComplete(const Input& input, Out& out) { dma_.OnComplete(input, ContextOf(out)); }
 
   void OnVirtqueuePop(const Input& input, Out&) { virtio_.OnPop(input); }
   template <DmaDirection kDirection>
   void OnVirtioBlk(const Input& input, Out&) {
-    virtio_.OnHandle(input, kDirection, devices_);
+    virtio_.OnHandle(input, kDirection, devices_, hints_);
   }
   void OnVirtioBlkComplete(const Input& input, Out& out) { virtio_.OnComplete(input, devices_, out); }
 
@@ -92,6 +93,8 @@ class DiskDecoder final : public Decoder {
   void OnNvmeEnd(const Input&, Out&) {}  // see OnEvent
 
   void Claim(const BlockIo& io, Out& out);
+  Hint* Announced(Hint::Of of, const BlockIo& io);
+  static uint64_t OrderOf(const Hint* hint) { return hint == nullptr ? 0 : hint->order; }
   void OnPio(const BlockIo& io, Hint& hint, Out& out);
   void AbandonOld(int64_t now_us);
   DmaTransfers::Context ContextOf(Out& out) { return {devices_, hints_, scsi_, out}; }
@@ -179,22 +182,52 @@ void DiskDecoder::OnBlockIo(const Input& input, Out& out) {
 }
 
 // Whose read or write is it? A backend belongs to one front end. virtio-blk asks only for disks it does not know; its
-// own need no look.
+// own need no look. Else it is of the transfer that names its backend. Then comes what may be of several: a transfer that
+// names none (SCSI) and awaits a part, programmed I/O, virtio-blk, SCSI without DMA. Each of them announces it right
+// before in the same thread, so the latest one is it.
 void DiskDecoder::Claim(const BlockIo& io, Out& out) {
   Interface known = devices_.InterfaceOf(io.backend);
-  auto may_be = [known](Interface interface) { return known == Interface::kNone || known == interface; };
-  if (known == Interface::kVirtioBlk || io.is_probe()) return;
-  if (dma_.OnBlockIo(io, ContextOf(out))) return;
-  auto announced = [&](Hint::Of of) {
-    return hints_.Latest([&](const Hint& hint) {
-      return hint.of == of && may_be(hint.interface()) && hint.Fits(io.direction, io.offset, io.thread) &&
-             (of != Hint::Of::kIdePio || hint.bytes == static_cast<uint64_t>(io.bytes));
-    });
-  };
-  if (Hint* pio = announced(Hint::Of::kIdePio)) return OnPio(io, *pio, out);
-  if (virtio_.OnBlockIo(io, devices_)) return;
-  Hint* scsi = announced(Hint::Of::kScsi);
-  if (scsi != nullptr && scsi_.OnBlockIo(scsi->key, io, devices_)) scsi->of = Hint::Of::kNone;
+  if (known == Interface::kVirtioBlk || io.is_probe() || io.bytes < 0) return;
+  using Claim = DmaRequests::Claim;
+  using Reach = DmaRequests::Reach;
+  DmaRequests::Claimants claimants = dma_.ClaimantsOf(io, devices_);
+  if (claimants.of_backend != DmaRequests::kNone) {
+    return dma_.AddPart(claimants.of_backend, io, Claim::kSure, ContextOf(out));
+  }
+  Hint* pio = Announced(Hint::Of::kIdePio, io);
+  Hint* scsi = Announced(Hint::Of::kScsi, io);
+  bool may_be_virtio = true;
+  if (auto [id, reach] = claimants.of_thread; id != DmaRequests::kNone) {
+    uint64_t rival = std::max({OrderOf(pio), OrderOf(scsi), virtio_.WaitingFor(io, devices_)});
+    // Without threads, what is between two front ends cannot be told: the latest is a guess, to learn nothing from.
+    bool is_told = reach == Reach::kSurely || rival == 0 || io.thread != kNoThread;
+    bool is_latest = rival < dma_.OrderOf(id) && (is_told || reach == Reach::kMaybe);
+    if (reach == Reach::kSurely || is_latest) {
+      return dma_.AddPart(id, io, is_told ? Claim::kSure : Claim::kGuess, ContextOf(out));
+    }
+    may_be_virtio = is_told || reach == Reach::kElsewhere;
+  }
+  if (pio != nullptr) return OnPio(io, *pio, out);
+  if (may_be_virtio && virtio_.OnBlockIo(io, devices_)) return;
+  if (scsi != nullptr && scsi_.OnBlockIo(scsi->key, io, devices_)) {
+    scsi->of = Hint::Of::kNone;
+    return;
+  }
+  // Its coroutine was held back, and woken by this thread.
+  auto [id, reach] = claimants.of_others;
+  if (id == DmaRequests::kNone || reach == Reach::kElsewhere) return;
+  bool is_told = known == Interface::kScsi || reach == Reach::kSurely;
+  dma_.AddPart(id, io, is_told ? Claim::kSure : Claim::kGuess, ContextOf(out));
+}
+
+// What has announced this read or write without a transfer.
+Hint* DiskDecoder::Announced(Hint::Of of, const BlockIo& io) {
+  Interface known = devices_.InterfaceOf(io.backend);
+  return hints_.Latest([&](const Hint& hint) {
+    bool may_be = known == Interface::kNone || known == hint.interface();
+    bool fits = hint.of == of && may_be && hint.Fits(io.direction, io.offset, io.thread);
+    return fits && (of != Hint::Of::kIdePio || hint.bytes == static_cast<uint64_t>(io.bytes));
+  });
 }
 
 // Its end is not logged, so it counts as it begins.
@@ -220,6 +253,7 @@ void DiskDecoder::OnScsiContinue(const Input& input, Out&) {
   hint.thread = input.thread;
   hint.front_end = submission.unit;
   hint.key = submission.key;
+  hint.bytes = submission.bytes;
   hints_.Put(hint);
 }
 
@@ -227,8 +261,7 @@ void DiskDecoder::OnNvmeCommand(const Input& input, Out& out) {
   uint64_t nsid = input.args[1].bits;
   uint64_t opcode = input.args[2].bits;
   if (opcode == kNvmeFlush) {
-    PointerText name;
-    name.Assign("nsid " + std::to_string(nsid));
+    FrontEndText name(NvmeNamespace(nsid));
     return out.Emit({.interface = Interface::kNvme,
                      .backend = devices_.BackendOf(NvmeNamespace(nsid)).backend,
                      .name = name.view(),

@@ -9,18 +9,14 @@
 namespace qte::correlation {
 namespace {
 
-// Bounds what one read or write can cost. A part follows its dma_blk_cb within microseconds, or after a drained
-// section, which holds back the queues of a few devices: fewer than this.
-constexpr int kMaxLooks = 1024;
-
 using nlohmann::json;
 
-// [dbs, target, backend, node, next_offset, bytes, start_us, thread, name, direction, started, interface, front_end];
-// tens of thousands of JSON objects would take a hundred megabytes.
+// [dbs, target, backend, node, next_offset, bytes, start_us, thread, name, direction, started, interface, front_end,
+// length, order, has_part]; tens of thousands of JSON objects would take a hundred megabytes.
 json SaveRequest(uint64_t dbs, const DmaRequest& request) {
   return json::array({dbs, request.target, request.backend, request.node, request.next_offset, request.bytes,
                       request.start_us, request.thread, std::string(request.name.view()), request.direction,
-                      request.started, request.interface, request.front_end});
+                      request.started, request.interface, request.front_end, request.length, request.order, request.has_part});
 }
 
 void RestoreRequest(const json::array_t& row, DmaRequest& request) {
@@ -36,6 +32,9 @@ void RestoreRequest(const json::array_t& row, DmaRequest& request) {
   request.started = SavedFlag(row[10]);
   request.interface = static_cast<Interface>(SavedUnsigned(row[11], static_cast<uint64_t>(Interface::kLast)));
   request.front_end = SavedUnsigned(row[12]);
+  request.length = SavedUnsigned(row[13]);
+  request.order = SavedUnsigned(row[14]);
+  request.has_part = SavedFlag(row[15]);
 }
 
 }  // namespace
@@ -77,11 +76,12 @@ void DmaRequests::Abandon(uint32_t id) {
   open_.Abandon(id);
 }
 
-void DmaRequests::OnCallback(const Input& callback) {
+void DmaRequests::OnCallback(const Input& callback, uint64_t order) {
   uint32_t id = Find(callback.args[0].bits);
   if (id == kNone) return;
   if (SignedOf(callback.args[1]) >= 0) {
     Await(id, callback.thread);
+    open_[id].order = order;
   } else {
     StopAwaiting(id);
   }
@@ -92,18 +92,18 @@ void DmaRequests::OnMapWait(uint64_t dbs) {
   if (id != kNone) StopAwaiting(id);
 }
 
-uint32_t DmaRequests::AddPart(const BlockIo& io, const BlockNames& names) {
-  uint32_t id = Claim(io, names);
-  if (id == kNone || io.bytes < 0) return kNone;
+void DmaRequests::AddPart(uint32_t id, const BlockIo& io, Claim claim) {
   StopAwaiting(id);
   DmaRequest& request = open_[id];
-  request.backend = io.backend;
-  request.node = io.node;
-  request.name.Assign(io.backend_text);
+  request.has_part = true;
+  if (claim == Claim::kSure) {
+    request.backend = io.backend;
+    request.node = io.node;
+    request.name.Assign(io.backend_text);
+  }
   request.bytes += static_cast<uint64_t>(io.bytes);
   // Unsigned, since a hostile line may hold any number.
   request.next_offset = static_cast<int64_t>(static_cast<uint64_t>(io.offset) + static_cast<uint64_t>(io.bytes));
-  return id;
 }
 
 void DmaRequests::Await(uint32_t id, uint64_t thread) {
@@ -125,19 +125,6 @@ void DmaRequests::StopAwaiting(uint32_t id) {
   if (request.earlier != kNone) open_[request.earlier].later = request.later;
 }
 
-uint32_t DmaRequests::Claim(const BlockIo& io, const BlockNames& names) const {
-  uint32_t of_other_thread = kNone;
-  int looks = 0;
-  for (uint32_t id = latest_; id != kNone && looks < kMaxLooks; id = open_[id].earlier, ++looks) {
-    const DmaRequest& request = open_[id];
-    if (!MayClaim(request, io, names)) continue;
-    if (SameThread(request.thread, io.thread)) return id;
-    if (of_other_thread == kNone) of_other_thread = id;
-  }
-  // The coroutine was held back and woken by another thread.
-  return of_other_thread;
-}
-
 // {"requests": the oldest first, "awaiting": [dbs, ...] of those that await a part, the latest first, "abandoned"}
 json DmaRequests::Save() const {
   json requests = json::array();
@@ -152,7 +139,7 @@ json DmaRequests::Save() const {
 void DmaRequests::Restore(const json& state) {
   const json::array_t& requests = SavedList(state.at("requests"));
   for (const json& from : requests) {
-    const json::array_t& row = SavedRow(from, 13);
+    const json::array_t& row = SavedRow(from, 16);
     uint64_t dbs = SavedUnsigned(row[0]);
     if (Find(dbs) != kNone) throw std::runtime_error("saved state: the same request twice");
     if (open_.InTheWay(dbs) != kNone) Abandon(open_.InTheWay(dbs));
@@ -167,11 +154,6 @@ void DmaRequests::Restore(const json& state) {
     Await(id, open_[id].thread);
   }
   open_.set_abandoned(abandoned() + SavedUnsigned(state.at("abandoned")));
-}
-
-bool DmaRequests::MayClaim(const DmaRequest& request, const BlockIo& io, const BlockNames& names) {
-  if (request.direction != io.direction || request.next_offset != io.offset) return false;
-  return request.target == io.backend || !names.IsAttached(request.target);
 }
 
 }  // namespace qte::correlation

@@ -42,10 +42,13 @@ class DmaTransfers {
   void OnBlockLayer() { block_layer_seen_ = true; }
   // With the arguments dbs, bs, offset and to_dev.
   void OnIo(const Input& input, Context context);
-  void OnCallback(const Input& input) { dma_.OnCallback(input); }
+  void OnCallback(const Input& input, FrontEndHints& hints) { dma_.OnCallback(input, hints.NextOrder()); }
   void OnMapWait(const Input& input) { dma_.OnMapWait(input.args[0].bits); }
-  // A read or write; false if it is no part of a request.
-  bool OnBlockIo(const BlockIo& io, Context context);
+  // Those whose next part a read or write may be.
+  DmaRequests::Claimants ClaimantsOf(const BlockIo& io, const BlockDevices& devices) const;
+  // When its part was announced; see FrontEndHints::NextOrder.
+  uint64_t OrderOf(uint32_t id) const { return dma_[id].order; }
+  void AddPart(uint32_t id, const BlockIo& io, DmaRequests::Claim claim, Context context);
   // With the arguments dbs and ret.
   void OnComplete(const Input& input, Context context);
 
@@ -67,7 +70,8 @@ class DmaTransfers {
   void Restore(const nlohmann::json& state);
 
  private:
-  void Announce(const Input& input, DmaRequest& request, Context context);
+  static bool IsTrim(const Input& input, const DmaRequest& request, FrontEndHints& hints);
+  static void Announce(const Input& input, DmaRequest& request, Context context);
   static Hint* HintFor(const Input& input, const DmaRequest& request, Context context);
   static void Start(DmaRequest& request, Context context);
   static void EmitDma(DmaRequest& request, const Input& complete, Context context);

@@ -1,6 +1,5 @@
 #include "correlation/scsi_commands.h"
 
-#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <stdexcept>
@@ -40,15 +39,6 @@ std::optional<BlockOperation> OperationOf(uint64_t command) {
   }
 }
 
-PointerText TextOf(const Input& input) {
-  char text[64];
-  std::snprintf(text, sizeof text, "target %u lun %u", static_cast<unsigned>(input.args[0].bits),
-                static_cast<unsigned>(input.args[1].bits));
-  PointerText result;
-  result.Assign(text);
-  return result;
-}
-
 }  // namespace
 
 void ScsiCommands::OnParsed(const Input& input) {
@@ -64,7 +54,6 @@ void ScsiCommands::OnParsed(const Input& input) {
   command.unit = ScsiUnit(input.args[0].bits, input.args[1].bits);
   command.bytes = input.args[4].negative ? 0 : input.args[4].bits;
   command.operation = *operation;
-  command.text = TextOf(input);
 }
 
 ScsiCommands::Submission ScsiCommands::OnContinue(const Input& input) const {
@@ -72,7 +61,7 @@ ScsiCommands::Submission ScsiCommands::OnContinue(const Input& input) const {
   uint32_t id = open_.Find(key);
   if (id == kNone || open_[id].operation == BlockOperation::kFlush) return {};
   bool reads = open_[id].operation == BlockOperation::kRead;
-  return {key, open_[id].unit, reads ? DmaDirection::kRead : DmaDirection::kWrite};
+  return {key, open_[id].unit, reads ? DmaDirection::kRead : DmaDirection::kWrite, open_[id].bytes};
 }
 
 void ScsiCommands::OnDma(uint64_t key) {
@@ -96,9 +85,10 @@ void ScsiCommands::OnDequeue(const Input& input, const BlockDevices& devices, Bl
   const Command& command = open_[id];
   bool flushes = command.operation == BlockOperation::kFlush;
   if (flushes || command.backend != 0) {
+    FrontEndText unit(command.unit);
     out.Emit({.interface = Interface::kScsi,
               .backend = flushes ? devices.BackendOf(command.unit).backend : command.backend,
-              .name = command.text.view(),
+              .name = unit.view(),
               .operation = command.operation,
               .bytes = flushes ? Value() : Value::Unsigned(command.bytes),
               .duration = DurationOf(command.start_us, input.time_us),
@@ -115,7 +105,7 @@ void ScsiCommands::AbandonOld(int64_t now_us) {
 void ScsiCommands::CountInFlight(BlockRequestsInFlight& in_flight) const {
   for (uint32_t id = open_.oldest(); id != kNone; id = open_.newer(id)) {
     const Command& command = open_[id];
-    if (command.backend != 0) in_flight.Add(Interface::kScsi, command.backend, command.text.view());
+    if (command.backend != 0) in_flight.Add(Interface::kScsi, command.backend, {});
   }
 }
 
@@ -123,20 +113,20 @@ void ScsiCommands::Reset() {
   while (open_.size() > 0) open_.Abandon(open_.oldest());
 }
 
-// {"commands": [[key, start_us, unit, backend, bytes, operation, text], ...], "abandoned"}
+// {"commands": [[key, start_us, unit, backend, bytes, operation], ...], "abandoned"}
 json ScsiCommands::Save() const {
   json commands = json::array();
   for (uint32_t id = open_.oldest(); id != kNone; id = open_.newer(id)) {
     const Command& command = open_[id];
     commands.push_back({open_.KeyOf(id), command.start_us, command.unit, command.backend, command.bytes,
-                        command.operation, std::string(command.text.view())});
+                        command.operation});
   }
   return {{"commands", std::move(commands)}, {"abandoned", abandoned()}};
 }
 
 void ScsiCommands::Restore(const json& state) {
   for (const json& from : SavedList(state.at("commands"))) {
-    const json::array_t& row = SavedRow(from, 7);
+    const json::array_t& row = SavedRow(from, 6);
     uint64_t key = SavedUnsigned(row[0]);
     if (open_.Find(key) != kNone) throw std::runtime_error("saved state: the same command twice");
     if (uint32_t old = open_.InTheWay(key); old != kNone) open_.Abandon(old);
@@ -147,7 +137,6 @@ void ScsiCommands::Restore(const json& state) {
     command.bytes = SavedUnsigned(row[4]);
     command.operation =
         static_cast<BlockOperation>(SavedUnsigned(row[5], static_cast<uint64_t>(BlockOperation::kLast)));
-    command.text = SavedPointerText(row[6]);
   }
   open_.set_abandoned(abandoned() + SavedUnsigned(state.at("abandoned")));
 }

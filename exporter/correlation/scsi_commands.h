@@ -27,6 +27,7 @@ class ScsiCommands {
     uint64_t key = 0;
     FrontEnd unit = 0;  // 0 if this is no command that reads or writes
     DmaDirection direction = DmaDirection::kRead;
+    uint64_t bytes = 0;
   };
 
   // With the arguments target, lun, tag, cmd and xfer.
@@ -60,7 +61,6 @@ class ScsiCommands {
     uint64_t backend = 0;  // of a transfer without DMA; 0 before the first piece
     uint64_t bytes = 0;
     BlockOperation operation = BlockOperation::kRead;
-    PointerText text;  // "target T lun L"
   };
 
   OpenRequests<Command> open_;

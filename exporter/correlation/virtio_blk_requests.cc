@@ -34,7 +34,8 @@ void VirtioBlkRequests::OnPop(const Input& input) {
   if (id != kNone) pops_.Erase(id);
 }
 
-void VirtioBlkRequests::OnHandle(const Input& input, DmaDirection direction, const BlockDevices& devices) {
+void VirtioBlkRequests::OnHandle(const Input& input, DmaDirection direction, const BlockDevices& devices,
+                                 FrontEndHints& hints) {
   uint64_t key = input.args[1].bits;
   if (uint32_t pop = pops_.Find(key); pop != kNone) pops_.Erase(pop);
   Request request;
@@ -50,6 +51,7 @@ void VirtioBlkRequests::OnHandle(const Input& input, DmaDirection direction, con
   open_.MakeRoom(key, [this](uint32_t id) { Abandon(id); });
   Request& opened = open_[open_.Open(key)];
   opened = request;
+  opened.order = hints.NextOrder();
   BlockDevices::Known known = devices.BackendOf(FrontEndOf(opened.device));
   if (known.certain) {
     opened.backend = known.backend;
@@ -73,22 +75,39 @@ bool VirtioBlkRequests::OnBlockIo(const BlockIo& io, BlockDevices& devices) {
   return true;
 }
 
-uint64_t VirtioBlkRequests::DeviceOf(const BlockIo& io, const BlockDevices& devices) const {
-  uint64_t device = 0;
-  bool ambiguous = false;
+template <class Visit>
+void VirtioBlkRequests::ForEachWaiting(const BlockIo& io, Visit&& visit) const {
   int looks = 0;
   for (uint32_t id = open_.newest(); id != kNone && looks < kMaxLooks; id = open_.older(id), ++looks) {
     const Request& request = open_[id];
     bool matches = request.backend == 0 && request.offset == io.offset && request.direction == io.direction &&
                    io.bytes >= 0 && request.bytes <= static_cast<uint64_t>(io.bytes);
-    if (!matches) continue;
+    if (matches && !visit(request)) return;
+  }
+}
+
+uint64_t VirtioBlkRequests::WaitingFor(const BlockIo& io, const BlockDevices& devices) const {
+  if (waiting_ == 0 || devices.InterfaceOf(io.backend) != Interface::kNone) return 0;
+  uint64_t order = 0;
+  ForEachWaiting(io, [&](const Request& request) {
+    if (SameThread(request.thread, io.thread)) order = request.order;
+    return order == 0;
+  });
+  return order;
+}
+
+uint64_t VirtioBlkRequests::DeviceOf(const BlockIo& io, const BlockDevices& devices) const {
+  uint64_t device = 0;
+  bool ambiguous = false;
+  ForEachWaiting(io, [&](const Request& request) {
     // A device's queue is emptied into reads and writes before its thread turns to another.
     bool in_this_thread = request.thread == io.thread && io.thread != kNoThread;
     bool was_here_before = devices.BackendOf(FrontEndOf(request.device)).backend == io.backend;
-    if (in_this_thread || was_here_before) return request.device;
-    ambiguous = ambiguous || (device != 0 && device != request.device);
+    bool is_it = in_this_thread || was_here_before;
+    ambiguous = !is_it && (ambiguous || (device != 0 && device != request.device));
     device = request.device;
-  }
+    return !is_it;
+  });
   return ambiguous ? 0 : device;
 }
 
@@ -145,14 +164,14 @@ void VirtioBlkRequests::Reset() {
   pops_.Clear();
 }
 
-// {"requests": [[req, start_us, device, backend, offset, bytes, thread, direction, device_text], ...],
+// {"requests": [[req, start_us, device, backend, offset, bytes, thread, direction, device_text, order], ...],
 //  "pops": [[element, time_us], ...], "abandoned"}
 json VirtioBlkRequests::Save() const {
   json requests = json::array();
   for (uint32_t id = open_.oldest(); id != kNone; id = open_.newer(id)) {
     const Request& request = open_[id];
     requests.push_back({open_.KeyOf(id), request.start_us, request.device, request.backend, request.offset,
-                        request.bytes, request.thread, request.direction, std::string(request.device_text.view())});
+                        request.bytes, request.thread, request.direction, std::string(request.device_text.view()), request.order});
   }
   json pops = json::array();
   for (uint32_t id = pops_.oldest(); id != kNone; id = pops_.newer(id)) {
@@ -163,7 +182,7 @@ json VirtioBlkRequests::Save() const {
 
 void VirtioBlkRequests::Restore(const json& state) {
   for (const json& from : SavedList(state.at("requests"))) {
-    const json::array_t& row = SavedRow(from, 9);
+    const json::array_t& row = SavedRow(from, 10);
     uint64_t key = SavedUnsigned(row[0]);
     if (open_.Find(key) != kNone) throw std::runtime_error("saved state: the same request twice");
     if (uint32_t old = open_.InTheWay(key); old != kNone) {
@@ -180,6 +199,7 @@ void VirtioBlkRequests::Restore(const json& state) {
     request.thread = SavedUnsigned(row[6]);
     request.direction = static_cast<DmaDirection>(SavedUnsigned(row[7], static_cast<uint64_t>(DmaDirection::kLast)));
     request.device_text = SavedPointerText(row[8]);
+    request.order = SavedUnsigned(row[9]);
   }
   for (const json& from : SavedList(state.at("pops"))) {
     const json::array_t& row = SavedRow(from, 2);

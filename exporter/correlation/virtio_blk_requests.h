@@ -18,6 +18,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "correlation/block_request.h"
+#include "correlation/front_end_hints.h"
 #include "correlation/open_requests.h"
 
 namespace qte::correlation {
@@ -29,7 +30,10 @@ class VirtioBlkRequests {
   // With the arguments vq, elem, in_num and out_num.
   void OnPop(const Input& input);
   // With the arguments vdev, req, sector and nsectors.
-  void OnHandle(const Input& input, DmaDirection direction, const BlockDevices& devices);
+  void OnHandle(const Input& input, DmaDirection direction, const BlockDevices& devices, FrontEndHints& hints);
+  // When the latest request was announced that waits for this read or write, by its thread where that is known; 0 if
+  // there is none. See FrontEndHints::NextOrder.
+  uint64_t WaitingFor(const BlockIo& io, const BlockDevices& devices) const;
   // A read or write that nobody else has claimed; false if it is not known to be of virtio-blk.
   bool OnBlockIo(const BlockIo& io, BlockDevices& devices);
   // With the arguments vdev, req and status.
@@ -58,6 +62,7 @@ class VirtioBlkRequests {
     int64_t offset = 0;
     uint64_t bytes = 0;
     uint64_t thread = kNoThread;
+    uint64_t order = 0;
     DmaDirection direction = DmaDirection::kRead;
     PointerText device_text;
 
@@ -66,6 +71,9 @@ class VirtioBlkRequests {
     }
   };
 
+  // Calls visit(request) for those that may wait for `io`, the latest first, until it returns false.
+  template <class Visit>
+  void ForEachWaiting(const BlockIo& io, Visit&& visit) const;
   void Abandon(uint32_t id);
   // The device that `io` is a request of, 0 if that cannot be told.
   uint64_t DeviceOf(const BlockIo& io, const BlockDevices& devices) const;
