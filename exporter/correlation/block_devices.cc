@@ -41,10 +41,9 @@ FrontEnd ScsiUnit(uint64_t target, uint64_t lun) {
 FrontEndText::FrontEndText(FrontEnd front_end) {
   if ((front_end & kShared) == 0) return;
   auto low = static_cast<unsigned>(front_end & UINT32_MAX);
-  int size = (front_end & kScsi) == 0
-                 ? std::snprintf(text_.data(), text_.size(), "nsid %u", low)
-                 : std::snprintf(text_.data(), text_.size(), "target %u lun %u",
-                                 static_cast<unsigned>(front_end >> 32 & 0xffff), low);
+  int size = (front_end & kScsi) == 0 ? std::snprintf(text_.data(), text_.size(), "nsid %u", low)
+                                      : std::snprintf(text_.data(), text_.size(), "target %u lun %u",
+                                                      static_cast<unsigned>(front_end >> 32 & 0xffff), low);
   size_ = static_cast<size_t>(size);
 }
 

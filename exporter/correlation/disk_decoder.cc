@@ -78,6 +78,7 @@ class DiskDecoder final : public Decoder {
 
   void OnScsiParsed(const Input& input, Out&) { scsi_.OnParsed(input); }
   void OnScsiContinue(const Input& input, Out& out);
+  void OnScsiSense(const Input& input, Out&) { scsi_.OnSense(input); }
   void OnScsiDequeue(const Input& input, Out& out) { scsi_.OnDequeue(input, devices_, out); }
 
   void OnIdeCommand(const Input& input, Out& out) { ide_.OnCommand(input, devices_, out); }
@@ -132,6 +133,7 @@ const std::vector<DiskDecoder::Event>& DiskDecoder::Events() {
       {block("virtio_blk_req_complete", {"vdev", "req", "status"}), &D::OnVirtioBlkComplete},
       {block("scsi_req_parsed", {"target", "lun", "tag", "cmd", "xfer"}, true), &D::OnScsiParsed},
       {block("scsi_req_continue", {"target", "lun", "tag"}), &D::OnScsiContinue},
+      {block("scsi_req_build_sense", {"target", "lun", "tag", "key"}), &D::OnScsiSense},
       {block("scsi_req_dequeue", {"target", "lun", "tag"}), &D::OnScsiDequeue},
       {block("ide_exec_cmd", {"bus", "state", "cmd"}), &D::OnIdeCommand},
       {block("ide_bus_exec_cmd", {"bus", "state", "cmd"}), &D::OnIdeCommand},
@@ -182,9 +184,9 @@ void DiskDecoder::OnBlockIo(const Input& input, Out& out) {
 }
 
 // Whose read or write is it? A backend belongs to one front end. virtio-blk asks only for disks it does not know; its
-// own need no look. Else it is of the transfer that names its backend. Then comes what may be of several: a transfer that
-// names none (SCSI) and awaits a part, programmed I/O, virtio-blk, SCSI without DMA. Each of them announces it right
-// before in the same thread, so the latest one is it.
+// own need no look. Else it is of the transfer that names its backend. Then comes what may be of several: a transfer
+// that names none (SCSI) and awaits a part, programmed I/O, virtio-blk, SCSI without DMA. Each of them announces it
+// right before in the same thread, so the latest one is it.
 void DiskDecoder::Claim(const BlockIo& io, Out& out) {
   Interface known = devices_.InterfaceOf(io.backend);
   if (known == Interface::kVirtioBlk || io.is_probe() || io.bytes < 0) return;
@@ -210,7 +212,7 @@ void DiskDecoder::Claim(const BlockIo& io, Out& out) {
   if (pio != nullptr) return OnPio(io, *pio, out);
   if (may_be_virtio && virtio_.OnBlockIo(io, devices_)) return;
   if (scsi != nullptr && scsi_.OnBlockIo(scsi->key, io, devices_)) {
-    scsi->of = Hint::Of::kNone;
+    if (!scsi_.AwaitsMore(scsi->key)) scsi->of = Hint::Of::kNone;
     return;
   }
   // Its coroutine was held back, and woken by this thread.
@@ -330,14 +332,15 @@ std::unique_ptr<Decoder> Make(const DecoderLimits& limits) {
 DecoderKind DiskDecoderKind() {
   std::vector<DecoderInput> inputs;
   for (const DiskDecoder::Event& event : DiskDecoder::Events()) inputs.push_back(event.input);
-  return {.name = "disk",
-          .parts = {{.name = "dma_request", .outputs = kDmaOutputs}, {.name = "block_request", .outputs = kBlockOutputs}},
-          .inputs = std::move(inputs),
-          .outputs = {{"dma_request_start", {"device", "direction"}},
-                      {"dma_request", {"device", "direction", "bytes", "duration"}},
-                      {"block_request", {"interface", "device", "direction", "bytes", "duration", "status", "failed"}},
-                      {"block_requests_in_flight", {"interface", "device", "requests"}, true}},
-          .make = Make};
+  return {
+      .name = "disk",
+      .parts = {{.name = "dma_request", .outputs = kDmaOutputs}, {.name = "block_request", .outputs = kBlockOutputs}},
+      .inputs = std::move(inputs),
+      .outputs = {{"dma_request_start", {"device", "direction"}},
+                  {"dma_request", {"device", "direction", "bytes", "duration"}},
+                  {"block_request", {"interface", "device", "direction", "bytes", "duration", "status", "failed"}},
+                  {"block_requests_in_flight", {"interface", "device", "requests"}, true}},
+      .make = Make};
 }
 
 }  // namespace qte::correlation

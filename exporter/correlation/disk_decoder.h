@@ -12,7 +12,7 @@
 //
 //   virtio-blk  virtio_blk_handle_read, virtio_blk_handle_write, virtio_blk_req_complete, virtqueue_pop; see
 //               virtio_blk_requests.h
-//   scsi        scsi_req_parsed, scsi_req_continue, scsi_req_dequeue; see scsi_commands.h
+//   scsi        scsi_req_parsed, scsi_req_continue, scsi_req_build_sense, scsi_req_dequeue; see scsi_commands.h
 //   ide         ide_dma_cb (READ, WRITE), process_ncq_command (op 0x60, 0x61; QEMU 7.2 logs writes, too, as
 //               execute_ncq_command_read) before dma_blk_io: a request by DMA
 //               ide_sector_read, ide_sector_write before blk_co_*: one by programmed I/O; QEMU does not log its end, so

@@ -16,7 +16,8 @@ using nlohmann::json;
 json SaveRequest(uint64_t dbs, const DmaRequest& request) {
   return json::array({dbs, request.target, request.backend, request.node, request.next_offset, request.bytes,
                       request.start_us, request.thread, std::string(request.name.view()), request.direction,
-                      request.started, request.interface, request.front_end, request.length, request.order, request.has_part});
+                      request.started, request.interface, request.front_end, request.length, request.order,
+                      request.has_part});
 }
 
 void RestoreRequest(const json::array_t& row, DmaRequest& request) {

@@ -16,6 +16,10 @@ uint64_t KeyOf(const Input& input) {
   return (input.args[0].bits & 0xffff) << 48 | (input.args[1].bits & 0xffff) << 32 | (input.args[2].bits & UINT32_MAX);
 }
 
+bool IsWriteSame(uint64_t command) {
+  return command == 0x41 || command == 0x93;
+}
+
 std::optional<BlockOperation> OperationOf(uint64_t command) {
   switch (command) {
     case 0x08:  // READ(6), (10), (12), (16)
@@ -30,6 +34,9 @@ std::optional<BlockOperation> OperationOf(uint64_t command) {
     case 0x2e:  // WRITE AND VERIFY(10), (12), (16)
     case 0xae:
     case 0x8e:
+      return BlockOperation::kWrite;
+    case 0x41:  // WRITE SAME(10), (16)
+    case 0x93:
       return BlockOperation::kWrite;
     case 0x35:  // SYNCHRONIZE CACHE(10), (16)
     case 0x91:
@@ -52,7 +59,9 @@ void ScsiCommands::OnParsed(const Input& input) {
   Command& command = open_[open_.Open(key)];
   command.start_us = input.time_us;
   command.unit = ScsiUnit(input.args[0].bits, input.args[1].bits);
-  command.bytes = input.args[4].negative ? 0 : input.args[4].bits;
+  command.is_write_same = IsWriteSame(input.args[3].bits);
+  // The length of a WRITE SAME is that of the block to be repeated.
+  if (!command.is_write_same && !input.args[4].negative) command.bytes = input.args[4].bits;
   command.operation = *operation;
 }
 
@@ -70,12 +79,29 @@ void ScsiCommands::OnDma(uint64_t key) {
 
 bool ScsiCommands::OnBlockIo(uint64_t key, const BlockIo& io, BlockDevices& devices) {
   uint32_t id = open_.Find(key);
-  if (id == kNone || io.bytes < 0 || static_cast<uint64_t>(io.bytes) > open_[id].bytes) return false;
+  if (id == kNone || io.bytes < 0) return false;
   Command& command = open_[id];
+  auto bytes = static_cast<uint64_t>(io.bytes);
+  bool goes_on = command.backend == 0 || (command.backend == io.backend && command.next_offset == io.offset);
+  if (command.is_write_same ? !goes_on : bytes > command.bytes) return false;
   devices.Use(io);
   devices.Learn(command.unit, {io.backend, io.backend_text}, Interface::kScsi);
   command.backend = io.backend;
+  if (command.is_write_same) command.bytes += bytes;
+  // Unsigned, since a hostile line may hold any number.
+  command.next_offset = static_cast<int64_t>(static_cast<uint64_t>(io.offset) + bytes);
   return true;
+}
+
+bool ScsiCommands::AwaitsMore(uint64_t key) const {
+  uint32_t id = open_.Find(key);
+  return id != kNone && open_[id].is_write_same;
+}
+
+// Keys 0 and 1, NO SENSE and RECOVERED ERROR, are no failure.
+void ScsiCommands::OnSense(const Input& input) {
+  uint32_t id = open_.Find(KeyOf(input));
+  if (id != kNone && input.args[3].bits > 1) open_[id].failed = true;
 }
 
 // A command without a transfer of its own was one by DMA, or was refused.
@@ -90,9 +116,9 @@ void ScsiCommands::OnDequeue(const Input& input, const BlockDevices& devices, Bl
               .backend = flushes ? devices.BackendOf(command.unit).backend : command.backend,
               .name = unit.view(),
               .operation = command.operation,
-              .bytes = flushes ? Value() : Value::Unsigned(command.bytes),
+              .bytes = flushes || command.failed ? Value() : Value::Unsigned(command.bytes),
               .duration = DurationOf(command.start_us, input.time_us),
-              .status = BlockStatus::kOk});
+              .status = command.failed ? BlockStatus::kError : BlockStatus::kOk});
   }
   open_.Close(id);
 }
@@ -113,20 +139,21 @@ void ScsiCommands::Reset() {
   while (open_.size() > 0) open_.Abandon(open_.oldest());
 }
 
-// {"commands": [[key, start_us, unit, backend, bytes, operation], ...], "abandoned"}
+// {"commands": [[key, start_us, unit, backend, bytes, operation, next_offset,
+//  is_write_same, failed], ...], "abandoned"}
 json ScsiCommands::Save() const {
   json commands = json::array();
   for (uint32_t id = open_.oldest(); id != kNone; id = open_.newer(id)) {
     const Command& command = open_[id];
     commands.push_back({open_.KeyOf(id), command.start_us, command.unit, command.backend, command.bytes,
-                        command.operation});
+                        command.operation, command.next_offset, command.is_write_same, command.failed});
   }
   return {{"commands", std::move(commands)}, {"abandoned", abandoned()}};
 }
 
 void ScsiCommands::Restore(const json& state) {
   for (const json& from : SavedList(state.at("commands"))) {
-    const json::array_t& row = SavedRow(from, 6);
+    const json::array_t& row = SavedRow(from, 9);
     uint64_t key = SavedUnsigned(row[0]);
     if (open_.Find(key) != kNone) throw std::runtime_error("saved state: the same command twice");
     if (uint32_t old = open_.InTheWay(key); old != kNone) open_.Abandon(old);
@@ -137,6 +164,9 @@ void ScsiCommands::Restore(const json& state) {
     command.bytes = SavedUnsigned(row[4]);
     command.operation =
         static_cast<BlockOperation>(SavedUnsigned(row[5], static_cast<uint64_t>(BlockOperation::kLast)));
+    command.next_offset = SavedSigned(row[6]);
+    command.is_write_same = SavedFlag(row[7]);
+    command.failed = SavedFlag(row[8]);
   }
   open_.set_abandoned(abandoned() + SavedUnsigned(state.at("abandoned")));
 }

@@ -171,7 +171,8 @@ json VirtioBlkRequests::Save() const {
   for (uint32_t id = open_.oldest(); id != kNone; id = open_.newer(id)) {
     const Request& request = open_[id];
     requests.push_back({open_.KeyOf(id), request.start_us, request.device, request.backend, request.offset,
-                        request.bytes, request.thread, request.direction, std::string(request.device_text.view()), request.order});
+                        request.bytes, request.thread, request.direction, std::string(request.device_text.view()),
+                        request.order});
   }
   json pops = json::array();
   for (uint32_t id = pops_.oldest(); id != kNone; id = pops_.newer(id)) {
