@@ -31,6 +31,19 @@ TEST_CASE("Block requests: what is open is bounded in number and age, and leaves
   Check({"SCSI", kScsi, {}, {}, 1, 1}, {.max_open = 1});
 }
 
+TEST_CASE("Block requests: one of a time to come does not keep those behind it from ageing") {
+  Check({"SCSI",
+         {"scsi_req_parsed target 1 lun 0 tag 1 command 53 dir 0 length 0",
+          "7@90000.000000:scsi_req_parsed target 1 lun 0 tag 2 command 53 dir 0 length 0",
+          "7@1.000000:scsi_req_parsed target 1 lun 0 tag 3 command 53 dir 0 length 0",
+          "7@9.000000:scsi_req_parsed target 1 lun 0 tag 4 command 53 dir 0 length 0"},
+         {},
+         {},
+         1,
+         3},
+        {.max_open_age_us = 1'000'000});
+}
+
 TEST_CASE("Block requests: Reset forgets all") {
   Replay replay("block_request");
   replay.Play(kDiskA + Lines{"virtio_blk_handle_read vdev 0x1 req 0x10 sector 0 nsectors 1",

@@ -35,13 +35,17 @@ class OpenRequests {
   uint32_t newest() const { return table_.newest(); }
   uint32_t older(uint32_t id) const { return table_.older(id); }
 
-  // The oldest if its time is over.
+  // The oldest if its time is over. Those before it whose time cannot be told keep it from being seen only if they are
+  // many.
   uint32_t TooOld(int64_t now_us) const {
-    uint32_t id = table_.oldest();
-    if (id == kNone || now_us == kNoTime) return kNone;
-    int64_t start_us = table_[id].start_us;
-    bool keeps = start_us == kNoTime || now_us <= start_us || ElapsedMicroseconds(start_us, now_us) <= max_age_us_;
-    return keeps ? kNone : id;
+    if (now_us == kNoTime) return kNone;
+    int looks = 0;
+    for (uint32_t id = table_.oldest(); id != kNone && looks < kMaxTimeless; id = table_.newer(id), ++looks) {
+      int64_t start_us = table_[id].start_us;
+      if (start_us == kNoTime || now_us < start_us) continue;
+      return ElapsedMicroseconds(start_us, now_us) > max_age_us_ ? id : kNone;
+    }
+    return kNone;
   }
   // What has to go before one can be opened under `key`: the one that has it, or the oldest if there is no room.
   uint32_t InTheWay(uint64_t key) const {
