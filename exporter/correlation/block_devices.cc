@@ -63,6 +63,7 @@ void BlockDevices::Detach(uint64_t backend) {
     entry.interface = Interface::kNone;
     entry.epoch = ++last_epoch_;
     entry.is_named_by_requests = false;
+    entry.is_read_by_qemu = false;
     SetName(entry, {});
   }
   names_.Detach(backend);
@@ -156,6 +157,27 @@ BlockDevices::Known BlockDevices::BackendOf(FrontEnd front_end) const {
   return of_other.backend != 0 ? of_other : known;
 }
 
+uint64_t BlockDevices::OnlyBackendOf(FrontEnd front_end) const {
+  constexpr int kMaxLooks = 1024;  // what one flush can cost
+  uint64_t backend = BackendOf(front_end).backend;
+  if (!names_.IsAttached(backend)) return 0;
+  int looks = 0;
+  names_.ForEachAttached([&](uint64_t other) {
+    uint32_t id = backends_.Find(other);
+    bool is_known = id != kNone && (backends_[id].interface != Interface::kNone || backends_[id].is_read_by_qemu);
+    if (++looks > kMaxLooks || (!is_known && other != backend)) backend = 0;
+    return backend != 0;
+  });
+  return backend;
+}
+
+void BlockDevices::UseUnannounced(const BlockIo& io) {
+  constexpr int64_t kProbeBytes = 4096;
+  if (io.bytes <= kProbeBytes) return;
+  Backend& entry = BackendAt(io.backend);
+  entry.is_read_by_qemu = true;
+}
+
 Interface BlockDevices::InterfaceOf(uint64_t backend) const {
   uint32_t id = backends_.Find(backend);
   return id == kNone ? Interface::kNone : backends_[id].interface;
@@ -192,14 +214,14 @@ bool BlockDevices::HasName(uint64_t backend) const {
 }
 
 // {"names", "backends": [[pointer, interface, before_detach, epoch, node, text, name,
-//  is_named_by_requests], ...],
+//  is_named_by_requests, is_read_by_qemu], ...],
 //  "front_ends": [[front end, backend, epoch, ambiguous, other], ...], "last_epoch", "forgotten"}
 json BlockDevices::Save() const {
   json backends = json::array();
   for (uint32_t id = backends_.oldest(); id != kNone; id = backends_.newer(id)) {
     const Backend& entry = backends_[id];
     backends.push_back({backends_.PointerOf(id), entry.interface, entry.before_detach, entry.epoch, entry.node,
-                        std::string(entry.text.view()), entry.name, entry.is_named_by_requests});
+                        std::string(entry.text.view()), entry.name, entry.is_named_by_requests, entry.is_read_by_qemu});
   }
   json front_ends = json::array();
   for (uint32_t id = front_ends_.oldest(); id != kNone; id = front_ends_.newer(id)) {
@@ -216,7 +238,7 @@ json BlockDevices::Save() const {
 void BlockDevices::Restore(const json& state) {
   names_.Restore(state.at("names"));
   for (const json& from : SavedList(state.at("backends"))) {
-    const json::array_t& row = SavedRow(from, 8);
+    const json::array_t& row = SavedRow(from, 9);
     uint64_t backend = SavedUnsigned(row[0]);
     if (backends_.Find(backend) != kNone) throw std::runtime_error("saved state: the same pointer twice");
     Backend& entry = BackendAt(backend);
@@ -227,6 +249,7 @@ void BlockDevices::Restore(const json& state) {
     entry.text = SavedPointerText(row[5]);
     SetName(entry, SavedText(row[6]));
     entry.is_named_by_requests = SavedFlag(row[7]);
+    entry.is_read_by_qemu = SavedFlag(row[8]);
     while (name_bytes_ > kMaxNameBytes && backends_.size() > 1) ForgetBackend();
   }
   for (const json& from : SavedList(state.at("front_ends"))) {

@@ -76,6 +76,11 @@ class BlockDevices {
     bool certain = false;
   };
   Known BackendOf(FrontEnd front_end) const;
+  // The same, but 0 as long as another backend may be meant: one that is attached and whose front end is not known, or,
+  // in a log that began late, one that it does not show.
+  uint64_t OnlyBackendOf(FrontEnd front_end) const;
+  // A request that no front end announced was seen: QEMU reads the backend itself, as it does firmware, or for ATAPI.
+  void UseUnannounced(const BlockIo& io);
   // kNone if it is not known, or not any more.
   Interface InterfaceOf(uint64_t backend) const;
   // Whether requests name it themselves; see Use.
@@ -113,8 +118,9 @@ class BlockDevices {
     uint64_t epoch = 0;                          // another one after each detach
     uint64_t node = 0;                           // of its latest request
     bool is_named_by_requests = false;
-    PointerText text;  // its pointer
-    std::string name;  // by Name(), else empty
+    bool is_read_by_qemu = false;  // more of it than a probe of its format reads
+    PointerText text;              // its pointer
+    std::string name;              // by Name(), else empty
   };
   struct Link {
     uint64_t backend = 0;

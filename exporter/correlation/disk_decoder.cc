@@ -217,7 +217,7 @@ void DiskDecoder::Claim(const BlockIo& io, Out& out) {
   }
   // Its coroutine was held back, and woken by this thread.
   auto [id, reach] = claimants.of_others;
-  if (id == DmaRequests::kNone || reach == Reach::kElsewhere) return;
+  if (id == DmaRequests::kNone || reach == Reach::kElsewhere) return devices_.UseUnannounced(io);
   bool is_told = known == Interface::kScsi || reach == Reach::kSurely;
   dma_.AddPart(id, io, is_told ? Claim::kSure : Claim::kGuess, ContextOf(out));
 }
@@ -265,7 +265,7 @@ void DiskDecoder::OnNvmeCommand(const Input& input, Out& out) {
   if (opcode == kNvmeFlush) {
     FrontEndText name(NvmeNamespace(nsid));
     return out.Emit({.interface = Interface::kNvme,
-                     .backend = devices_.BackendOf(NvmeNamespace(nsid)).backend,
+                     .backend = devices_.OnlyBackendOf(NvmeNamespace(nsid)),
                      .name = name.view(),
                      .operation = BlockOperation::kFlush,
                      .bytes = {},

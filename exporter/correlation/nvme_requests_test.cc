@@ -36,3 +36,26 @@ TEST_CASE("NVMe: by DMA, with flushes and names") {
                 {"nvme /a.img read 512 - ok"}});
   Check(c);
 }
+
+TEST_CASE("NVMe: whose flush it is, is told as long as no other drive can be meant") {
+  const Lines kRead = {"pci_nvme_io_cmd cid 7 nsid 0x1 sqid 1 opc 0x2 opname 'NVME_NVM_CMD_READ'"};
+  const Lines kFlush = {"pci_nvme_io_cmd cid 9 nsid 0x1 sqid 1 opc 0x0 opname 'NVME_NVM_CMD_FLUSH'"};
+  const Lines kReadOfA = kRead + Dma("0xa1", "0xb1", 0, 4096);
+  const Lines kIdeReadOfB = {"ide_dma_cb IDEState 0x5; sector_num=0 n=1 cmd=DMA READ"};
+  const std::string kWant = "nvme /a.img read 4096 - ok";
+  BlockCase c = GENERATE_COPY(
+      BlockCase{"the only one", kDiskA + kReadOfA + kFlush, {kWant, "nvme /a.img flush - - ok"}},
+      BlockCase{
+          "another one that did nothing yet", kDiskA + kDiskB + kReadOfA + kFlush, {kWant, "nvme nsid 1 flush - - ok"}},
+      BlockCase{"another one, of another interface",
+                kDiskA + kDiskB + kIdeReadOfB + Dma("0xa2", "0xb2", 0, 512) + kReadOfA + kFlush,
+                {"ide /b c.img read 512 - ok", kWant, "nvme /a.img flush - - ok"}},
+      BlockCase{"another one, that QEMU reads itself: firmware",
+                kDiskA + kDiskB + Lines{ReadOf("0xa2", "0xb2", "offset 0 bytes 131072")} + kReadOfA + kFlush,
+                {kWant, "nvme /a.img flush - - ok"}},
+      BlockCase{"another one that was unplugged",
+                kDiskA + kDiskB + Lines{"blk_root_detach child 0xc2 blk 0xa2 bs 0xb2"} + kReadOfA + kFlush,
+                {kWant, "nvme /a.img flush - - ok"}},
+      BlockCase{"the log began late", kReadOfA + kFlush, {"nvme 0xa1 read 4096 - ok", "nvme nsid 1 flush - - ok"}});
+  Check(c);
+}
