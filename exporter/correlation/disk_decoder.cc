@@ -67,6 +67,7 @@ class DiskDecoder final : public Decoder {
   void OnDmaIo(const Input& input, Out& out) { dma_.OnIo(input, ContextOf(out)); }
   void OnDmaCallback(const Input& input, Out&) { dma_.OnCallback(input, hints_); }
   void OnDmaMapWait(const Input& input, Out&) { dma_.OnMapWait(input); }
+  void OnDmaCancel(const Input& input, Out& out) { dma_.OnCancel(input, ContextOf(out)); }
   void OnDmaComplete(const Input& input, Out& out) { dma_.OnComplete(input, ContextOf(out)); }
 
   void OnVirtqueuePop(const Input& input, Out&) { virtio_.OnPop(input); }
@@ -127,6 +128,7 @@ const std::vector<DiskDecoder::Event>& DiskDecoder::Events() {
       {{"blk_co_preadv", {"blk", "bs", "offset", "bytes"}}, &D::OnBlockIo<kReads>},
       {{"blk_co_pwritev", {"blk", "bs", "offset", "bytes"}}, &D::OnBlockIo<kWrites>},
       {{"dma_complete", {"dbs", "ret"}}, &D::OnDmaComplete},
+      {{"dma_aio_cancel", {"dbs"}}, &D::OnDmaCancel},
       {block("virtqueue_pop", {"vq", "elem", "in_num", "out_num"}, true), &D::OnVirtqueuePop},
       {block("virtio_blk_handle_read", {"vdev", "req", "sector", "nsectors"}, true), &D::OnVirtioBlk<kReads>},
       {block("virtio_blk_handle_write", {"vdev", "req", "sector", "nsectors"}, true), &D::OnVirtioBlk<kWrites>},

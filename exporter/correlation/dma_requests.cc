@@ -12,12 +12,12 @@ namespace {
 using nlohmann::json;
 
 // [dbs, target, backend, node, next_offset, bytes, start_us, thread, name, direction, started, interface, front_end,
-// length, order, has_part]; tens of thousands of JSON objects would take a hundred megabytes.
+// length, order, has_part, waits_for_memory]; tens of thousands of JSON objects would take a hundred megabytes.
 json SaveRequest(uint64_t dbs, const DmaRequest& request) {
   return json::array({dbs, request.target, request.backend, request.node, request.next_offset, request.bytes,
                       request.start_us, request.thread, std::string(request.name.view()), request.direction,
                       request.started, request.interface, request.front_end, request.length, request.order,
-                      request.has_part});
+                      request.has_part, request.waits_for_memory});
 }
 
 void RestoreRequest(const json::array_t& row, DmaRequest& request) {
@@ -36,6 +36,7 @@ void RestoreRequest(const json::array_t& row, DmaRequest& request) {
   request.length = SavedUnsigned(row[13]);
   request.order = SavedUnsigned(row[14]);
   request.has_part = SavedFlag(row[15]);
+  request.waits_for_memory = SavedFlag(row[16]);
 }
 
 }  // namespace
@@ -80,6 +81,7 @@ void DmaRequests::Abandon(uint32_t id) {
 void DmaRequests::OnCallback(const Input& callback, uint64_t order) {
   uint32_t id = Find(callback.args[0].bits);
   if (id == kNone) return;
+  open_[id].waits_for_memory = false;
   if (SignedOf(callback.args[1]) >= 0) {
     Await(id, callback.thread);
     open_[id].order = order;
@@ -90,7 +92,9 @@ void DmaRequests::OnCallback(const Input& callback, uint64_t order) {
 
 void DmaRequests::OnMapWait(uint64_t dbs) {
   uint32_t id = Find(dbs);
-  if (id != kNone) StopAwaiting(id);
+  if (id == kNone) return;
+  StopAwaiting(id);
+  open_[id].waits_for_memory = true;
 }
 
 void DmaRequests::AddPart(uint32_t id, const BlockIo& io, Claim claim) {
@@ -140,7 +144,7 @@ json DmaRequests::Save() const {
 void DmaRequests::Restore(const json& state) {
   const json::array_t& requests = SavedList(state.at("requests"));
   for (const json& from : requests) {
-    const json::array_t& row = SavedRow(from, 16);
+    const json::array_t& row = SavedRow(from, 17);
     uint64_t dbs = SavedUnsigned(row[0]);
     if (Find(dbs) != kNone) throw std::runtime_error("saved state: the same request twice");
     if (open_.InTheWay(dbs) != kNone) Abandon(open_.InTheWay(dbs));

@@ -35,6 +35,7 @@ struct DmaRequest {
   bool started = false;                    // it is known to be a transfer
   bool has_part = false;                   // had one, whose backend may yet be unknown
   bool awaiting = false;
+  bool waits_for_memory = false;
   uint32_t earlier = FlatIndex::kNone;  // neighbours in the row of those that await a part
   uint32_t later = FlatIndex::kNone;
 };

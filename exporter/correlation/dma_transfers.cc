@@ -108,16 +108,23 @@ void DmaTransfers::Start(DmaRequest& request, Context context) {
 
 void DmaTransfers::OnComplete(const Input& input, Context context) {
   uint32_t id = dma_.Find(input.args[0].bits);
-  if (id == DmaRequests::kNone) return;
-  if (dma_[id].started) EmitDma(dma_[id], input, context);
-  ended_ = {true, input.args[0].bits, SignedOf(input.args[1]), input.time_us, input.thread};
-  bool name_may_come = dma_[id].interface == Interface::kNvme && !context.devices.HasName(BackendOf(dma_[id]));
-  if (!name_may_come) Finish(context);
+  if (id != DmaRequests::kNone) End(id, SignedOf(input.args[1]), input, context);
 }
 
-void DmaTransfers::EmitDma(DmaRequest& request, const Input& complete, Context context) {
-  context.out.EmitDma(DeviceOf(request, context.devices), request.direction,
-                      BytesOf(request, SignedOf(complete.args[1])), DurationOf(request.start_us, complete.time_us));
+void DmaTransfers::OnCancel(const Input& input, Context context) {
+  uint32_t id = dma_.Find(input.args[0].bits);
+  if (id != DmaRequests::kNone && dma_[id].waits_for_memory) End(id, kCancelled, input, context);
+}
+
+void DmaTransfers::End(uint32_t id, int64_t ret, const Input& input, Context context) {
+  DmaRequest& request = dma_[id];
+  if (request.started) {
+    context.out.EmitDma(DeviceOf(request, context.devices), request.direction, BytesOf(request, ret),
+                        DurationOf(request.start_us, input.time_us));
+  }
+  ended_ = {true, input.args[0].bits, ret, input.time_us, input.thread};
+  bool name_may_come = request.interface == Interface::kNvme && !context.devices.HasName(BackendOf(request));
+  if (!name_may_come) Finish(context);
 }
 
 void DmaTransfers::OnNextLine(NextLine kind, const Input& input, Context context) {

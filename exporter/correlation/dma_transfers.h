@@ -6,6 +6,9 @@
 //   dma_blk_cb dbs=D ret=0                            the part is done; another may follow
 //   dma_complete dbs=D ret=0                          D ends
 //
+// One that waits for memory to map (dma_map_wait) and is cancelled ends with dma_aio_cancel; of others, dma_complete
+// tells.
+//
 // When is a dma_blk_io a transfer? Its `bs` is a backend for IDE, AHCI and NVMe: then it is. For SCSI it is a
 // SCSIDiskReq, for TRIM an IDEState, and nothing on the line tells them apart: TRIM mostly has offset -512, but another
 // one when the guest sets the LBA bit. What tells is a part that is read or written, so the start waits for the first
@@ -51,6 +54,8 @@ class DmaTransfers {
   void AddPart(uint32_t id, const BlockIo& io, DmaRequests::Claim claim, Context context);
   // With the arguments dbs and ret.
   void OnComplete(const Input& input, Context context);
+  // With the argument dbs.
+  void OnCancel(const Input& input, Context context);
 
   // A request has ended, but the line after may name its disk: pci_nvme_rw_cb with its arguments cid and blkname. Any
   // other line ends the wait.
@@ -74,7 +79,7 @@ class DmaTransfers {
   static void Announce(const Input& input, DmaRequest& request, Context context);
   static Hint* HintFor(const Input& input, const DmaRequest& request, Context context);
   static void Start(DmaRequest& request, Context context);
-  static void EmitDma(DmaRequest& request, const Input& complete, Context context);
+  void End(uint32_t id, int64_t ret, const Input& input, Context context);
   void Finish(Context context);
 
   DmaRequests dma_;
