@@ -50,14 +50,11 @@ BlockIo::BlockIo(const Input& input, DmaDirection way)
       thread(input.thread),
       direction(way) {}
 
-uint32_t DmaRequests::InTheWay(const Input& io) const {
-  bool opens = SignedOf(io.args[2]) >= 0;
-  return opens ? open_.InTheWay(io.args[0].bits) : Find(io.args[0].bits);
-}
-
 uint32_t DmaRequests::Open(const Input& io) {
   const auto& [dbs, target, offset, to_dev] = std::tie(io.args[0], io.args[1], io.args[2], io.args[3]);
+  if (uint32_t same = Find(dbs.bits); same != kNone) Abandon(same);
   if (SignedOf(offset) < 0) return kNone;  // TRIM
+  open_.MakeRoom(dbs.bits, [this](uint32_t id) { Abandon(id); });
   uint32_t id = open_.Open(dbs.bits);
   DmaRequest& request = open_[id];
   request.target = target.bits;
@@ -66,6 +63,14 @@ uint32_t DmaRequests::Open(const Input& io) {
   request.direction = to_dev.bits == 0 ? DmaDirection::kRead : DmaDirection::kWrite;
   request.start_us = io.time_us;
   return id;
+}
+
+void DmaRequests::AbandonOld(int64_t now_us) {
+  open_.AbandonOld(now_us, [this](uint32_t id) { Abandon(id); });
+}
+
+void DmaRequests::AbandonAll() {
+  open_.AbandonAll([this](uint32_t id) { Abandon(id); });
 }
 
 void DmaRequests::Close(uint32_t id) {
@@ -145,10 +150,7 @@ void DmaRequests::Restore(const json& state) {
   const json::array_t& requests = SavedList(state.at("requests"));
   for (const json& from : requests) {
     const json::array_t& row = SavedRow(from, 17);
-    uint64_t dbs = SavedUnsigned(row[0]);
-    if (Find(dbs) != kNone) throw std::runtime_error("saved state: the same request twice");
-    if (open_.InTheWay(dbs) != kNone) Abandon(open_.InTheWay(dbs));
-    RestoreRequest(row, open_[open_.Open(dbs)]);
+    RestoreRequest(row, open_[open_.OpenSaved(row[0], [this](uint32_t id) { Abandon(id); })]);
   }
   bool all_kept = requests.size() == open();
   const json::array_t& awaiting = SavedList(state.at("awaiting"));

@@ -69,17 +69,12 @@ class DmaRequests {
   uint32_t Find(uint64_t dbs) const { return open_.Find(dbs); }
   uint32_t oldest() const { return open_.oldest(); }
   uint32_t newer(uint32_t id) const { return open_.newer(id); }
-  template <class Abandon>
-  void AbandonOld(int64_t now_us, Abandon&& abandon) const {
-    open_.AbandonOld(now_us, abandon);
-  }
+  void AbandonOld(int64_t now_us);
+  void AbandonAll();
 
-  // dma_blk_io with its arguments dbs, bs, offset and to_dev. What has to go before it can be opened, or kNone.
-  uint32_t InTheWay(const Input& io) const;
-  // Opens it, if nothing is in the way; kNone for what is TRIM by its offset.
+  // dma_blk_io with its arguments dbs, bs, offset and to_dev; kNone for what is TRIM by its offset.
   uint32_t Open(const Input& io);
   void Close(uint32_t id);
-  void Abandon(uint32_t id);
 
   // dma_blk_cb with its arguments dbs and ret; `order` is its own if it announces a part.
   void OnCallback(const Input& callback, uint64_t order);
@@ -134,6 +129,7 @@ class DmaRequests {
   // section, which holds back the queues of a few devices: fewer than this.
   static constexpr int kMaxLooks = 1024;
 
+  void Abandon(uint32_t id);
   void Await(uint32_t id, uint64_t thread);
   void StopAwaiting(uint32_t id);
 

@@ -46,9 +46,6 @@ BlockStatus StatusOf(int64_t ret) {
 }  // namespace
 
 void DmaTransfers::OnIo(const Input& input, Context context) {
-  for (uint32_t id = dma_.InTheWay(input); id != DmaRequests::kNone; id = dma_.InTheWay(input)) {
-    dma_.Abandon(id);
-  }
   uint32_t id = dma_.Open(input);
   if (id == DmaRequests::kNone) return;
   DmaRequest& request = dma_[id];
@@ -181,7 +178,7 @@ void DmaTransfers::AddPart(uint32_t id, const BlockIo& io, DmaRequests::Claim cl
 }
 
 void DmaTransfers::AbandonOld(int64_t now_us) {
-  dma_.AbandonOld(now_us, [this](uint32_t id) { dma_.Abandon(id); });
+  dma_.AbandonOld(now_us);
 }
 
 void DmaTransfers::CountInFlight(BlockRequestsInFlight& in_flight) const {
@@ -195,7 +192,7 @@ void DmaTransfers::CountInFlight(BlockRequestsInFlight& in_flight) const {
 }
 
 void DmaTransfers::Reset() {
-  while (dma_.open() > 0) dma_.Abandon(dma_.oldest());
+  dma_.AbandonAll();
   ended_ = Ended();
   block_layer_seen_ = false;
 }

@@ -5,10 +5,13 @@
 #pragma once
 
 #include <cstdint>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
 
 #include "correlation/decoder.h"
 #include "correlation/elapsed.h"
 #include "correlation/pointer_table.h"
+#include "correlation/saved.h"
 
 namespace qte::correlation {
 
@@ -62,6 +65,27 @@ class OpenRequests {
   template <class Abandon>
   void MakeRoom(uint64_t key, Abandon&& abandon) const {
     for (uint32_t id = InTheWay(key); id != kNone; id = InTheWay(key)) abandon(id);
+  }
+
+  template <class Abandon>
+  void AbandonAll(Abandon&& abandon) const {
+    while (size() > 0) abandon(oldest());
+  }
+  // The same, for those that are counted nowhere else.
+  void AbandonOld(int64_t now_us) {
+    AbandonOld(now_us, [this](uint32_t id) { Abandon(id); });
+  }
+  void AbandonAll() {
+    AbandonAll([this](uint32_t id) { Abandon(id); });
+  }
+
+  // Opens the request of a saved key, which is not open: there the oldest has to go, if there is no room.
+  template <class Abandon>
+  uint32_t OpenSaved(const nlohmann::json& saved_key, Abandon&& abandon) {
+    uint64_t key = SavedUnsigned(saved_key);
+    if (Find(key) != kNone) throw std::runtime_error("saved state: the same request twice");
+    MakeRoom(key, abandon);
+    return Open(key);
   }
 
   // Opens a request in its initial state.

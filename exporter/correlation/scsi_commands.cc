@@ -124,7 +124,7 @@ void ScsiCommands::OnDequeue(const Input& input, const BlockDevices& devices, Bl
 }
 
 void ScsiCommands::AbandonOld(int64_t now_us) {
-  open_.AbandonOld(now_us, [this](uint32_t id) { open_.Abandon(id); });
+  open_.AbandonOld(now_us);
 }
 
 // What goes by DMA is counted there, and of the rest what has reached its disk.
@@ -136,7 +136,7 @@ void ScsiCommands::CountInFlight(BlockRequestsInFlight& in_flight) const {
 }
 
 void ScsiCommands::Reset() {
-  while (open_.size() > 0) open_.Abandon(open_.oldest());
+  open_.AbandonAll();
 }
 
 // {"commands": [[key, start_us, unit, backend, bytes, operation, next_offset,
@@ -154,10 +154,7 @@ json ScsiCommands::Save() const {
 void ScsiCommands::Restore(const json& state) {
   for (const json& from : SavedList(state.at("commands"))) {
     const json::array_t& row = SavedRow(from, 9);
-    uint64_t key = SavedUnsigned(row[0]);
-    if (open_.Find(key) != kNone) throw std::runtime_error("saved state: the same command twice");
-    if (uint32_t old = open_.InTheWay(key); old != kNone) open_.Abandon(old);
-    Command& command = open_[open_.Open(key)];
+    Command& command = open_[open_.OpenSaved(row[0], [this](uint32_t id) { open_.Abandon(id); })];
     command.start_us = SavedSigned(row[1]);
     command.unit = SavedUnsigned(row[2]);
     command.backend = SavedUnsigned(row[3]);

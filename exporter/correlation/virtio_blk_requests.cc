@@ -159,8 +159,7 @@ void VirtioBlkRequests::CountInFlight(BlockRequestsInFlight& in_flight) const {
 }
 
 void VirtioBlkRequests::Reset() {
-  while (open_.size() > 0) open_.Abandon(open_.oldest());
-  waiting_ = 0;
+  open_.AbandonAll([this](uint32_t id) { Abandon(id); });
   pops_.Clear();
 }
 
@@ -184,13 +183,7 @@ json VirtioBlkRequests::Save() const {
 void VirtioBlkRequests::Restore(const json& state) {
   for (const json& from : SavedList(state.at("requests"))) {
     const json::array_t& row = SavedRow(from, 10);
-    uint64_t key = SavedUnsigned(row[0]);
-    if (open_.Find(key) != kNone) throw std::runtime_error("saved state: the same request twice");
-    if (uint32_t old = open_.InTheWay(key); old != kNone) {
-      if (open_[old].backend == 0) --waiting_;
-      open_.Abandon(old);
-    }
-    Request& request = open_[open_.Open(key)];
+    Request& request = open_[open_.OpenSaved(row[0], [this](uint32_t id) { Abandon(id); })];
     if (SavedUnsigned(row[3]) == 0) ++waiting_;
     request.start_us = SavedSigned(row[1]);
     request.device = SavedUnsigned(row[2]);
