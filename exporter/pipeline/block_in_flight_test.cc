@@ -35,8 +35,8 @@ std::string Read(int drive, int sector) {
 }
 
 std::string Complete(int device, int request) {
-  return "5@101.100000:virtio_blk_req_complete vdev 0x" + std::to_string(device) + " req 0x" +
-         std::to_string(request) + " status 0\n";
+  return "5@101.100000:virtio_blk_req_complete vdev 0x" + std::to_string(device) + " req 0x" + std::to_string(request) +
+         " status 0\n";
 }
 
 const std::string kThreeOpen = kDisk + Handle(1, 10, 8) + Read(1, 8) + Handle(1, 11, 16) + Handle(1, 12, 32);
@@ -104,6 +104,7 @@ TEST_CASE("Block requests in flight: they are a gauge's") {
   const std::string head = "metrics:\n";
   CHECK(Problems(head + "- {name: x_total, type: counter, event: block_requests_in_flight, value: requests}\n") ==
         "test.yaml:2:41: block_requests_in_flight goes up and down, so it needs `type: gauge`\n");
-  CHECK(Problems(head + "- {name: x, type: gauge, event: [block_requests_in_flight, block_request], value: bytes}\n") ==
-        "test.yaml:2:34: block_requests_in_flight is counted when somebody looks; a gauge of it takes no other event\n");
+  CHECK(
+      Problems(head + "- {name: x, type: gauge, event: [block_requests_in_flight, block_request], value: bytes}\n") ==
+      "test.yaml:2:34: block_requests_in_flight is counted when somebody looks; a gauge of it takes no other event\n");
 }

@@ -269,9 +269,8 @@ void Stream::AskDecoders(Asked what) {
 }
 
 void Stream::AddInFlight(const RulePlan& rule, const Values& values) {
-  bool holds = std::all_of(rule.where.begin(), rule.where.end(), [&](const ConditionPlan& condition) {
-    return Holds(condition, values[condition.slot]);
-  });
+  bool holds = std::all_of(rule.where.begin(), rule.where.end(),
+                           [&](const ConditionPlan& condition) { return Holds(condition, values[condition.slot]); });
   if (!holds) return;
   double amount = asked_ == Asked::kSeries ? 0 : rule.value == kNoSlot ? 1 : values[rule.value].AsDouble();
   families_[rule.family].Add(SeriesOf(rule, values), amount * rule.scale);
