@@ -10,6 +10,7 @@
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -69,6 +70,9 @@ class Decoder {
   virtual size_t open(size_t /*part*/) const { return 0; }
   virtual uint64_t abandoned(size_t /*part*/) const { return 0; }
   virtual uint64_t forgotten(size_t /*part*/) const { return 0; }
+  // What it knows of the things that an event speaks of, for people: "dbs 0x7 is an open read of /a.img". An event that
+  // it has handled; input.args as in OnEvent.
+  virtual std::vector<std::string> Explain(const Input& /*input*/) const { return {}; }
   // What it knows of the names of disks; null where it learns none.
   virtual const BlockNames* names() const { return nullptr; }
 };

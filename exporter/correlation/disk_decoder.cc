@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <string>
 #include <utility>
 
 #include "correlation/block_devices.h"
@@ -45,6 +46,7 @@ class DiskDecoder final : public Decoder {
   uint64_t forgotten(size_t part) const override {
     return part == kTransfers ? devices_.names().forgotten() : devices_.forgotten();
   }
+  std::vector<std::string> Explain(const Input& input) const override;
   const BlockNames* names() const override { return &devices_.names(); }
 
  private:
@@ -94,6 +96,7 @@ class DiskDecoder final : public Decoder {
   void OnNvmeCommand(const Input& input, Out& out);
   void OnNvmeEnd(const Input&, Out&) {}  // see OnEvent
 
+  std::string ExplainBackend(uint64_t backend) const;
   void Claim(const BlockIo& io, Out& out);
   Hint* Announced(Hint::Of of, const BlockIo& io);
   static uint64_t OrderOf(const Hint* hint) { return hint == nullptr ? 0 : hint->order; }
@@ -282,6 +285,37 @@ void DiskDecoder::OnNvmeCommand(const Input& input, Out& out) {
   hint.thread = input.thread;
   hint.front_end = NvmeNamespace(nsid);
   hints_.Put(hint);
+}
+
+// "/a.img, nvme"; empty if nothing is known.
+std::string DiskDecoder::ExplainBackend(uint64_t backend) const {
+  std::string text(devices_.PeekName(backend));
+  Interface interface = devices_.InterfaceOf(backend);
+  if (!text.empty() && interface != Interface::kNone) text += ", " + std::string(correlation::NameOf(interface));
+  return text;
+}
+
+std::vector<std::string> DiskDecoder::Explain(const Input& input) const {
+  const DecoderInput& event = Events()[input.which].input;
+  std::vector<std::string> known;
+  for (size_t i = 0; i < event.arguments.size(); ++i) {
+    std::string_view name = event.arguments[i];
+    uint64_t bits = input.args[i].bits;
+    std::string what;
+    if (name == "dbs") {
+      what = dma_.Explain(bits, devices_);
+    } else if (name == "blk" || (name == "bs" && event.event == "dma_blk_io")) {
+      what = ExplainBackend(bits);
+    } else if (name == "bs") {
+      what = devices_.names().PeekFile(bits);
+    } else if (name == "vdev" || name == "state" || name == "nsid") {
+      FrontEnd front_end = name == "nsid" ? NvmeNamespace(bits) : FrontEndOf(bits);
+      what = ExplainBackend(devices_.BackendOf(front_end).backend);
+    }
+    if (what.empty()) continue;
+    known.push_back(std::string(name) + " " + std::string(input.args[i].text()) + " is " + what);
+  }
+  return known;
 }
 
 void DiskDecoder::AbandonOld(int64_t now_us) {

@@ -181,6 +181,16 @@ void DmaTransfers::AbandonOld(int64_t now_us) {
   dma_.AbandonOld(now_us);
 }
 
+std::string DmaTransfers::Explain(uint64_t dbs, const BlockDevices& devices) const {
+  uint32_t id = dma_.Find(dbs);
+  if (id == DmaRequests::kNone) return {};
+  const DmaRequest& request = dma_[id];
+  std::string_view device = devices.PeekName(BackendOf(request));
+  return std::string("an open ") + (request.direction == DmaDirection::kRead ? "read of " : "write to ") +
+         std::string(device.empty() ? request.name.view() : device) + ", " + std::to_string(request.bytes) +
+         " bytes so far";
+}
+
 void DmaTransfers::CountInFlight(BlockRequestsInFlight& in_flight) const {
   for (uint32_t id = dma_.oldest(); id != DmaRequests::kNone; id = dma_.newer(id)) {
     const DmaRequest& request = dma_[id];

@@ -21,6 +21,7 @@
 
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
+#include <string>
 
 #include "correlation/block_request.h"
 #include "correlation/dma_requests.h"
@@ -62,6 +63,9 @@ class DmaTransfers {
   bool waits() const { return ended_.waits; }
   enum class NextLine { kNamesDisk, kOther };
   void OnNextLine(NextLine kind, const Input& input, Context context);
+
+  // "an open read of /a.img, 4096 bytes so far"; empty if there is none.
+  std::string Explain(uint64_t dbs, const BlockDevices& devices) const;
 
   void AbandonOld(int64_t now_us);
   void Reset();

@@ -46,6 +46,11 @@ void JoinsOfLine::Print(const rules::Stream& after, std::ostream& out) const {
       out << "feeds     decoder " << fed.name
           << Held(after.decoder(feed.decoder).open(part), "request open", "requests open") << '\n';
     }
+    std::vector<trace::Value> values;
+    for (rules::Slot slot : feed.arguments) values.push_back(ValueOf(slot));
+    for (const std::string& known : after.decoder(feed.decoder).Explain({feed.which, values})) {
+      out << "knows     " << known << '\n';
+    }
   }
   PrintLabels(after, out);
 }
