@@ -41,7 +41,7 @@ run_tests() {
   echo "== $name: testing (built in $((SECONDS - started)) s)"
   started=$SECONDS
   ctest --test-dir "build/$preset" --parallel 2 --no-tests=error --output-on-failure --test-output-size-failed 200000 \
-    --output-junit "$PWD/$logs/$name.xml" "$@" >"$logs/$name.log" 2>&1 || true
+    --test-output-size-passed 20000 --output-junit "$PWD/$logs/$name.xml" "$@" >"$logs/$name.log" 2>&1 || true
   echo "== $name: done in $((SECONDS - started)) s; $logs/$name.log"
 }
 
@@ -62,15 +62,31 @@ done
 [[ ${#runs[@]} -gt 0 ]] || runs=(release)
 
 # ThreadSanitizer of g++ 12 dies at start where the kernel spreads addresses over 32 bits, as newer ones do. So this starts
-# once more without; containers may forbid it, and then there is only hope.
-if [[ " ${runs[*]} " == *" tsan "* && -z ${QTE_PLAIN_ADDRESSES-} ]] && setarch -R true 2>/dev/null; then
-  QTE_PLAIN_ADDRESSES=1 exec setarch -R ./test.sh "${arguments[@]}"
+# once more without. Containers may forbid it; root may then have the kernel spread them less until the end.
+spread=/proc/sys/vm/mmap_rnd_bits
+if [[ " ${runs[*]} " == *" tsan "* && -z ${QTE_PLAIN_ADDRESSES-} ]]; then
+  if setarch -R true 2>/dev/null; then
+    QTE_PLAIN_ADDRESSES=1 exec setarch -R ./test.sh "${arguments[@]}"
+  fi
+  bits=$(cat "$spread" 2>/dev/null || echo 0)
+  if [[ $bits -gt 28 ]]; then
+    if { echo 28 >"$spread"; } 2>/dev/null; then
+      echo "For ThreadSanitizer, vm.mmap_rnd_bits is 28 instead of $bits until the end: setarch -R is forbidden here"
+      trap 'echo "$bits" >"$spread"' EXIT
+    else
+      echo "warning: ThreadSanitizer may die at start: setarch -R is forbidden here, and vm.mmap_rnd_bits is $bits, above 28" >&2
+    fi
+  fi
 fi
 
 packages=("${build_packages[@]}" "${test_packages[@]}")
 [[ -n $quick ]] || packages+=("${guest_packages[@]}" "${real_packages[@]}")
 ensure_packages "${packages[@]}"
-[[ " ${runs[*]} " != *" docker "* ]] || ensure_packages "${docker_packages[@]}"
+if [[ " ${runs[*]} " == *" docker "* ]]; then
+  ensure_packages "${docker_packages[@]}"
+  # Not from Debian where there is one already, as docker.io conflicts with docker-ce.
+  PATH=$PATH:/usr/sbin command -v dockerd >/dev/null || ensure_packages "${engine_packages[@]}"
+fi
 # Not from Debian where there is one already, as its nodejs would replace another.
 [[ -z $all ]] || command -v npm >/dev/null || ensure_packages "${node_packages[@]}"
 [[ -n $quick ]] || ensure_package_lists

@@ -1,11 +1,14 @@
-import {DEVICE, NO_BLOCK, NO_DMA, NO_TIME, build, lines, number, perLabel, plus, quantile, rate, row, spread} from './lib.mjs';
+import {
+  BY_DEVICE, BY_DISK, DEVICE, NO_BLOCK, NO_DMA, build, counts, increase, lines, mean, noTime, number, plus, quantile, rate, row,
+  spread, sumBy, total,
+} from './lib.mjs';
+import {deviceGrid, exporterRow} from './shared.mjs';
 
-const LEGEND = '{{vm}} {{interface}} {{device}}';
-const BY = 'vm, interface, device';
+const LEGEND = '{{vm}} {{interface}} {{device}} @ {{instance}}';
 
-const each = (metric) => [[`sum by (${BY}) (${rate(metric, DEVICE)})`, LEGEND]];
-const mean = (metric) => [[
-  `sum by (${BY}) (${rate(`${metric}_sum`, DEVICE)}) / sum by (${BY}) (${rate(`${metric}_count`, DEVICE)})`, LEGEND]];
+const each = (metric) => [[sumBy(BY_DISK, rate(metric, DEVICE)), LEGEND]];
+const means = (metric) => [[mean(metric, DEVICE, BY_DISK), LEGEND]];
+const p = (q, metric) => [quantile(q, metric, DEVICE, BY_DISK), `${LEGEND} p${q * 100}`];
 
 export default build({
   uid: 'qemu-block',
@@ -14,26 +17,26 @@ export default build({
   variables: ['job', 'instance', 'vm', 'device'],
   rows: [
     row(1, 'Overview', [
-      number({id: 11, title: 'Reads', unit: 'iops', decimals: 1, noValue: NO_BLOCK,
+      number({id: 11, title: 'Reads', unit: 'iops', noValue: NO_BLOCK,
         description: 'Read requests a second of the chosen devices, at the interface that the guest sees.',
         expr: `sum(${rate('qemu_block_reads_total', DEVICE)})`}),
-      number({id: 12, title: 'Writes', unit: 'iops', decimals: 1, noValue: NO_BLOCK,
+      number({id: 12, title: 'Writes', unit: 'iops', noValue: NO_BLOCK,
         description: 'Write requests a second of the chosen devices.',
         expr: `sum(${rate('qemu_block_writes_total', DEVICE)})`}),
-      number({id: 13, title: 'p99 read latency', unit: 's', noValue: NO_TIME,
+      number({id: 13, title: 'p99 read latency', unit: 's', noValue: noTime('reads'),
         description: 'Over all chosen devices together. Green is what a local SSD does; set your own by the alert rules.',
         expr: quantile(0.99, 'qemu_block_read_duration_seconds', DEVICE),
         steps: [[null, 'green'], [0.01, 'orange'], [0.1, 'red']]}),
-      number({id: 14, title: 'p99 write latency', unit: 's', noValue: NO_TIME,
+      number({id: 14, title: 'p99 write latency', unit: 's', noValue: noTime('writes'),
         description: 'Over all chosen devices together.',
         expr: quantile(0.99, 'qemu_block_write_duration_seconds', DEVICE),
         steps: [[null, 'green'], [0.01, 'orange'], [0.1, 'red']]}),
-      number({id: 15, title: 'In flight', unit: 'short', decimals: 0, noValue: NO_BLOCK,
+      number({id: 15, title: 'In flight', unit: 'short', noValue: NO_BLOCK,
         description: 'Reads and writes under way at the moment of the scrape.',
         expr: `sum(qemu_block_requests_in_flight{${DEVICE}})`}),
-      number({id: 16, title: 'Errors', unit: 'short', decimals: 0, graph: false, noValue: NO_BLOCK,
+      number({id: 16, title: 'Errors', unit: 'short', noValue: NO_BLOCK,
         description: 'Requests that ended with an error in the time shown. Anything but 0 is trouble with the storage below.',
-        expr: `sum(increase(qemu_block_errors_total{${DEVICE}}[$__range]))`, steps: [[null, 'green'], [1, 'red']]}),
+        expr: total('qemu_block_errors_total', DEVICE), steps: [[null, 'green'], [1, 'red']]}),
     ]),
     row(2, 'Rates', [
       lines({id: 21, title: 'Reads', unit: 'iops', noValue: NO_BLOCK, queries: each('qemu_block_reads_total'),
@@ -46,71 +49,63 @@ export default build({
         description: 'Throughput of writes; equals what `query-blockstats` counts.'}),
     ]),
     row(3, 'Latency', [
-      spread({id: 31, title: 'Read latency', unit: 's', noValue: NO_TIME, metric: 'qemu_block_read_duration_seconds', matchers: DEVICE,
+      spread({id: 31, title: 'Read latency', unit: 's', noValue: noTime('reads'), metric: 'qemu_block_read_duration_seconds', matchers: DEVICE,
         description: 'How long reads take, from the guest\'s request to its completion. Two bands are two kinds of storage, ' +
           'or a cache and what is behind it.'}),
-      spread({id: 32, title: 'Write latency', unit: 's', noValue: NO_TIME, metric: 'qemu_block_write_duration_seconds', matchers: DEVICE,
+      spread({id: 32, title: 'Write latency', unit: 's', noValue: noTime('writes'), metric: 'qemu_block_write_duration_seconds', matchers: DEVICE,
         description: 'How long writes take. A band that rises as requests in flight rise is a queue that fills.'}),
-      lines({id: 33, title: 'p99 read latency by device', unit: 's', noValue: NO_TIME,
+      lines({id: 33, title: 'p99 read latency by device', unit: 's', noValue: noTime('reads'),
         description: 'Of 100 reads 99 are faster. Estimated from buckets, each twice as wide as the one before.',
-        queries: [[quantile(0.99, 'qemu_block_read_duration_seconds', DEVICE, BY), LEGEND]]}),
-      lines({id: 34, title: 'p99 write latency by device', unit: 's', noValue: NO_TIME,
+        queries: [p(0.99, 'qemu_block_read_duration_seconds')]}),
+      lines({id: 34, title: 'p99 write latency by device', unit: 's', noValue: noTime('writes'),
         description: 'Of 100 writes 99 are faster.',
-        queries: [[quantile(0.99, 'qemu_block_write_duration_seconds', DEVICE, BY), LEGEND]]}),
-      lines({id: 35, title: 'Median and p90 read latency by device', unit: 's', noValue: NO_TIME,
+        queries: [p(0.99, 'qemu_block_write_duration_seconds')]}),
+      lines({id: 35, title: 'Median and p90 read latency by device', unit: 's', noValue: noTime('reads'),
         description: 'What most reads take. Far below p99, the slow ones are few.',
-        queries: [0.5, 0.9].map((q) => [quantile(q, 'qemu_block_read_duration_seconds', DEVICE, BY), `${LEGEND} p${q * 100}`])}),
-      lines({id: 36, title: 'Median and p90 write latency by device', unit: 's', noValue: NO_TIME,
+        queries: [0.5, 0.9].map((q) => p(q, 'qemu_block_read_duration_seconds'))}),
+      lines({id: 36, title: 'Median and p90 write latency by device', unit: 's', noValue: noTime('writes'),
         description: 'What most writes take.',
-        queries: [0.5, 0.9].map((q) => [quantile(q, 'qemu_block_write_duration_seconds', DEVICE, BY), `${LEGEND} p${q * 100}`])}),
+        queries: [0.5, 0.9].map((q) => p(q, 'qemu_block_write_duration_seconds'))}),
     ]),
     row(4, 'Saturation, flushes and errors', [
       lines({id: 41, rare: 1, title: 'Requests in flight', unit: 'short', noValue: NO_BLOCK,
         description: 'At the moment of each scrape. What stays at the depth of the queue is a disk at its limit.',
-        queries: [[`sum by (${BY}) (qemu_block_requests_in_flight{${DEVICE}})`, LEGEND]]}),
-      lines({id: 42, title: 'Time busy with requests', unit: 'short', noValue: NO_TIME,
+        queries: [[sumBy(BY_DISK, `qemu_block_requests_in_flight{${DEVICE}}`), LEGEND]]}),
+      lines({id: 42, title: 'Time busy with requests', unit: 'short', decimals: 2, noValue: noTime('requests'),
         description: 'Seconds of requests in each second: the mean number in flight between scrapes (Little\'s law).',
-        queries: [[plus(`sum by (${BY}) (${rate('qemu_block_read_duration_seconds_sum', DEVICE)})`,
-          `sum by (${BY}) (${rate('qemu_block_write_duration_seconds_sum', DEVICE)})`), LEGEND]]}),
+        queries: [[plus(sumBy(BY_DISK, rate('qemu_block_read_duration_seconds_sum', DEVICE)),
+          sumBy(BY_DISK, rate('qemu_block_write_duration_seconds_sum', DEVICE))), LEGEND]]}),
       lines({id: 43, rare: 1, title: 'Flushes', unit: 'iops', noValue: NO_BLOCK, queries: each('qemu_block_flushes_total'),
         description: 'Requests to make writes lasting. Each waits for the storage below.'}),
-      lines({id: 44, rare: 1, title: 'Errors', unit: 'cps', noValue: NO_BLOCK, queries: each('qemu_block_errors_total'),
-        description: 'Requests that ended with an error, by device. 0 is healthy; the guest\'s log tells which sectors.'}),
+      counts({id: 44, title: 'Errors', noValue: NO_BLOCK,
+        queries: [[sumBy(BY_DISK, increase('qemu_block_errors_total', DEVICE)), LEGEND]],
+        description: 'Requests that ended with an error in the interval before each point. 0 is healthy; the guest\'s log tells which sectors.'}),
     ]),
     row(5, 'Sizes', [
       spread({id: 51, title: 'Sizes of reads', unit: 'bytes', noValue: NO_BLOCK, metric: 'qemu_block_read_size_bytes', matchers: DEVICE,
         description: 'Small reads in great number are random I/O; large ones are streams or readahead.'}),
       spread({id: 52, title: 'Sizes of writes', unit: 'bytes', noValue: NO_BLOCK, metric: 'qemu_block_write_size_bytes', matchers: DEVICE,
         description: 'Sizes of write requests as the guest sends them.'}),
-      lines({id: 53, title: 'Mean size of reads', unit: 'bytes', noValue: NO_BLOCK, queries: mean('qemu_block_read_size_bytes'),
+      lines({id: 53, title: 'Mean size of reads', unit: 'bytes', noValue: NO_BLOCK, queries: means('qemu_block_read_size_bytes'),
         description: 'By device, between scrapes.'}),
-      lines({id: 54, title: 'Mean size of writes', unit: 'bytes', noValue: NO_BLOCK, queries: mean('qemu_block_write_size_bytes'),
+      lines({id: 54, title: 'Mean size of writes', unit: 'bytes', noValue: NO_BLOCK, queries: means('qemu_block_write_size_bytes'),
         description: 'By device, between scrapes.'}),
     ]),
     row(6, 'By device', [
-      perLabel({id: 61, title: 'Devices', column: 'Device', columnWidth: 420, by: 'device', height: 9, noValue: NO_BLOCK,
-        description: 'The chosen devices side by side, of now. An image that several VMs have is one line.',
-        columns: [
-          ['Reads/s', `sum by (device) (${rate('qemu_block_reads_total', DEVICE)})`, 'iops'],
-          ['Writes/s', `sum by (device) (${rate('qemu_block_writes_total', DEVICE)})`, 'iops'],
-          ['Read', `sum by (device) (${rate('qemu_block_read_bytes_total', DEVICE)})`, 'Bps'],
-          ['Written', `sum by (device) (${rate('qemu_block_written_bytes_total', DEVICE)})`, 'Bps'],
-          ['p99 read', quantile(0.99, 'qemu_block_read_duration_seconds', DEVICE, 'device'), 's'],
-          ['p99 write', quantile(0.99, 'qemu_block_write_duration_seconds', DEVICE, 'device'), 's'],
-          ['In flight', `sum by (device) (qemu_block_requests_in_flight{${DEVICE}})`, 'short'],
-        ]}),
+      deviceGrid({id: 61, description: 'The chosen devices side by side, of now.'}),
     ]),
     row(7, 'DMA below the block interfaces', [
       lines({id: 71, title: 'Read by DMA', unit: 'Bps', noValue: NO_DMA,
         description: 'Reads of IDE, AHCI, NVMe and SCSI go through QEMU\'s DMA helpers; virtio-blk does not.',
-        queries: [[`sum by (vm, device) (${rate('qemu_dma_read_bytes_total', DEVICE)})`, '{{vm}} {{device}}']]}),
+        queries: [[sumBy(BY_DEVICE, rate('qemu_dma_read_bytes_total', DEVICE)), '{{vm}} {{device}} @ {{instance}}']]}),
       lines({id: 72, title: 'Written by DMA', unit: 'Bps', noValue: NO_DMA,
         description: 'Writes of IDE, AHCI, NVMe and SCSI.',
-        queries: [[`sum by (vm, device) (${rate('qemu_dma_written_bytes_total', DEVICE)})`, '{{vm}} {{device}}']]}),
-      spread({id: 73, title: 'DMA read latency', unit: 's', noValue: NO_TIME, metric: 'qemu_dma_read_duration_seconds', matchers: DEVICE,
+        queries: [[sumBy(BY_DEVICE, rate('qemu_dma_written_bytes_total', DEVICE)), '{{vm}} {{device}} @ {{instance}}']]}),
+      spread({id: 73, title: 'DMA read latency', unit: 's', noValue: noTime('transfers'), metric: 'qemu_dma_read_duration_seconds', matchers: DEVICE,
         description: 'From `dma_blk_io` to `dma_complete`. What the latency of requests has beyond it is the controller\'s emulation.'}),
-      spread({id: 74, title: 'DMA write latency', unit: 's', noValue: NO_TIME, metric: 'qemu_dma_write_duration_seconds', matchers: DEVICE,
+      spread({id: 74, title: 'DMA write latency', unit: 's', noValue: noTime('transfers'), metric: 'qemu_dma_write_duration_seconds', matchers: DEVICE,
         description: 'From `dma_blk_io` to `dma_complete`, of transfers from memory to disk.'}),
     ], {collapsed: true}),
+    exporterRow(8),
   ],
 });

@@ -19,28 +19,57 @@ export const EXPORTER = 'job=~"$job", instance=~"$instance"';
 export const VM = `${EXPORTER}, vm=~"$vm"`;
 export const DEVICE = `${VM}, device=~"$device"`;
 
-// What a panel says where it has nothing to show.
-export const NO_DMA = 'trace dma_blk_io, dma_complete';
-export const NO_BLOCK = 'trace the block events';
-export const NO_TIME = 'needs timestamps (-msg timestamp=on)';
+// Labels to group by. Two hosts may have VMs of one name, and two VMs images of one path.
+export const BY_EXPORTER = 'job, instance';
+export const BY_VM = `${BY_EXPORTER}, vm`;
+export const BY_DEVICE = `${BY_VM}, device`;
+export const BY_DISK = `${BY_VM}, interface, device`;
+
+// What a panel says where it has nothing to show: the events it lives on, or what else may be missing. A number has room
+// for the short form alone, and the full one in its description.
+const QEMU_ARGS = 'qemu-args prints the options';
+export const NO_EVENTS = {short: 'no events: needs -trace', full: `no events yet: QEMU needs -trace; ${QEMU_ARGS}`};
+export const NO_KEYS = {short: 'trace ps2_put_keycode', full: `none: trace ps2_put_keycode; ${QEMU_ARGS}`};
+export const NO_PCI = {short: 'trace pci_cfg_read, _write', full: `none: trace pci_cfg_read, pci_cfg_write; ${QEMU_ARGS}`};
+export const NO_DMA = {short: 'trace dma_blk_*, blk_co_p*',
+  full: `none: trace dma_blk_io, dma_blk_cb, dma_complete, blk_co_p*; ${QEMU_ARGS}`};
+export const NO_BLOCK = {short: 'trace virtio_blk_*, ide_*, ...',
+  full: `none: trace virtio_blk_*, pci_nvme_*, scsi_req_*, ide_*; ${QEMU_ARGS}`};
+export const noTime = (what) => ({short: `no ${what}, or no timestamps`, full: `no ${what}, or no timestamps (-msg timestamp=on)`});
+export const NO_SOURCES = 'no sources in the config';
 
 export const rate = (metric, matchers) => `rate(${metric}{${matchers}}[$__rate_interval])`;
+// What comes seldom (errors, rotations) is counted: as a rate it would be 0.0003 a second.
+export const increase = (metric, matchers) => `increase(${metric}{${matchers}}[$__rate_interval])`;
+// All of the time shown, for a single number that is looked at once.
+export const total = (metric, matchers) => `sum(increase(${metric}{${matchers}}[$__range]))`;
+export const sumBy = (by, expr) => `sum by (${by}) (${expr})`;
 // The sum of two, of which one may not be there: a disk that is only read has no series of writes.
 export const plus = (a, b) => `${a} + ${b} or ${a} or ${b}`;
+// Every target of Prometheus has `up`, `scrape_*`, and mostly `process_*`. Ours are those that told so within a day, and so
+// they still count when they are down. The alert QemuTraceExporterDown looks as far back.
+export const ours = (expr) =>
+  `${expr} and on (${BY_EXPORTER}) last_over_time(qemu_trace_exporter_build_info{${EXPORTER}}[1d])`;
+// Without observations the quantile is NaN, which the comparison drops.
 export const quantile = (q, metric, matchers, by) =>
-  `histogram_quantile(${q}, sum by (${by ? `${by}, ` : ''}le) (${rate(`${metric}_bucket`, matchers)}))`;
+  `histogram_quantile(${q}, sum by (${by ? `${by}, ` : ''}le) (${rate(`${metric}_bucket`, matchers)})) >= 0`;
+export const mean = (metric, matchers, by) =>
+  `${sumBy(by, rate(`${metric}_sum`, matchers))} / (${sumBy(by, rate(`${metric}_count`, matchers))} > 0)`;
 
 function query(expr, legend, index) {
   return new prometheus.DataqueryBuilder().refId(String.fromCharCode(65 + index)).datasource(DATASOURCE).expr(expr)
     .legendFormat(legend).editorMode(prometheus.QueryEditorMode.Code);
 }
 
+// Digits behind the point of a number. Units with prefixes scale before they are cut: 0.0123 s is 12.3 ms. Lines and
+// bytes do best with what Grafana chooses, by the ticks of the axis; only what is counted has none.
+const DECIMALS = {short: 0, Bps: 1, iops: 1, ops: 1, percentunit: 1, s: 1};
+
 function begin(builder, {id, title, description, unit, decimals, min = 0, noValue = 'no exporter is scraped'}) {
-  builder.id(id).title(title).description(description).datasource(DATASOURCE).unit(unit);
-  if (min !== null) builder.min(min);
+  builder.id(id).title(title).description(description).datasource(DATASOURCE).unit(unit)
+    .noValue(noValue.full ?? noValue);
   if (decimals !== undefined) builder.decimals(decimals);
-  builder.noValue(noValue);
-  return builder;
+  return min === null ? builder : builder.min(min);
 }
 
 // Colours from a value on: [[null, 'green'], [1, 'red']].
@@ -49,32 +78,44 @@ function thresholds(steps) {
     .steps(steps.map(([value, color]) => ({value, color})));
 }
 
-// One number. `steps` colour it; without them it is blue.
-export function number({expr, steps = [[null, 'blue']], graph = true, ...panel}) {
-  const builder = begin(new stat.PanelBuilder(), panel);
-  builder.withTarget(query(expr, '', 0).range())
-    .thresholds(thresholds(steps))
-    .colorMode(common.BigValueColorMode.Value)
-    .graphMode(graph ? common.BigValueGraphMode.Area : common.BigValueGraphMode.None)
+// One number, of now (or of all the time shown, where it is a `total`): it never shows what was true an hour ago, and has no
+// graph, which would lie behind its digits; the lines below have it. `steps` colour it; without them it is blue. `texts`
+// stand for values: {1: 'fine'}.
+export function number({expr, steps = [[null, 'blue']], texts, ...panel}) {
+  const {short, full} = panel.noValue ?? {};
+  if (full) Object.assign(panel, {noValue: short, description: `${panel.description} Without data: ${full}.`});
+  const builder = begin(new stat.PanelBuilder(), {decimals: DECIMALS[panel.unit], ...panel})
+    .withTarget(query(expr, '', 0).instant()).thresholds(thresholds(steps))
+    .colorMode(common.BigValueColorMode.Value).graphMode(common.BigValueGraphMode.None)
     .reduceOptions(new common.ReduceDataOptionsBuilder().calcs(['lastNotNull']));
+  if (texts) {
+    builder.mappings([{type: 'value', options: Object.fromEntries(
+      Object.entries(texts).map(([value, text], index) => [value, {text, index}]))}]);
+  }
   return {builder, width: panel.width ?? 4, height: panel.height ?? 4};
 }
 
 // Lines over time. `queries` are [expression, legend]; `stack` where they add up to something; `rare` is how high the axis
 // goes at least where all may be 0 for long: it would go to 100 by itself.
-export function lines({queries, stack = false, rare, ...panel}) {
-  const builder = begin(new timeseries.PanelBuilder(), panel);
+export function lines({queries, stack = false, rare, calcs = ['mean', 'max', 'lastNotNull'], ...panel}) {
+  const builder = begin(new timeseries.PanelBuilder(), {decimals: panel.unit === 'short' ? 0 : undefined, ...panel});
   queries.forEach(([expr, legend], index) => builder.withTarget(query(expr, legend, index).range()));
   builder.legend(new common.VizLegendOptionsBuilder().showLegend(true).placement(common.LegendPlacement.Bottom)
-    .displayMode(common.LegendDisplayMode.Table).calcs(['mean', 'max', 'lastNotNull']).sortBy('Mean').sortDesc(true))
+    .displayMode(common.LegendDisplayMode.Table).calcs(calcs).sortBy(calcs[0] === 'mean' ? 'Mean' : 'Max').sortDesc(true))
     .tooltip(new common.VizTooltipOptionsBuilder().mode(common.TooltipDisplayMode.Multi)
       .sort(common.SortOrder.Descending))
     .drawStyle(common.GraphDrawStyle.Line).lineWidth(1).fillOpacity(stack ? 40 : 10)
     .showPoints(common.VisibilityMode.Never).spanNulls(false);
   if (rare !== undefined) builder.axisSoftMax(rare);
   if (stack) builder.stacking(new common.StackingConfigBuilder().mode(common.StackingMode.Normal).group('A'));
-  return {builder, width: panel.width ?? 12, height: panel.height ?? 8};
+  // A legend may take a third of the height: that of two hosts has two lines, that of their disks or events more.
+  const long = queries.some(([, legend]) => /device|event|reason|span|lookup/.test(legend));
+  return {builder, width: panel.width ?? 12, height: panel.height ?? (long ? 10 : 8)};
 }
+
+// How often something rare happened within the interval before each point. Intervals overlap, so a mean would mean nothing.
+export const counts = ({queries, unit = 'short', ...panel}) =>
+  lines({...panel, unit, rare: 1, calcs: ['max', 'lastNotNull'], queries});
 
 // How the observations of a histogram are spread, over time.
 export function spread({metric, matchers, unit, ...panel}) {
@@ -91,26 +132,26 @@ export function spread({metric, matchers, unit, ...panel}) {
   return {builder, width: panel.width ?? 12, height: panel.height ?? 8};
 }
 
-// A line for each value of the label `by`; `columns`, two at least, are [title, expression, unit].
-export function perLabel({by, columns, link, ...panel}) {
+// A line for each set of labels. `labels` are [label, title, width]; `columns`, two at least, are [title, expression, unit],
+// the expressions grouped by the same labels.
+export function grid({labels, columns, link, ...panel}) {
   const builder = begin(new table.PanelBuilder(), {...panel, unit: 'short'});
-  const names = {[by]: panel.column};
-  const overrides = [];
-  columns.forEach(([title, expr, unit], index) => {
-    const target = query(expr, '', index).instant().format(prometheus.PromQueryFormat.Table);
-    builder.withTarget(target);
-    names[`Value #${String.fromCharCode(65 + index)}`] = title;
-    overrides.push([title, [{id: 'unit', value: unit}]]);
-  });
-  builder.withTransformation({id: 'joinByField', options: {byField: by, mode: 'outer'}})
+  const values = columns.map((_, index) => `Value #${String.fromCharCode(65 + index)}`);
+  columns.forEach(([, expr], index) =>
+    builder.withTarget(query(expr, '', index).instant().format(prometheus.PromQueryFormat.Table)));
+  const names = [...labels.map(([label]) => label), ...values];
+  const titles = [...labels.map(([, title]) => title), ...columns.map(([title]) => title)];
+  builder.withTransformation({id: 'merge', options: {}})
     .withTransformation({id: 'organize', options: {
-      excludeByName: Object.fromEntries(['Time', ...columns.map((_, index) => `Time ${index + 1}`)].map((n) => [n, true])),
-      renameByName: names, indexByName: {}}})
+      excludeByName: {Time: true},
+      indexByName: Object.fromEntries(names.map((name, index) => [name, index])),
+      renameByName: Object.fromEntries(names.map((name, index) => [name, titles[index]]))}})
     .sortBy([new common.TableSortByFieldStateBuilder().displayName(columns[0][0]).desc(true)]);
-  overrides.forEach(([name, properties]) => builder.overrideByName(name, properties));
-  // Images have long paths.
-  const first = [{id: 'custom.width', value: panel.columnWidth ?? 200}];
-  builder.overrideByName(panel.column, link ? [...first, {id: 'links', value: [link]}] : first);
+  labels.forEach(([, title, width], index) => builder.overrideByName(title,
+    [{id: 'custom.width', value: width}, ...(link && index === 0 ? [{id: 'links', value: [link]}] : [])]));
+  for (const [title, , unit] of columns) {
+    builder.overrideByName(title, [{id: 'unit', value: unit}, {id: 'decimals', value: DECIMALS[unit]}, {id: 'custom.minWidth', value: 85}]);
+  }
   return {builder, width: panel.width ?? COLUMNS, height: panel.height ?? 8};
 }
 
@@ -125,6 +166,7 @@ function choice(name, label, definition) {
     .current({selected: true, text: ['All'], value: ['$__all']});
 }
 
+// Metrics of the exporter itself have no vm and no device, so its dashboard offers neither.
 const CHOICES = {
   job: ['Job', 'label_values(qemu_trace_exporter_build_info, job)'],
   instance: ['Instance', 'label_values(qemu_trace_exporter_build_info{job=~"$job"}, instance)'],
@@ -132,22 +174,26 @@ const CHOICES = {
   device: ['Device', `label_values({__name__=~"qemu_(block|dma)_(reads|writes)_total", ${VM}}, device)`],
 };
 
-// Where the panels stand: from left to right, a new line where one has no room.
+// Where the panels stand: from left to right, a new line where one has no room. Those of a line are as tall as the tallest.
 function place(panels, top) {
-  let x = 0;
+  let line = [];
   let y = top;
-  let tallest = 0;
-  for (const {builder, width, height} of panels) {
-    if (x + width > COLUMNS) {
-      x = 0;
-      y += tallest;
-      tallest = 0;
+  const finish = () => {
+    const h = Math.max(...line.map(({height}) => height));
+    let x = 0;
+    for (const {builder, width: w} of line) {
+      builder.gridPos({x, y, w, h});
+      x += w;
     }
-    builder.gridPos({x, y, w: width, h: height});
-    x += width;
-    tallest = Math.max(tallest, height);
+    y += h;
+    line = [];
+  };
+  for (const panel of panels) {
+    if (line.reduce((sum, {width}) => sum + width, panel.width) > COLUMNS) finish();
+    line.push(panel);
   }
-  return y + tallest;
+  finish();
+  return y;
 }
 
 // The dashboard as what its JSON file holds. `variables` are names of CHOICES, each filtered by those before it.
@@ -159,7 +205,7 @@ export function build({uid, title, description, variables, rows}) {
       .asDropdown(true).includeVars(true).keepTime(true).icon('external link'))
     .annotation(new dashboard.AnnotationQueryBuilder().name('Exporter restarts').datasource(DATASOURCE).enable(true)
       .iconColor('orange')
-      .expr(`changes(process_start_time_seconds{${EXPORTER}}[$__rate_interval]) > 0`));
+      .expr(ours(`changes(process_start_time_seconds{${EXPORTER}}[$__rate_interval]) > 0`)));
   for (const name of variables) builder.withVariable(choice(name, ...CHOICES[name]));
   let y = 0;
   const panels = [];

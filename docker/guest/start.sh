@@ -21,11 +21,12 @@ steer() {
   done
 }
 
-read -r -a trace_options <<<"$(tr -d '\\\n' </qemu-args)"
-steer | exec qemu-system-x86_64 -M pc -accel tcg -m 256 -display none -nodefaults -vga none -nic none -monitor stdio \
+read -r -a trace_options </qemu-args
+# QEMU becomes the container's first process, which is the one that `docker stop` tells.
+exec qemu-system-x86_64 -M pc -accel tcg -m 256 -display none -nodefaults -vga none -nic none -monitor stdio \
   -kernel /guest/vmlinuz -initrd /guest/initrd.gz -append "quiet panic=-1 disk_count=4 workload=${WORKLOAD:-steady}" \
   -drive "file=$disks/ide.img,format=raw,if=none,id=ide" -device ide-hd,drive=ide \
   -drive "file=$disks/nvme.img,format=raw,if=none,id=nvme" -device nvme,drive=nvme,serial=nvme \
   -drive "file=$disks/virtio.img,format=raw,if=none,id=virtio" -device virtio-blk-pci,drive=virtio \
   -device virtio-scsi-pci -drive "file=$disks/scsi.img,format=raw,if=none,id=scsi" -device scsi-hd,drive=scsi \
-  "${trace_options[@]}" -D "/var/log/qemu/$name.log"
+  "${trace_options[@]}" -D "/var/log/qemu/$name.log" < <(steer)

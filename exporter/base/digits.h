@@ -15,6 +15,7 @@
 namespace qte {
 
 inline constexpr size_t kDigitStep = 16;
+inline constexpr size_t kDigitMaskSize = 32;
 
 inline bool IsDecimalDigit(char c) {
   return static_cast<unsigned char>(c - '0') <= 9;
@@ -34,10 +35,10 @@ inline size_t CountHexDigitsPortable(const char* p) {
   while (n < kDigitStep && IsHexDigit(p[n])) ++n;
   return n;
 }
-// Bit i tells whether the byte at p + i is a digit, for 32 bytes. On any machine.
+// Bit i tells whether the byte at p + i is a digit, for kDigitMaskSize bytes. On any machine.
 inline uint32_t DecimalDigitMaskPortable(const char* p) {
   uint32_t mask = 0;
-  for (uint32_t i = 0; i < 32; ++i) mask |= static_cast<uint32_t>(IsDecimalDigit(p[i])) << i;
+  for (uint32_t i = 0; i < kDigitMaskSize; ++i) mask |= static_cast<uint32_t>(IsDecimalDigit(p[i])) << i;
   return mask;
 }
 
@@ -90,9 +91,7 @@ namespace internal {
 // The `n` bytes at `p`, 1 to 8 of them, as the lowest digits of eight: the last one stands in the highest byte, and the
 // bytes before the first are 0. Eight bytes must be readable.
 inline uint64_t LoadDigits(const char* p, size_t n) {
-  uint64_t word = Load64(p);
-  if constexpr (std::endian::native == std::endian::big) word = __builtin_bswap64(word);
-  return word << (64 - 8 * n);
+  return LoadLittle64(p) << (64 - 8 * n);
 }
 
 inline uint64_t FoldDecimal(uint64_t digits) {

@@ -2,6 +2,7 @@
 // table that uses it compares the bytes and is bounded.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <string_view>
@@ -12,6 +13,12 @@ inline uint64_t Load64(const char* p) {
   uint64_t word;
   std::memcpy(&word, p, sizeof word);
   return word;
+}
+
+// With the first byte in the lowest place, on any machine.
+inline uint64_t LoadLittle64(const char* p) {
+  uint64_t word = Load64(p);
+  return std::endian::native == std::endian::little ? word : __builtin_bswap64(word);
 }
 
 inline uint32_t Load32(const char* p) {

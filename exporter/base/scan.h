@@ -24,10 +24,17 @@ inline constexpr size_t kScanPadding = 16;
 // The same behind a chunk in which every one of a byte is.
 inline constexpr size_t kChunkPadding = 64;
 
+namespace internal {
+
+inline constexpr uint64_t kOnes = 0x0101010101010101;
+inline constexpr uint64_t kTops = 0x8080808080808080;
+
+}  // namespace internal
+
 // Where `byte` stands first, or the size of `text`. On any machine.
 inline size_t FindBytePortable(std::string_view text, char byte) {
-  constexpr uint64_t kOnes = 0x0101010101010101;
-  constexpr uint64_t kTops = 0x8080808080808080;
+  using internal::kOnes;
+  using internal::kTops;
   const uint64_t wanted = kOnes * static_cast<unsigned char>(byte);
   size_t at = 0;
   for (; at + 8 <= text.size(); at += 8) {
@@ -60,8 +67,15 @@ inline size_t FindByte(std::string_view text, char byte) {
 
 // Bit i tells whether the byte at p + i is `byte`, for 64 bytes. On any machine.
 inline uint64_t MaskOfPortable(const char* p, char byte) {
+  constexpr uint64_t kLows = ~internal::kTops;
+  constexpr uint64_t kSideBySide = 0x0002040810204081;  // brings the top bits of eight bytes into the highest one
+  const uint64_t wanted = internal::kOnes * static_cast<unsigned char>(byte);
   uint64_t mask = 0;
-  for (unsigned i = 0; i < 64; ++i) mask |= static_cast<uint64_t>(p[i] == byte) << i;
+  for (unsigned at = 0; at < 64; at += 8) {
+    uint64_t word = LoadLittle64(p + at) ^ wanted;
+    uint64_t zeros = ~(((word & kLows) + kLows) | word) & internal::kTops;  // the top bit of each byte that is 0
+    mask |= ((zeros * kSideBySide) >> 56) << at;
+  }
   return mask;
 }
 

@@ -31,16 +31,20 @@ size_t EditDistance(std::string_view a, std::string_view b) {
 std::string_view Nearest(std::string_view word, std::span<const std::string_view> candidates) {
   constexpr size_t kLongestWord = 128;  // beyond it nobody mistypes; keeps the work bounded
   if (word.size() > kLongestWord) return {};
+  // In half letters.
+  constexpr size_t kBegun = 3;
   std::string_view best;
-  size_t limit = word.size() <= 3 ? 1 : std::max<size_t>(2, word.size() / 3);
+  const size_t limit = word.size() <= 3 ? 1 : std::max<size_t>(2, word.size() / 3);
+  size_t nearest = 2 * limit + 1;
   for (std::string_view candidate : candidates) {
-    if (candidate.size() > word.size() + limit || word.size() > candidate.size() + limit) continue;
-    size_t distance = EditDistance(word, candidate);
-    if (distance <= limit) {
-      best = candidate;
-      if (distance == 0) break;
-      limit = distance - 1;
-    }
+    bool is_begun = candidate.size() >= 3 && word.starts_with(candidate) && word.size() <= 2 * candidate.size();
+    bool is_far = candidate.size() > word.size() + limit || word.size() > candidate.size() + limit;
+    if (is_far && !is_begun) continue;
+    size_t distance = 2 * EditDistance(word, candidate);
+    if (is_begun) distance = std::min(distance, kBegun);
+    if (distance >= nearest) continue;
+    nearest = distance;
+    best = candidate;
   }
   return best;
 }

@@ -19,6 +19,15 @@ TEST_CASE("Nearest finds typing errors and nothing else") {
   }
 }
 
+TEST_CASE("What a word begins with is near") {
+  std::vector<std::string_view> names = {"devid", "fnid", "dev", "bus"};
+  CHECK(Nearest("devcie", names) == "dev");
+  CHECK(Nearest("device", names) == "dev");
+  CHECK(Nearest("devid", names) == "devid");
+  CHECK(Nearest("devi", names) == "devid");
+  CHECK(Nearest("device_name", names).empty());
+}
+
 TEST_CASE("DidYouMean is silent without a near name") {
   std::vector<std::string_view> names = {"event"};
   CHECK(DidYouMean("evnt", names) == "; did you mean \"event\"?");

@@ -80,8 +80,8 @@ void RefuseTls(const Field& field, Report& report) {
   if (!HasContent(*field.node)) return;
   report.Add(field.at,
              "TLS cannot be served: the CivetWeb that Debian builds ends the process at the first TLS handshake; leave "
-             "\"tls_server_config\" out, listen on 127.0.0.1, and put a reverse proxy in front (README.md, \"TLS by a "
-             "reverse proxy\")");
+             "\"tls_server_config\" out, listen on 127.0.0.1, and put a reverse proxy in front "
+             "(docs/how-to/tls-and-passwords.md)");
 }
 
 // HTTP/2 there is only over TLS, so that switch says nothing here.

@@ -5,8 +5,12 @@
 #include <iostream>
 #include <map>
 #include <string>
+#include <string_view>
+#include <vector>
 
+#include "base/suggest.h"
 #include "daemon/embedded.h"
+#include "exposition/listen_address.h"
 
 namespace qte::daemon {
 namespace {
@@ -15,15 +19,40 @@ constexpr const char* kDefaultAddress = "0.0.0.0:10177";
 
 const std::map<std::string, int64_t> kUnitsOfTime = {{"ms", 1}, {"s", 1'000}, {"m", 60'000}, {"h", 3'600'000}};
 
-constexpr const char* kFooter = R"(
-Examples:
-  qemu-system-x86_64 ... $(qemu-trace-exporter qemu-args) -D /var/log/qemu/vm1.log
-  qemu-trace-exporter --trace.path='/var/log/qemu/*.log'
-  qemu-trace-exporter replay trace.log.gz
-  qemu-trace-exporter backfill --step=1s trace.log > trace.om
-  qemu-trace-exporter explain 'ps2_put_keycode 0x55e759f09cf0 keycode 0x34'
+constexpr const char* kExitCodes = "\nExit codes: 0 fine, 1 bad config or bad input, 2 wrong usage.";
 
-Exit codes: 0 fine, 1 bad config or bad input, 2 wrong usage.)";
+struct Help {
+  Command command;
+  const char* name;
+  const char* what;
+  const char* examples;
+};
+
+constexpr Help kCommands[] = {
+    {Command::kServe, "serve", "Follow trace logs and serve metrics (the default)",
+     R"(
+  qemu-trace-exporter --trace.path='/var/log/qemu/*.log'
+  qemu-trace-exporter serve --config.file=vms.yaml --state.path=/var/lib/qemu-trace-exporter)"},
+    {Command::kCheck, "check", "Check the config and say what it holds",
+     R"(
+  qemu-trace-exporter check --config.file=vms.yaml
+  qemu-trace-exporter check --config.file=default --config.file=mine.yaml)"},
+    {Command::kReplay, "replay", "Read recorded traces to their end and print their metrics",
+     R"(
+  qemu-trace-exporter replay vm1.log vm2.log.gz
+  zcat vm1.log.gz | qemu-trace-exporter replay --config.file=mine.yaml -)"},
+    {Command::kBackfill, "backfill", "Print what recorded traces hold over time, as OpenMetrics with timestamps",
+     R"(
+  qemu-trace-exporter backfill --step=15s vm1.log > vm1.om
+  promtool tsdb create-blocks-from openmetrics vm1.om data)"},
+    {Command::kExplain, "explain", "Show how a line is read and which series it moves",
+     R"(
+  qemu-trace-exporter explain 'ps2_put_keycode 0x55e759f09cf0 keycode 0x34'
+  tail -n 20 vm1.log | qemu-trace-exporter explain)"},
+    {Command::kQemuArgs, "qemu-args", "Print the QEMU options that switch on the events the config needs",
+     R"(
+  qemu-system-x86_64 -drive file=disk.img,format=raw $(qemu-trace-exporter qemu-args) -D vm1.log)"},
+};
 
 void AddConfigFlag(CLI::App& app, Options& options) {
   app.add_option("--config.file", options.config_files,
@@ -68,26 +97,53 @@ void AddLogFlags(CLI::App& app, Options& options) {
 }
 
 void AddCommands(CLI::App& app, Options& options) {
-  auto add = [&](const char* name, const char* help, Command command) {
-    CLI::App* sub = app.add_subcommand(name, help);
-    sub->callback([&options, command] { options.command = command; });
+  std::map<Command, CLI::App*> added;
+  std::string examples = "Examples:";
+  for (const Help& help : kCommands) {
+    CLI::App* sub = app.add_subcommand(help.name, help.what);
+    sub->callback([&options, command = help.command] { options.command = command; });
     sub->fallthrough();  // the flags may stand before and after the command
-    return sub;
-  };
-  add("serve", "Follow trace logs and serve metrics (the default)", Command::kServe);
-  add("check", "Check the config and say what it holds", Command::kCheck);
-  CLI::App* replay = add("replay", "Read recorded traces to their end and print their metrics", Command::kReplay);
-  replay->add_option("FILE", options.files, "Trace log, plain, .gz or .zst; - for standard input")->required();
-  CLI::App* backfill =
-      add("backfill", "Print what recorded traces hold over time, as OpenMetrics with timestamps", Command::kBackfill);
+    sub->footer(std::string("Examples:") + help.examples + "\n\nMore flags: qemu-trace-exporter --help");
+    examples += help.examples;
+    added[help.command] = sub;
+  }
+  app.footer(examples + '\n' + kExitCodes);
+  added[Command::kReplay]
+      ->add_option("FILE", options.files, "Trace log, plain, .gz or .zst; - for standard input")
+      ->required();
+  CLI::App* backfill = added[Command::kBackfill];
   backfill->add_option("FILE", options.files, "As for replay")->required();
-  backfill->add_option("--step", options.step_ms, "Time between two samples: 15s, 500ms, 1m (default: 15s)")
+  backfill->add_option("--step", options.step_ms, "Time between two samples: 15s, 500ms, 1m (default: 1s)")
       ->transform(CLI::AsNumberWithUnit(kUnitsOfTime, CLI::AsNumberWithUnit::UNIT_REQUIRED, "DURATION"))
       ->check(CLI::PositiveNumber);
-  CLI::App* explain = add("explain", "Show how a line is read and which series it moves", Command::kExplain);
-  explain->add_option("LINE", options.line, "A line of a trace log (default: lines of standard input)");
-  add("qemu-args", "Print the QEMU options that switch on the events the config needs", Command::kQemuArgs);
+  added[Command::kExplain]->add_option("LINE", options.line,
+                                       "A line of a trace log (default: lines of standard input)");
   app.require_subcommand(0, 1);
+}
+
+// What is no flag, command or file that is expected here.
+std::string Unexpected(const CLI::App& app, const std::string& word) {
+  bool is_flag = word.starts_with('-');
+  std::string typed = word.substr(0, word.find('='));
+  std::vector<std::string> known;
+  auto add_flags = [&known](const CLI::App& of) {
+    for (const CLI::Option* option : of.get_options()) known.push_back(option->get_name());
+  };
+  if (is_flag) add_flags(app);
+  for (const CLI::App* command : app.get_subcommands(nullptr)) {
+    if (is_flag && command->parsed()) add_flags(*command);
+    if (!is_flag) known.push_back(command->get_name());
+  }
+  std::vector<std::string_view> candidates(known.begin(), known.end());
+  if (is_flag) return "unknown flag \"" + typed + '"' + DidYouMean(typed, candidates);
+  if (app.get_subcommands().empty()) return "unknown command \"" + word + '"' + DidYouMean(word, candidates);
+  bool is_log = app.got_subcommand("serve");
+  return "unexpected \"" + word + '"' + (is_log ? "; logs are named by --trace.path" : "");
+}
+
+ParsedOptions WrongUsage(const std::string& what) {
+  std::cerr << "qemu-trace-exporter: " << what << " (see --help)\n";
+  return {std::nullopt, kExitUsage};
 }
 
 }  // namespace
@@ -96,7 +152,6 @@ ParsedOptions ParseOptions(int argc, char** argv) {
   Options options;
   CLI::App app("Follows QEMU trace logs and serves what happens in them as Prometheus metrics.", "qemu-trace-exporter");
   app.set_version_flag("--version", "qemu-trace-exporter " + std::string(kVersion));
-  app.footer(kFooter);
   AddConfigFlag(app, options);
   AddServeFlags(app, options);
   AddLogFlags(app, options);
@@ -108,8 +163,12 @@ ParsedOptions ParseOptions(int argc, char** argv) {
       app.exit(error);
       return {std::nullopt, kExitFine};
     }
-    std::cerr << "qemu-trace-exporter: " << error.what() << " (see --help)\n";
-    return {std::nullopt, kExitUsage};
+    std::vector<std::string> unexpected = app.remaining(true);
+    return WrongUsage(unexpected.empty() ? error.what() : Unexpected(app, unexpected.front()));
+  }
+  for (const std::string& address : options.listen_addresses) {
+    Result<exposition::ListenAddress> parsed = exposition::ParseListenAddress(address);
+    if (!parsed.ok()) return WrongUsage(parsed.error());
   }
   if (options.listen_addresses.empty()) options.listen_addresses = {kDefaultAddress};
   return {std::move(options), kExitFine};

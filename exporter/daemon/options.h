@@ -21,7 +21,7 @@ struct Options {
   std::string log_level = "info";
   std::string log_format = "logfmt";
   std::vector<std::string> files;   // replay, backfill
-  int64_t step_ms = 15'000;         // backfill
+  int64_t step_ms = 1'000;          // backfill
   std::optional<std::string> line;  // explain
 };
 

@@ -2,6 +2,7 @@
 
 #include <crypt.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <thread>
@@ -85,11 +86,17 @@ TEST_CASE("New users count at once, and a password known before does not") {
 }
 
 TEST_CASE("A known password is quick, a wrong one and an unknown user take equally long") {
-  BasicAuth auth({{"alice", Hash("secret", "$2y$10$")}, {"bob", Hash("x", "$2y$05$")}});
-  double first = SecondsOf(auth, kAlice, Verdict::kAllowed);
-  double known = SecondsOf(auth, kAlice, Verdict::kAllowed);
-  double wrong = SecondsOf(auth, kWrong, Verdict::kDenied);
-  double nobody = SecondsOf(auth, kNobody, Verdict::kDenied);
+  const BasicAuth::Users users = {{"alice", Hash("secret", "$2y$10$")}, {"bob", Hash("x", "$2y$05$")}};
+  double first = 1e9, known = 1e9, wrong = 1e9, nobody = 1e9;
+  auto is_as_it_should = [&] { return known * 20 < first && wrong < nobody * 3 && nobody < wrong * 3; };
+  // By turns and the least of each: what else happens on the machine makes times longer, never shorter.
+  for (int round = 0; round < 5 || (round < 20 && !is_as_it_should()); ++round) {
+    BasicAuth auth(users);
+    first = std::min(first, SecondsOf(auth, kAlice, Verdict::kAllowed));
+    known = std::min(known, SecondsOf(auth, kAlice, Verdict::kAllowed));
+    wrong = std::min(wrong, SecondsOf(auth, kWrong, Verdict::kDenied));
+    nobody = std::min(nobody, SecondsOf(auth, kNobody, Verdict::kDenied));
+  }
   CAPTURE(first, known, wrong, nobody);
   CHECK(known * 20 < first);
   CHECK(wrong < nobody * 3);

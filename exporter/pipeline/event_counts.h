@@ -69,6 +69,7 @@ class EventCounts {
   // `declared` are the catalog's names; their ids are the events' ids.
   EventCounts(std::shared_ptr<const trace::NameTable> declared, const SharedLimits& limits)
       : declared_(std::move(declared)),
+        declared_count_(declared_->size()),
         names_(*declared_),
         admitted_(limits.undeclared),
         label_sets_(limits.label_sets) {}
@@ -89,7 +90,7 @@ class EventCounts {
   // The id of any event.
   uint32_t IdOf(std::string_view name);
   std::string_view NameOf(uint32_t id) const { return names_.NameOf(id); }
-  bool IsDeclared(uint32_t id) const { return id < declared_->size(); }
+  bool IsDeclared(uint32_t id) const { return id < declared_count_; }
 
   bool HasSample(uint32_t id) const { return id < samples_.size() && !samples_[id].empty(); }
   void SetSample(uint32_t id, std::string_view line);
@@ -134,6 +135,7 @@ class EventCounts {
   };
 
   std::shared_ptr<const trace::NameTable> declared_;
+  size_t declared_count_;
   trace::NameTable names_;            // the declared ones, then the others as they come
   metrics::LabelList undeclared_{1};  // these others again, for snapshots, since a table moves when it grows
   std::shared_ptr<UndeclaredNames> admitted_;

@@ -47,6 +47,8 @@ std::string_view NameOf(Unparsed reason) {
       return "partial_line";
     case Unparsed::kNegativeValue:
       return "negative_value";
+    case Unparsed::kNotANumber:
+      return "not_a_number";
   }
   return "";
 }

@@ -21,8 +21,9 @@ enum class Unparsed {
   kLineTooLong,
   kPartialLine,    // cut off by a truncation, a replaced file, or a writer that went away
   kNegativeValue,  // a counter's value was below zero
+  kNotANumber,     // a value was no number, or not a finite one
 };
-inline constexpr size_t kUnparsedReasons = 6;
+inline constexpr size_t kUnparsedReasons = 7;
 std::string_view NameOf(Unparsed reason);
 
 // What streams have given up.

@@ -29,7 +29,7 @@ void Pipeline::OnOpen(source::StreamId id, size_t source, const std::string& pat
 }
 
 void Pipeline::Open(source::StreamId id, const std::string& path, metrics::Labels labels) {
-  Feed feed{path, source::LineSplitter(program_->limits.max_line_bytes), nullptr};
+  Feed feed{path, source::LineSplitter(program_->limits.max_line_bytes), {}, nullptr};
   MakeStream(feed, std::move(labels));
   feeds_.insert_or_assign(id, std::move(feed));
 }
@@ -57,13 +57,13 @@ void Pipeline::Step(Feed& feed, std::string_view batch) {
 // A line to its event, and on to the rules that want it.
 void Pipeline::OnLine(Feed& feed, std::string_view line) {
   ++lines_;
-  trace::Prefix prefix = trace::FindPrefix(line);
+  trace::Prefix prefix = feed.prefixes.Find(line);
   std::string_view text = line.substr(prefix.size);
   size_t name_size = FindByte(text, ' ');
   std::string_view name = text.substr(0, name_size);
   uint32_t event = event_counts_.Find(name);
   if (event == trace::NameTable::kNone) {
-    if (!LooksLikeEventName(name)) return OnOtherText(feed, text);
+    if (!LooksLikeEventName(name)) return Count(feed.stream->OnText(text));
     event = event_counts_.IdOf(name);
   }
   ++events_;
@@ -76,21 +76,23 @@ void Pipeline::OnLine(Feed& feed, std::string_view line) {
   uint32_t plan = program_->plan_of[event];
   if (plan == rules::kNone) return;
   std::string_view arguments = text.substr(std::min(name_size + 1, text.size()));
-  switch (feed.stream->OnEvent(plan, line, prefix, arguments)) {
-    case rules::Outcome::kDone:
-      break;
-    case rules::Outcome::kFormatMismatch:
-      Reject(Unparsed::kFormatMismatch);
-      break;
-    case rules::Outcome::kNegativeValue:
-      Reject(Unparsed::kNegativeValue);
-      break;
-  }
+  rules::Outcome outcome = feed.stream->OnEvent(plan, line, prefix, arguments);
+  if (outcome != rules::Outcome::kDone) Count(outcome);
 }
 
-// No trace event; a `match` rule may want it all the same.
-void Pipeline::OnOtherText(Feed& feed, std::string_view text) {
-  if (!feed.stream->OnText(text)) Reject(Unparsed::kNotAnEvent);
+void Pipeline::Count(rules::Outcome outcome) {
+  switch (outcome) {
+    case rules::Outcome::kDone:
+      break;
+    case rules::Outcome::kNotTaken:
+      return Reject(Unparsed::kNotAnEvent);
+    case rules::Outcome::kFormatMismatch:
+      return Reject(Unparsed::kFormatMismatch);
+    case rules::Outcome::kNegativeValue:
+      return Reject(Unparsed::kNegativeValue);
+    case rules::Outcome::kNotANumber:
+      return Reject(Unparsed::kNotANumber);
+  }
 }
 
 void Pipeline::Remember(std::string_view line, const trace::Prefix& prefix) {

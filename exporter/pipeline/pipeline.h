@@ -126,6 +126,7 @@ class Pipeline final : public source::Receiver {
   struct Feed {
     std::string path;
     source::LineSplitter splitter;
+    trace::PrefixFinder prefixes;
     std::unique_ptr<rules::Stream> stream;
     CountPages* counts = nullptr;
     Activity::Entry* activity = nullptr;  // null once the series have expired
@@ -146,7 +147,7 @@ class Pipeline final : public source::Receiver {
 
   void Step(Feed& feed, std::string_view batch);
   void OnLine(Feed& feed, std::string_view line);
-  void OnOtherText(Feed& feed, std::string_view text);
+  void Count(rules::Outcome outcome);
   void Remember(std::string_view line, const trace::Prefix& prefix);
   void Reject(Unparsed reason) { ++unparsed_[static_cast<size_t>(reason)]; }
   void MakeStream(Feed& feed, metrics::Labels labels);

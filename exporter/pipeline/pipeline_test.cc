@@ -106,6 +106,24 @@ metrics:
   CHECK(pipeline.Value("qemu_trace_exporter_unparsed_lines_total{reason=negative_value}") == 1);
 }
 
+TEST_CASE("What is no finite number never gets into a sum, and is counted") {
+  PipelineForTest pipeline(R"(
+metrics:
+  - {name: took_total, type: counter, match: 'took (?P<n>\S+) ms', value: n}
+  - {name: took_ms, type: histogram, match: 'took (?P<n>\S+) ms', value: n, buckets: [1, 10]}
+)");
+  pipeline.Feed("took 2 ms\ntook nan ms\ntook inf ms\ntook -inf ms\ntook ages ms\ntook 1e999 ms\ntook 3x ms\ntook 4 ms\n");
+  CHECK(pipeline.Value("took_total") == 6);
+  CHECK(pipeline.Value("took_ms_sum") == 6);
+  CHECK(pipeline.Value("took_ms_count") == 2);
+  CHECK(pipeline.Value("qemu_trace_exporter_unparsed_lines_total{reason=not_a_number}") == 6);
+  pipeline.Feed("took -1 ms\n");
+  CHECK(pipeline.Value("took_total") == 6);
+  CHECK(pipeline.Value("took_ms_count") == 3);
+  CHECK(pipeline.Value("qemu_trace_exporter_unparsed_lines_total{reason=negative_value}") == 1);
+  CHECK(pipeline.Value("qemu_trace_exporter_unparsed_lines_total{reason=not_an_event}") == 0);
+}
+
 TEST_CASE("Lookups name what was learned, the key itself until then") {
   PipelineForTest pipeline(R"(
 lookups: {image: {event: bdrv_open_common, key: bs, value: filename}}

@@ -51,7 +51,7 @@ class FakeQemu {
     bool is_pretty = false;      // answers over several lines
     bool chatters = false;       // events before each answer
     int answers = INT32_MAX;     // closes after so many
-    int replies = INT32_MAX;     // says nothing more after so many
+    int replies = INT32_MAX;     // says nothing more after so many, but does what it is told
     std::string instead;         // of each answer
     json block = json::array();  // the answer to query-block
     std::string state = "running";
@@ -141,6 +141,7 @@ class FakeQemu {
         json request = json::parse(buffer.substr(0, end));
         buffer.erase(0, end + 1);
         if (replies >= manners_.answers) return;
+        json answer = Answer(request);
         if (replies++ >= manners_.replies) continue;
         if (manners_.chatters) {
           Say(fd, R"({"timestamp": {"seconds": 1}, "event": "RTC_CHANGE", "data": {"offset": 0}})"
@@ -148,7 +149,6 @@ class FakeQemu {
           Say(fd, R"({"return": "of another command", "id": 123456})"
                   "\r\n");
         }
-        json answer = Answer(request);
         answer["id"] = request["id"];
         Say(fd, (manners_.instead.empty() ? answer.dump(manners_.is_pretty ? 4 : -1) : manners_.instead) + "\r\n");
       }

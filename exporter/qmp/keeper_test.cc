@@ -297,11 +297,14 @@ TEST_CASE("Failures are counted by reason and told, and do not keep others waiti
     return Failures(keeper, Reason::kNoGreeting) > 0 && Failures(keeper, Reason::kProtocol) > 0 &&
            Failures(keeper, Reason::kUnreachable) > 4 && Failures(keeper, Reason::kRefused) > 0;
   });
-  for (const Keeper::SocketReport& socket : keeper.report().sockets) {
-    CAPTURE(socket.path, socket.error);
-    CHECK(socket.up == socket.path.ends_with("good"));
-    CHECK(socket.error.empty() == socket.up);
-  }
+  // In the end: on a busy machine the good one, too, may once have been too late.
+  StepUntil(keeper, [&] {
+    Keeper::Report report = keeper.report();
+    return report.sockets.size() == 5 &&
+           std::all_of(report.sockets.begin(), report.sockets.end(), [](const auto& socket) {
+             return socket.up == socket.path.ends_with("good") && socket.error.empty() == socket.up;
+           });
+  });
   // It is there at last.
   FakeQemu absent(directory / "absent", kOff);
   StepUntil(keeper, [&] { return absent.StateOf("begin") == "enabled"; });

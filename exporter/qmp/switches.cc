@@ -22,12 +22,20 @@ std::optional<Failure> Switches::SwitchOn(Connection& connection, const std::vec
       continue;
     }
     if (state == State::kOff) {
-      if (std::optional<Failure> failure = Set(connection, event, true)) return failure;
-      if (std::find(ours_.begin(), ours_.end(), event) == ours_.end()) ours_.push_back(event);
+      if (std::optional<Failure> failure = SwitchOneOn(connection, event)) return failure;
     }
     on_.insert(event);
   }
   return std::nullopt;
+}
+
+// Ours from before it is asked for: where QEMU did it and the answer is late, it must not be taken for somebody else's.
+std::optional<Failure> Switches::SwitchOneOn(Connection& connection, const std::string& event) {
+  bool is_new = std::find(ours_.begin(), ours_.end(), event) == ours_.end();
+  if (is_new) ours_.push_back(event);
+  std::optional<Failure> failure = Set(connection, event, true);
+  if (failure && failure->reason == Reason::kRefused && is_new) ours_.pop_back();
+  return failure;
 }
 
 std::optional<Failure> Switches::SwitchOffBut(Connection& connection, const std::set<std::string>& needed) {

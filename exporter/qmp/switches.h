@@ -33,6 +33,7 @@ class Switches {
   enum class State { kOn, kOff, kMissing };
 
   static State StateIn(const Connection::Answer& answer, const std::string& event);
+  std::optional<Failure> SwitchOneOn(Connection& connection, const std::string& event);
   std::optional<Failure> Set(Connection& connection, const std::string& event, bool on);
 
   std::vector<std::string> ours_;

@@ -54,7 +54,7 @@ TEST_CASE("What a config names has to be there") {
                 "x.yaml:2:41: no known event matches \"nvme_*\"; declare it under trace_events (QEMU installs its own "
                 "as /usr/share/qemu/trace-events-all)\n"},
            Case{Metric("event: pci_cfg_read, labels: {device: devcie}"),
-                "x.yaml:2:72: unknown argument \"devcie\" of pci_cfg_read; did you mean \"devid\"?\n"},
+                "x.yaml:2:72: unknown argument \"devcie\" of pci_cfg_read; did you mean \"dev\"?\n"},
            Case{Metric("event: virtqueue_pop, labels: {a: \"{vq}{length}\"}"),
                 "x.yaml:2:68: unknown argument \"length\" of virtqueue_pop; it has vq, elem\n"},
            Case{Metric("event: bmdma_reset, labels: {a: length}"),

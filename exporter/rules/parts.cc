@@ -118,4 +118,19 @@ bool Holds(const ConditionPlan& condition, const Value& value) {
   return any == (condition.kind == Kind::kAnyOf);
 }
 
+bool HoldsAll(const std::vector<ConditionPlan>& conditions, const Values& values) {
+  return std::all_of(conditions.begin(), conditions.end(),
+                     [&](const ConditionPlan& condition) { return Holds(condition, values[condition.slot]); });
+}
+
+void PutSameConditionsTogether(std::vector<RulePlan>& rules) {
+  for (auto first = rules.begin(); first != rules.end();) {
+    auto last = std::stable_partition(first, rules.end(), [where = first->where](const RulePlan& rule) {
+      return rule.where == where;
+    });
+    for (auto rule = first + 1; rule != last; ++rule) rule->shares_where = true;
+    first = last;
+  }
+}
+
 }  // namespace qte::rules

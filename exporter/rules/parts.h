@@ -27,5 +27,9 @@ Constant ParseConstant(std::string_view text);
 int Compare(const trace::Value& value, const trace::Value& constant);
 
 bool Holds(const ConditionPlan& condition, const trace::Value& value);
+bool HoldsAll(const std::vector<ConditionPlan>& conditions, const Values& values);
+
+// Orders rules so that those with the same conditions follow each other, and marks them.
+void PutSameConditionsTogether(std::vector<RulePlan>& rules);
 
 }  // namespace qte::rules

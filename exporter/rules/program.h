@@ -7,6 +7,7 @@
 
 #include <re2/re2.h>
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -21,6 +22,7 @@
 #include "trace/catalog.h"
 #include "trace/format.h"
 #include "trace/name_table.h"
+#include "trace/value.h"
 
 namespace qte::rules {
 
@@ -30,6 +32,9 @@ inline constexpr uint32_t kNone = UINT32_MAX;
 using Slot = uint8_t;
 inline constexpr Slot kNoSlot = 0xff;
 inline constexpr size_t kMaxSlots = 40;  // a span has its start's and its end's arguments and a duration
+
+// The values of one event, by slot.
+using Values = std::array<trace::Value, kMaxSlots>;
 
 // "{bus}:{slot}" is {"", bus} {":", slot}; a plain argument is one piece without a literal.
 struct Template {
@@ -64,6 +69,8 @@ struct Constant {
   std::string text;
   bool is_number = false;
   trace::Value number;  // kInteger or kReal; its text is not used
+
+  bool operator==(const Constant& other) const { return text == other.text; }
 };
 
 struct ConditionPlan {
@@ -73,6 +80,8 @@ struct ConditionPlan {
   std::optional<Constant> min;
   std::optional<Constant> max;
   std::string argument;  // for explanations
+
+  bool operator==(const ConditionPlan&) const = default;
 };
 
 // One metric on one event.
@@ -84,6 +93,7 @@ struct RulePlan {
   Slot value = kNoSlot;  // kNoSlot: a counter that counts events
   double scale = 1;
   std::vector<ConditionPlan> where;
+  bool shares_where = false;  // has the conditions of the rule before it
 };
 
 struct LookupFeed {

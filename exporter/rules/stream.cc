@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <utility>
 
-#include "base/utf8.h"
 #include "correlation/block_names.h"
 #include "rules/parts.h"
 
@@ -12,49 +12,14 @@ namespace qte::rules {
 namespace {
 
 using trace::Value;
-using trace::ValueKind;
 
-// Longer label values are cut: a label is a name, and series keep theirs for good.
-constexpr size_t kMaxLabelBytes = 1024;
-
-// A cache may hold more raw argument texts than a metric has series, since several can make one label.
-constexpr size_t kCacheEntriesPerSeries = 4;
-
-// A value's bytes for finding its series: its text, or the bits of a derived number that has none. Null where missing.
-std::string_view InputOf(const Value& value) {
-  if (!value.has_value()) return {};
-  if (value.data != nullptr) return value.text();
-  return {reinterpret_cast<const char*>(&value.bits), sizeof value.bits};
-}
-
-// Whether `next` begins where `text` ends, or after a few bytes more, as between two arguments of one line.
-bool IsJustBehind(std::string_view text, std::string_view next) {
-  constexpr uintptr_t kMostBetween = 4;
-  return reinterpret_cast<uintptr_t>(next.data()) - reinterpret_cast<uintptr_t>(text.data() + text.size()) <=
-         kMostBetween;
-}
-
-void AppendText(const Value& value, std::string& out) {
-  if (value.data != nullptr) {
-    out.append(value.text());
-    return;
-  }
-  char digits[32];
-  std::to_chars_result end{digits, std::errc()};
-  if (value.kind == ValueKind::kReal) {
-    end = std::to_chars(digits, std::end(digits), value.real);
-  } else if (value.negative) {
-    end = std::to_chars(digits, std::end(digits), static_cast<int64_t>(value.bits));
-  } else if (value.kind == ValueKind::kInteger) {
-    end = std::to_chars(digits, std::end(digits), value.bits);
-  }
-  out.append(digits, end.ptr);
-}
-
-bool HasAll(const Template& candidate, const auto& values) {
-  return std::all_of(candidate.pieces.begin(), candidate.pieces.end(), [&](const Template::Piece& piece) {
-    return piece.slot == kNoSlot || values[piece.slot].has_value();
-  });
+// Makes a text that is a number, and nothing else, one.
+bool ReadNumber(Value& value) {
+  double number = 0;
+  auto [end, error] = std::from_chars(value.data, value.data + value.size, number);
+  if (error != std::errc() || end != value.data + value.size) return false;
+  value = Value::Real(number, value.text());
+  return true;
 }
 
 // Moves the state of every old plan that stands unchanged among the new ones.
@@ -75,8 +40,8 @@ Stream::Stream(std::shared_ptr<const Program> program, std::shared_ptr<const met
     : program_(std::move(program)),
       labels_(std::move(labels)),
       families_(families),
-      lookups_(program_->lookups.size(), correlation::LookupTable(program_->limits.max_lookup_entries)) {
-  for (const LabelSetPlan& set : program_->label_sets) label_sets_.push_back({SeriesCache(set.rules)});
+      lookups_(*program_),
+      label_sets_(*program_, labels_, lookups_, families_) {
   for (const SpanPlan& span : program_->spans) {
     spans_.emplace_back(correlation::SpanLimits{program_->limits.max_open_spans, span.timeout_us});
   }
@@ -87,11 +52,6 @@ Stream::Stream(std::shared_ptr<const Program> program, std::shared_ptr<const met
   MakeForeseeableSeries();
 }
 
-void Stream::ForgetSeries() {
-  for (LabelSet& set : label_sets_) set.cache.Clear();
-  ++event_;
-}
-
 void Stream::RenewSeries() {
   ForgetSeries();
   MakeForeseeableSeries();
@@ -99,9 +59,7 @@ void Stream::RenewSeries() {
 
 // A series whose labels do not depend on any event exists at 0 from the start.
 void Stream::MakeForeseeableSeries() {
-  auto make = [this](const RulePlan& rule) {
-    if (program_->label_sets[rule.label_set].labels.empty()) families_[rule.family].FindOrAdd(labels_, {});
-  };
+  auto make = [this](const RulePlan& rule) { label_sets_.MakeForeseeable(rule); };
   for (const EventPlan& plan : program_->plans) std::for_each(plan.rules.begin(), plan.rules.end(), make);
   for (const SpanPlan& span : program_->spans) std::for_each(span.in_flight.begin(), span.in_flight.end(), make);
   for (const MatchPlan& match : program_->matches) make(match.rule);
@@ -110,7 +68,7 @@ void Stream::MakeForeseeableSeries() {
 bool Stream::Read(const EventPlan& plan, std::string_view arguments, Values& values) {
   for (const EventPlan::Reader& reader : plan.readers) {
     if (!reader.format.Read(arguments, values.data())) continue;
-    for (Slot slot : reader.absent) values[slot].kind = ValueKind::kMissing;
+    for (Slot slot : reader.absent) values[slot].kind = trace::ValueKind::kMissing;
     return true;
   }
   return false;
@@ -132,12 +90,13 @@ Outcome Stream::OnEvent(uint32_t index, std::string_view line, const trace::Pref
   if (!Read(plan, arguments, values_)) return Outcome::kFormatMismatch;
   if (!probes_.empty() && index == program_->probe.read && TakeProbe()) return Outcome::kDone;
   Moment moment = MomentOf(plan, line, prefix);
-  negative_value_ = false;
-  for (const LookupFeed& feed : plan.lookups) Learn(feed, values_);
+  outcome_ = Outcome::kDone;
+  for (const LookupFeed& feed : plan.lookups) lookups_.Learn(feed, values_);
   for (const SpanFeed& feed : plan.spans) FeedSpan(feed, values_, moment.time_us);
   for (const DecoderFeed& feed : plan.decoders) FeedDecoder(feed, values_, moment);
+  label_sets_.Begin(arguments);
   RunRules(plan.rules, values_);
-  return negative_value_ ? Outcome::kNegativeValue : Outcome::kDone;
+  return outcome_;
 }
 
 bool Stream::LacksName(std::string_view file) const {
@@ -146,7 +105,7 @@ bool Stream::LacksName(std::string_view file) const {
   const EventPlan& open = program_->plans[probe.open];
   return std::any_of(open.lookups.begin(), open.lookups.end(),
                      [&](const LookupFeed& feed) {
-                       return feed.value == probe.open_file && !lookups_[feed.lookup].HasValue(file);
+                       return feed.value == probe.open_file && !lookups_.tables()[feed.lookup].HasValue(file);
                      }) ||
          std::any_of(decoders_.begin(), decoders_.end(), [&](const auto& decoder) {
            return decoder->names() != nullptr && !decoder->names()->HasFile(file);
@@ -179,26 +138,15 @@ bool Stream::TakeProbe() {
 // already.
 void Stream::Teach(uint32_t index, const Values& values, uint64_t node) {
   const EventPlan& plan = program_->plans[index];
-  for (const LookupFeed& feed : plan.lookups) Learn(feed, values);
+  for (const LookupFeed& feed : plan.lookups) lookups_.Learn(feed, values);
   for (const DecoderFeed& feed : plan.decoders) {
     const correlation::BlockNames* names = decoders_[feed.decoder]->names();
     if (names != nullptr && !names->IsNamed(node)) FeedDecoder(feed, values, {});
   }
 }
 
-std::string_view Stream::KeyOf(const std::vector<Slot>& slots, const Values& values) {
-  key_.Clear();
-  for (Slot slot : slots) key_.Add(slot == kNoSlot ? Value() : values[slot]);
-  return key_.key();
-}
-
-void Stream::Learn(const LookupFeed& feed, const Values& values) {
-  const Value& value = values[feed.value];
-  if (value.has_value()) lookups_[feed.lookup].Learn(KeyOf(feed.key, values), value.text());
-}
-
 void Stream::FeedSpan(const SpanFeed& feed, const Values& values, int64_t time_us) {
-  std::string_view key = KeyOf(feed.key, values);
+  std::string_view key = BuildKey(key_, feed.key, values);
   auto value_at = [&](Slot slot) { return slot == kNoSlot ? Value() : values[slot]; };
   if (feed.is_start) {
     for (size_t i = 0; i < feed.saved.size(); ++i) span_values_[i] = value_at(feed.saved[i]);
@@ -227,7 +175,7 @@ void Stream::FeedSpan(const SpanFeed& feed, const Values& values, int64_t time_u
         break;
     }
   }
-  RunRules(program_->plans[plan.plan].rules, derived_values_);
+  RunDerived(plan.plan);
 }
 
 // Calls visit(family, series) for what an open span counts in.
@@ -237,12 +185,10 @@ void Stream::ForEachInFlight(const SpanPlan& plan, std::span<const Value> saved,
     bool is_known = plan.slots[slot].from == SpanPlan::Source::From::kStart && plan.slots[slot].index < saved.size();
     derived_values_[slot] = is_known ? saved[plan.slots[slot].index] : Value();
   }
-  ++event_;
+  label_sets_.Begin({});
   for (const RulePlan& rule : plan.in_flight) {
-    bool holds = std::all_of(rule.where.begin(), rule.where.end(), [this](const ConditionPlan& condition) {
-      return Holds(condition, derived_values_[condition.slot]);
-    });
-    if (holds) visit(families_[rule.family], SeriesOf(rule, derived_values_), rule.scale);
+    if (HoldsAll(rule.where, derived_values_))
+      visit(families_[rule.family], label_sets_.SeriesOf(rule, derived_values_), rule.scale);
   }
 }
 
@@ -269,11 +215,9 @@ void Stream::AskDecoders(Asked what) {
 }
 
 void Stream::AddInFlight(const RulePlan& rule, const Values& values) {
-  bool holds = std::all_of(rule.where.begin(), rule.where.end(),
-                           [&](const ConditionPlan& condition) { return Holds(condition, values[condition.slot]); });
-  if (!holds) return;
+  if (!HoldsAll(rule.where, values)) return;
   double amount = asked_ == Asked::kSeries ? 0 : rule.value == kNoSlot ? 1 : values[rule.value].AsDouble();
-  families_[rule.family].Add(SeriesOf(rule, values), amount * rule.scale);
+  families_[rule.family].Add(label_sets_.SeriesOf(rule, values), amount * rule.scale);
 }
 
 void Stream::FeedDecoder(const DecoderFeed& feed, const Values& values, const Moment& moment) {
@@ -294,61 +238,69 @@ void Stream::Emit(size_t which, std::span<const Value> args) {
   const DecoderPlan::Output& output = program_->decoders[emitting_].outputs[which];
   if (output.plan == kNone) return;
   for (size_t slot = 0; slot < output.arguments.size(); ++slot) derived_values_[slot] = args[output.arguments[slot]];
-  const std::vector<RulePlan>& rules = program_->plans[output.plan].rules;
-  if (asked_ == Asked::kNothing) return RunRules(rules, derived_values_);
-  ++event_;
-  for (const RulePlan& rule : rules) AddInFlight(rule, derived_values_);
+  if (asked_ == Asked::kNothing) return RunDerived(output.plan);
+  label_sets_.Begin({});
+  for (const RulePlan& rule : program_->plans[output.plan].rules) AddInFlight(rule, derived_values_);
 }
 
-bool Stream::MatchText(std::string_view text) {
-  bool taken = false;
+// The rules of a derived event, whose values may lie anywhere.
+void Stream::RunDerived(uint32_t plan) {
+  label_sets_.Begin({});
+  RunRules(program_->plans[plan].rules, derived_values_);
+}
+
+// The groups' texts are values 0 and on.
+Outcome Stream::MatchText(std::string_view text) {
+  outcome_ = Outcome::kNotTaken;
   program_->match_filter.Find(text, matching_);
-  if (matching_.empty()) return taken;  // the groups cost more than the line
+  if (matching_.empty()) return outcome_;  // the groups cost more than the line
+  label_sets_.Begin(text);
   re2::StringPiece groups[kMaxSlots + 1];
   for (int index : matching_) {
     const MatchPlan& match = program_->matches[static_cast<size_t>(index)];
     int count = match.regex->NumberOfCapturingGroups() + 1;
     re2::StringPiece piece(text.data(), text.size());
     if (!match.regex->Match(piece, 0, text.size(), re2::RE2::UNANCHORED, groups, count)) continue;
-    taken = true;
+    if (outcome_ == Outcome::kNotTaken) outcome_ = Outcome::kDone;
     for (int i = 1; i < count; ++i) {
       Value value;
       if (groups[i].data() != nullptr) value = Value::Text({groups[i].data(), groups[i].size()});
       values_[static_cast<size_t>(i) - 1] = value;
     }
-    if (match.rule.value != kNoSlot) {
-      Value& value = values_[match.rule.value];
-      double number = 0;
-      auto parsed = std::from_chars(value.data, value.data + value.size, number);
-      if (parsed.ec != std::errc() || parsed.ptr != value.data + value.size) continue;
-      value = Value::Real(number, value.text());
+    if (match.rule.value != kNoSlot && !ReadNumber(values_[match.rule.value])) {
+      outcome_ = Outcome::kNotANumber;
+      continue;
     }
     RunRules({&match.rule, 1}, values_);
   }
-  return taken;
+  return outcome_;
 }
 
 void Stream::RunRules(std::span<const RulePlan> rules, const Values& values) {
-  ++event_;
-  for (const RulePlan& rule : rules) RunRule(rule, values);
+  bool holds = true;
+  for (const RulePlan& rule : rules) {
+    if (!rule.shares_where) holds = rule.where.empty() || HoldsAll(rule.where, values);
+    if (holds) RunRule(rule, values);
+  }
 }
 
+// A rule whose conditions hold.
 void Stream::RunRule(const RulePlan& rule, const Values& values) {
-  for (const ConditionPlan& condition : rule.where) {
-    if (!Holds(condition, values[condition.slot])) return;
-  }
-  double amount = 1;
+  double amount = rule.scale;
   if (rule.value != kNoSlot) {
     if (!values[rule.value].is_number()) return;
-    amount = values[rule.value].AsDouble() * rule.scale;
-  } else {
-    amount = rule.scale;
+    amount *= values[rule.value].AsDouble();
+    // One such would make a sum what it is for good.
+    if (!std::isfinite(amount)) {
+      outcome_ = Outcome::kNotANumber;
+      return;
+    }
   }
   if (rule.type == metrics::Type::kCounter && amount < 0) {
-    negative_value_ = true;
+    outcome_ = Outcome::kNegativeValue;
     return;
   }
-  metrics::SeriesId series = SeriesOf(rule, values);
+  metrics::SeriesId series = label_sets_.SeriesOf(rule, values);
   metrics::Family& family = families_[rule.family];
   switch (rule.type) {
     case metrics::Type::kCounter:
@@ -363,112 +315,10 @@ void Stream::RunRule(const RulePlan& rule, const Values& values) {
   }
 }
 
-metrics::SeriesId Stream::SeriesOf(const RulePlan& rule, const Values& values) {
-  LabelSet& set = label_sets_[rule.label_set];
-  if (set.event != event_) {
-    set.entry = EntryOf(program_->label_sets[rule.label_set], set.cache, values);
-    set.event = event_;
-  }
-  if (set.entry == SeriesCache::kNoEntry) return MakeSeries(rule, values);
-  metrics::SeriesId known = set.cache.SeriesOf(set.entry, rule.column);
-  if (known != SeriesCache::kUnknown) return known;
-  metrics::SeriesId made = MakeSeries(rule, values);
-  // What folds into "_other_" is asked for each time, so that it is counted each time.
-  if (!families_[rule.family].IsOther(made)) set.cache.SeriesOf(set.entry, rule.column) = made;
-  return made;
-}
-
-uint32_t Stream::EntryOf(const LabelSetPlan& plan, SeriesCache& cache, const Values& values) {
-  size_t max_entries = program_->limits.max_series_per_metric * kCacheEntriesPerSeries;
-  bool is_constant = plan.inputs.empty() && !plan.has_lookups;
-  if (is_constant) return cache.empty() ? cache.Insert(kHashSeed, {}, max_entries) : 0;
-  if (plan.inputs.size() == 1 && !plan.has_lookups) {
-    inputs_.assign(1, InputOf(values[plan.inputs.front()]));
-  } else {
-    CollectInputs(plan, values);
-  }
-  uint64_t hash = SeriesCache::Hash(inputs_);
-  uint32_t entry = cache.Find(hash, inputs_);
-  return entry != SeriesCache::kNoEntry ? entry : cache.Insert(hash, inputs_, max_entries);
-}
-
-// Arguments that stand side by side in the line, as most do that make one label, become one text with what is between
-// them. The sizes of all are one more, so that no two label sets have the same texts.
-void Stream::CollectInputs(const LabelSetPlan& plan, const Values& values) {
-  inputs_.clear();
-  size_t count = 0;
-  for (Slot slot : plan.inputs) {
-    std::string_view input = InputOf(values[slot]);
-    input_sizes_[count++] = SeriesCache::SizeMark(input);
-    if (!inputs_.empty() && IsJustBehind(inputs_.back(), input)) {
-      std::string_view& last = inputs_.back();
-      last = {last.data(), static_cast<size_t>(input.data() + input.size() - last.data())};
-    } else if (!input.empty()) {
-      inputs_.push_back(input);
-    }
-  }
-  inputs_.emplace_back(reinterpret_cast<const char*>(input_sizes_.data()), count * sizeof(uint32_t));
-  if (!plan.has_lookups) return;
-  for (const LabelPlan& label : plan.labels) {
-    if (label.lookup == kNone) continue;
-    const std::string* name = LookUp(label, values);
-    inputs_.push_back(name == nullptr ? std::string_view() : *name);
-    if (name != nullptr) continue;
-    for (Slot slot : label.key) inputs_.push_back(InputOf(values[slot]));
-  }
-}
-
-metrics::SeriesId Stream::MakeSeries(const RulePlan& rule, const Values& values) {
-  const std::vector<LabelPlan>& labels = program_->label_sets[rule.label_set].labels;
-  rendered_.resize(std::max(rendered_.size(), labels.size()));
-  rendered_views_.clear();
-  for (size_t i = 0; i < labels.size(); ++i) {
-    rendered_[i].clear();
-    RenderLabel(labels[i], values, rendered_[i]);
-    MakeValidUtf8(rendered_[i], kMaxLabelBytes);
-    rendered_views_.push_back(rendered_[i]);
-  }
-  return families_[rule.family].FindOrAdd(labels_, rendered_views_);
-}
-
-const std::string* Stream::LookUp(const LabelPlan& label, const Values& values) {
-  return NameOf(label.lookup, KeyOf(label.key, values));
-}
-
-const std::string* Stream::NameOf(size_t lookup, std::string_view key) const {
-  const auto& names = program_->lookups[lookup].names;
-  if (names.empty()) return lookups_[lookup].Find(key);
-  auto name = names.find(key);
-  return name == names.end() ? nullptr : &name->second;
-}
-
-// A lookup that has not learned the key shows the key itself.
-void Stream::RenderLabel(const LabelPlan& label, const Values& values, std::string& out) {
-  if (label.lookup != kNone) {
-    if (const std::string* name = LookUp(label, values)) {
-      out = *name;
-      return;
-    }
-    for (Slot slot : label.key) {
-      if (!out.empty()) out += ',';
-      AppendText(values[slot], out);
-    }
-    return;
-  }
-  for (const Template& alternative : label.alternatives) {
-    if (!HasAll(alternative, values)) continue;
-    for (const Template::Piece& piece : alternative.pieces) {
-      out += piece.literal;
-      if (piece.slot != kNoSlot) AppendText(values[piece.slot], out);
-    }
-    return;
-  }
-}
-
 // A disk that came and went since somebody looked has its series all the same.
 void Stream::Restart() {
   AskDecoders(Asked::kSeries);
-  for (correlation::LookupTable& lookup : lookups_) lookup.Clear();
+  lookups_.Clear();
   for (correlation::SpanTable& span : spans_) span.Clear();
   for (auto& decoder : decoders_) decoder->Reset();
 }
@@ -477,7 +327,7 @@ void Stream::Adopt(Stream&& old) {
   const Program& before = *old.program_;
   auto same_definition = [](const auto& a, const auto& b) { return a.definition == b.definition; };
   auto same_kind = [](const DecoderPlan& a, const DecoderPlan& b) { return a.kind == b.kind; };
-  AdoptSame(before.lookups, old.lookups_, program_->lookups, lookups_, same_definition);
+  AdoptSame(before.lookups, old.lookups_.tables(), program_->lookups, lookups_.tables(), same_definition);
   AdoptSame(before.spans, old.spans_, program_->spans, spans_, same_definition);
   AdoptSame(before.decoders, old.decoders_, program_->decoders, decoders_, same_kind);
 }

@@ -18,8 +18,9 @@
 #include "correlation/lookup_table.h"
 #include "correlation/span_table.h"
 #include "metrics/family.h"
+#include "rules/label_sets.h"
+#include "rules/lookups.h"
 #include "rules/program.h"
-#include "rules/series_cache.h"
 #include "trace/prefix.h"
 #include "trace/value.h"
 
@@ -27,8 +28,10 @@ namespace qte::rules {
 
 enum class Outcome {
   kDone,
+  kNotTaken,        // a text that no `match` rule takes
   kFormatMismatch,  // no known format of the event fits the line
-  kNegativeValue,   // a counter's value was below zero; the rest of the event was used
+  kNegativeValue,   // a counter's value was below zero; the rest of the line was used
+  kNotANumber,      // a value was none, or not a finite one; the rest of the line was used
 };
 
 // A read of nothing at an offset between two sectors that no guest makes: the line that shows it tells the backend and
@@ -46,8 +49,8 @@ class Stream final : private correlation::Sink {
   // One line of an event that some rule uses: `line` whole, `prefix` of it, `arguments` after the name and its blank.
   Outcome OnEvent(uint32_t plan, std::string_view line, const trace::Prefix& prefix, std::string_view arguments);
 
-  // A line that is no trace event; true if a `match` rule took it.
-  bool OnText(std::string_view text) { return !program_->matches.empty() && MatchText(text); }
+  // A line that is no trace event.
+  Outcome OnText(std::string_view text) { return program_->matches.empty() ? Outcome::kNotTaken : MatchText(text); }
 
   // Adds every open span, and what decoders have open, to the gauges that show what is in flight.
   void CountInFlight();
@@ -65,7 +68,7 @@ class Stream final : private correlation::Sink {
   // made.
   void RenewSeries();
   // As RenewSeries, but makes none before an event asks for it.
-  void ForgetSeries();
+  void ForgetSeries() { label_sets_.Forget(); }
 
   // What was learned and what is open, for a checkpoint; and back. State of a definition that is not this program's is
   // left out. Restore throws where the JSON is not what Save makes; the stream is then good for nothing but Restart.
@@ -78,9 +81,9 @@ class Stream final : private correlation::Sink {
   size_t open_spans(size_t span) const { return spans_[span].open(); }
   uint64_t abandoned_spans(size_t span) const { return spans_[span].abandoned(); }
   const correlation::Decoder& decoder(size_t index) const { return *decoders_[index]; }
-  const correlation::LookupTable& lookup(size_t index) const { return lookups_[index]; }
+  const correlation::LookupTable& lookup(size_t index) const { return lookups_.tables()[index]; }
   // The name that a lookup has for a key, be it learned or given by the config; null if it has none.
-  const std::string* NameOf(size_t lookup, std::string_view key) const;
+  const std::string* NameOf(size_t lookup, std::string_view key) const { return lookups_.NameOf(lookup, key); }
   const correlation::SpanTable& span(size_t index) const { return spans_[index]; }
   const std::shared_ptr<const metrics::Labels>& labels() const { return labels_; }
   const Program& program() const { return *program_; }
@@ -88,8 +91,6 @@ class Stream final : private correlation::Sink {
   bool lacks_time() const { return lacks_time_; }
 
  private:
-  using Values = std::array<trace::Value, kMaxSlots>;
-
   // The event being handled; what spans and decoders need beside its values.
   struct Moment {
     int64_t time_us = correlation::kNoTime;
@@ -104,7 +105,6 @@ class Stream final : private correlation::Sink {
   void Teach(uint32_t plan, const Values& values, uint64_t node);
   bool Read(const EventPlan& plan, std::string_view arguments, Values& values);
   Moment MomentOf(const EventPlan& plan, std::string_view line, const trace::Prefix& prefix);
-  void Learn(const LookupFeed& feed, const Values& values);
   void FeedSpan(const SpanFeed& feed, const Values& values, int64_t time_us);
   template <class Visit>
   void ForEachInFlight(const SpanPlan& plan, std::span<const trace::Value> saved, Visit&& visit);
@@ -112,30 +112,17 @@ class Stream final : private correlation::Sink {
   void Emit(size_t which, std::span<const trace::Value> args) override;
   void AskDecoders(Asked what);
   void AddInFlight(const RulePlan& rule, const Values& values);
+  void RunDerived(uint32_t plan);
 
-  bool MatchText(std::string_view text);
+  Outcome MatchText(std::string_view text);
   void RunRules(std::span<const RulePlan> rules, const Values& values);
   void RunRule(const RulePlan& rule, const Values& values);
-  metrics::SeriesId SeriesOf(const RulePlan& rule, const Values& values);
-  uint32_t EntryOf(const LabelSetPlan& plan, SeriesCache& cache, const Values& values);
-  void CollectInputs(const LabelSetPlan& plan, const Values& values);
-  metrics::SeriesId MakeSeries(const RulePlan& rule, const Values& values);
-  std::string_view KeyOf(const std::vector<Slot>& slots, const Values& values);
-  const std::string* LookUp(const LabelPlan& label, const Values& values);
-  void RenderLabel(const LabelPlan& label, const Values& values, std::string& out);
 
   std::shared_ptr<const Program> program_;
   std::shared_ptr<const metrics::Labels> labels_;
   std::vector<metrics::Family>& families_;
-  // The series of one label set, and which entry the event at work has.
-  struct LabelSet {
-    SeriesCache cache;
-    uint64_t event = 0;  // the one whose entry is known
-    uint32_t entry = SeriesCache::kNoEntry;
-  };
-  std::vector<LabelSet> label_sets_;
-  uint64_t event_ = 0;  // counts the events rules are run for
-  std::vector<correlation::LookupTable> lookups_;
+  Lookups lookups_;
+  LabelSets label_sets_;
   std::vector<correlation::SpanTable> spans_;
   std::vector<std::unique_ptr<correlation::Decoder>> decoders_;
   std::vector<DriveProbe> probes_;
@@ -145,14 +132,10 @@ class Stream final : private correlation::Sink {
   Values derived_values_;  // of the derived event it led to
   Values span_values_;
   correlation::KeyBuilder key_;
-  std::vector<std::string_view> inputs_;
-  std::array<uint32_t, kMaxSlots> input_sizes_{};
   std::vector<int> matching_;
-  std::vector<std::string> rendered_;
-  std::vector<std::string_view> rendered_views_;
   uint32_t emitting_ = kNone;  // the decoder that is at work
   Asked asked_ = Asked::kNothing;
-  bool negative_value_ = false;
+  Outcome outcome_ = Outcome::kDone;  // of the line at work
   bool lacks_time_ = false;
 };
 

@@ -53,13 +53,13 @@ void RestoreAll(const std::vector<Plan>& plans, std::vector<State>& states, cons
 }  // namespace
 
 json Stream::Save() const {
-  return {{"lookups", SaveAll(program_->lookups, lookups_)},
+  return {{"lookups", SaveAll(program_->lookups, lookups_.tables())},
           {"spans", SaveAll(program_->spans, spans_)},
           {"decoders", SaveAll(program_->decoders, decoders_)}};
 }
 
 void Stream::Restore(const json& state) {
-  RestoreAll(program_->lookups, lookups_, state.at("lookups"));
+  RestoreAll(program_->lookups, lookups_.tables(), state.at("lookups"));
   RestoreAll(program_->spans, spans_, state.at("spans"));
   RestoreAll(program_->decoders, decoders_, state.at("decoders"));
 }

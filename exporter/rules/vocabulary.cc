@@ -4,6 +4,7 @@
 #include <cassert>
 
 #include "base/suggest.h"
+#include "rules/parts.h"
 
 namespace qte::rules {
 namespace {
@@ -39,6 +40,7 @@ Slot EventBuilder::SlotOf(std::string_view argument) {
 }
 
 EventPlan EventBuilder::Finish() {
+  PutSameConditionsTogether(plan_.rules);
   plan_.name = name_;
   if (declaration_ == nullptr) return std::move(plan_);
   for (const trace::Variant& variant : declaration_->variants) {

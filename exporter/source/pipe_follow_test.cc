@@ -53,9 +53,14 @@ TEST_CASE("a FIFO without a writer lets the thread sleep") {
   OpenWriter(f.dir / "fifo").Reset();
   // The directory is looked at a second time, some rest after the first.
   for (int i = 0; i < 4; ++i) set.Step(milliseconds(20));
-  auto begin = std::chrono::steady_clock::now();
-  set.Step(milliseconds(60));
-  CHECK(std::chrono::steady_clock::now() - begin >= milliseconds(55));
+  // Where the machine stands still for a moment, such a look falls into the next step.
+  auto longest = std::chrono::steady_clock::duration::zero();
+  for (int tries = 0; tries < 5 && longest < milliseconds(55); ++tries) {
+    auto begin = std::chrono::steady_clock::now();
+    set.Step(milliseconds(60));
+    longest = std::max(longest, std::chrono::steady_clock::now() - begin);
+  }
+  CHECK(longest >= milliseconds(55));
 }
 
 TEST_CASE("a FIFO is not closed under its writer, be its name gone") {

@@ -2,6 +2,7 @@
 #include "source/source_set.h"
 
 #include <atomic>
+#include <climits>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
@@ -131,9 +132,14 @@ TEST_CASE("idle files cost next to no rounds") {
   Following::Append(dir / "vm.log", "x");
   Stepper stepper(dir / "vm.log");
   std::this_thread::sleep_for(milliseconds(1200));  // until it is idle
-  int before = stepper.steps();
-  std::this_thread::sleep_for(milliseconds(1500));
-  CHECK(stepper.steps() - before <= 4);
+  // On a busy machine it may have begun later than this thread has.
+  int rounds = INT_MAX;
+  for (int tries = 0; tries < 3 && rounds > 4; ++tries) {
+    int before = stepper.steps();
+    std::this_thread::sleep_for(milliseconds(1500));
+    rounds = stepper.steps() - before;
+  }
+  CHECK(rounds <= 4);
 }
 
 }  // namespace

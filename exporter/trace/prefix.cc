@@ -26,14 +26,8 @@ class Shape {
   }
   bool Fits(const char* text) const {
     constexpr uint64_t kTopBits = 0x8080808080808080;
-    uint64_t difference = LoadLittle(text) ^ zeros_;
+    uint64_t difference = LoadLittle64(text) ^ zeros_;
     return (((difference + room_) | difference) & kTopBits) == 0;
-  }
-
-  // The eight bytes with the first in the lowest place, on any machine.
-  static uint64_t LoadLittle(const char* text) {
-    uint64_t word = Load64(text);
-    return std::endian::native == std::endian::little ? word : __builtin_bswap64(word);
   }
 
  private:
@@ -41,6 +35,7 @@ class Shape {
   uint64_t room_ = 0;
 };
 
+// Of a few digits.
 uint64_t Digits(std::string_view text) {
   uint64_t n = 0;
   for (char c : text) n = n * 10 + static_cast<uint64_t>(c - '0');
@@ -68,7 +63,7 @@ Prefix FindThreadAndTimeAtEnd(std::string_view line) {
 
 // "26638@1795408732.182800:", at most 31 bytes: the first three of 32 that are no digit decide.
 Prefix FindThreadAndTime(std::string_view line) {
-  constexpr size_t kLook = 32;
+  constexpr size_t kLook = kDigitMaskSize;
   static_assert(kThreadDigits + kSecondDigits + kMicroDigits + 3 < kLook);
   if (line.size() < kLook) return FindThreadAndTimeAtEnd(line);
   const char* p = line.data();
@@ -115,9 +110,11 @@ int64_t ReadIsoTime(std::string_view line, const Prefix& prefix) {
   return duration_cast<microseconds>(time).count() + micros;
 }
 
+// Whatever the digits, eight bytes can be read: a colon and one more byte stand behind the last six.
 int64_t ReadSecondsAndMicros(std::string_view text) {
   size_t dot = text.size() - kMicroDigits - 1;
-  return static_cast<int64_t>(DecimalNumber(text.data(), dot) * 1'000'000 + Digits(text.substr(dot + 1)));
+  uint64_t seconds = DecimalNumber(text.data(), dot);
+  return static_cast<int64_t>(seconds * 1'000'000 + DecimalNumber(text.data() + dot + 1, kMicroDigits));
 }
 
 }  // namespace
@@ -126,6 +123,17 @@ Prefix FindPrefix(std::string_view line) {
   if (line.empty() || !IsDecimalDigit(line[0])) return {};
   if (line.size() > 4 && line[4] == '-') return FindIsoTime(line);
   return FindThreadAndTime(line);
+}
+
+Prefix PrefixFinder::FindAnew(std::string_view line) {
+  Prefix prefix = FindPrefix(line);
+  if (prefix.kind != PrefixKind::kThreadAndTime) return prefix;
+  last_ = prefix;
+  unsigned colon = prefix.size - 1u;
+  dot_ = static_cast<uint8_t>(colon - kMicroDigits - 1);
+  looked_at_ = (uint32_t{2} << colon) - 1;
+  others_ = uint32_t{1} << prefix.separator | uint32_t{1} << dot_ | uint32_t{1} << colon;
+  return prefix;
 }
 
 int64_t ReadTime(std::string_view line, const Prefix& prefix) {
@@ -143,7 +151,7 @@ int64_t ReadTime(std::string_view line, const Prefix& prefix) {
 
 uint64_t ReadThread(std::string_view line, const Prefix& prefix) {
   if (prefix.kind != PrefixKind::kThreadAndTime) return 0;
-  return Digits(line.substr(0, prefix.separator));
+  return DecimalNumber(line.data(), prefix.separator);
 }
 
 }  // namespace qte::trace

@@ -11,6 +11,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "base/digits.h"
+
 namespace qte::trace {
 
 enum class PrefixKind : uint8_t { kNone, kThreadAndTime, kIsoTime };
@@ -19,10 +21,34 @@ struct Prefix {
   PrefixKind kind = PrefixKind::kNone;
   uint8_t size = 0;       // bytes up to the event's name
   uint8_t separator = 0;  // kThreadAndTime: where '@' stands
+
+  bool operator==(const Prefix&) const = default;
 };
 
 // The prefix of a line; kNone where nothing at its start is one.
 Prefix FindPrefix(std::string_view line);
+
+// The same of one line after the other: thread id and time mostly have as many digits as in the line before, and that
+// is quickly seen.
+class PrefixFinder {
+ public:
+  Prefix Find(std::string_view line) {
+    if (line.empty() || !IsDecimalDigit(line[0])) return {};
+    return line.size() >= kDigitMaskSize && IsLikeLast(line.data()) ? last_ : FindAnew(line);
+  }
+
+ private:
+  bool IsLikeLast(const char* p) const {
+    return (~DecimalDigitMask(p) & looked_at_) == others_ && p[last_.separator] == '@' && p[dot_] == '.' &&
+           p[last_.size - 1u] == ':';
+  }
+  Prefix FindAnew(std::string_view line);
+
+  Prefix last_{PrefixKind::kThreadAndTime, 1, 0};  // fits no line: at 0 there is a digit
+  uint8_t dot_ = 0;
+  uint32_t looked_at_ = 0;  // the prefix's bytes, a bit each
+  uint32_t others_ = 0;     // those that are no digits
+};
 
 // Microseconds since the epoch, or correlation's kNoTime (INT64_MIN) where the prefix has no time.
 int64_t ReadTime(std::string_view line, const Prefix& prefix);

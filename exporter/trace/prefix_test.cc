@@ -1,5 +1,8 @@
 #include "trace/prefix.h"
 
+#include <string>
+#include <vector>
+
 #include "catch.h"
 
 using namespace qte::trace;
@@ -90,6 +93,35 @@ TEST_CASE("No cut of a prefixed line reads out of bounds") {
       Prefix prefix = FindPrefix(cut);
       CHECK(prefix.size <= cut.size());
       ReadTime(cut, prefix);
+    }
+  }
+}
+
+TEST_CASE("A finder finds in any order of lines what is found in each alone") {
+  // Long enough to be held against the line before.
+  const std::string rest = "pci_cfg_read i440FX 00:00.0 @0x0 -> 0x12378086";
+  std::vector<std::string> lines;
+  for (std::string prefix : {"", "26638@1795408732.182800:", "26639@1795408732.182801:", "9@999999999.999999:",
+                             "1234567890@1098765432.000000:", "12@999999999.999999:", "2026-11-23T04:41:06.310976Z ",
+                             "2026-11-23T04:41:06Z ", "12345678901@1.182800:", "1@0.000001:"}) {
+    lines.push_back(prefix);
+    lines.push_back(prefix + rest);
+    for (size_t at = 0; at < prefix.size(); ++at) {
+      for (char byte : {'@', '.', ':', '0', 'x', ' '}) {
+        std::string changed = prefix + rest;
+        changed[at] = byte;
+        lines.push_back(changed);
+      }
+    }
+  }
+  for (const std::string& before : {lines[1], lines[3], lines[5]}) {
+    for (const std::string& line : lines) {
+      CAPTURE(before, line);
+      PrefixFinder finder;
+      REQUIRE(finder.Find(before) == FindPrefix(before));
+      REQUIRE(finder.Find(line) == FindPrefix(line));
+      REQUIRE(finder.Find(before) == FindPrefix(before));
+      REQUIRE(finder.Find(line) == FindPrefix(line));
     }
   }
 }

@@ -1,7 +1,8 @@
-// Benchmarks of the hot path, stage by stage and whole. Each reports lines a second (items_per_second) and bytes a
+// Benchmarks of the hot path, stage by stage and whole; run at the top of the checkout. Each reports lines a second (items_per_second) and bytes a
 // second; compare stages of one run with each other, not runs on different days.
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
@@ -9,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/scan.h"
 #include "config/config.h"
 #include "pipeline/pipeline.h"
 #include "rules/compiler.h"
@@ -47,33 +49,13 @@ std::shared_ptr<const rules::Program> Compile(const std::string& yaml) {
   return compiled.program;
 }
 
-// One rule of each kind, as many as a small program in another tool would have.
-constexpr const char* kFourRules = R"(
-metrics:
-  - {name: keycodes_total, type: counter, event: ps2_put_keycode}
-  - {name: reads_total, type: counter, event: pci_cfg_read, labels: {device: dev}}
-  - {name: writes_total, type: counter, event: pci_cfg_write, labels: {device: dev}}
-  - {name: bytes_total, type: counter, event: blk_co_preadv, value: bytes}
-)";
-
-// About 4 MB of the lines that the default config reads.
+// About 4 MB of the lines of mixed_lines.txt, which the default config reads.
 std::string MixedLines(const std::string& prefix) {
-  const std::vector<std::string> lines = {
-      "pci_cfg_read i440FX 00:00.0 @0x0 -> 0x12378086",
-      "pci_cfg_write PIIX3 00:01.0 @0x60 <- 0x80",
-      "ps2_put_keycode 0x55e759f09cf0 keycode 0x34",
-      "dma_blk_io dbs=0x7f2364048730 bs=0x558d815bce00 offset=1048576 to_dev=0",
-      "dma_blk_cb dbs=0x7f2364048730 ret=0",
-      "blk_co_preadv blk 0x558d815bce00 bs 0x558d815b0000 offset 1048576 bytes 4096 flags 0x0",
-      "dma_blk_cb dbs=0x7f2364048730 ret=0",
-      "dma_complete dbs=0x7f2364048730 ret=0 cb=0x558d80001000",
-      "pci_cfg_read virtio-blk-pci 00:04.0 @0x10 -> 0xc001",
-      "ps2_put_keycode 0x55e759f09cf0 keycode 0xf0",
-  };
+  std::istringstream lines(ReadFile("tests/bench/mixed_lines.txt"));
+  std::string block;
+  for (std::string line; std::getline(lines, line);) block += prefix + line + '\n';
   std::string text;
-  while (text.size() < size_t{4} << 20) {
-    for (const std::string& line : lines) text += prefix + line + '\n';
-  }
+  while (text.size() < size_t{4} << 20) text += block;
   return text;
 }
 
@@ -112,6 +94,19 @@ void BM_Split(benchmark::State& state) {
 }
 BENCHMARK(BM_Split);
 
+// The line ends of a chunk, without and with wide instructions.
+void BM_LineEnds(benchmark::State& state) {
+  Batch batch(MixedLines(""));
+  auto mask_of = state.range(0) == 0 ? MaskOfPortable : MaskOf;
+  for (auto _ : state) {
+    for (size_t at = 0; at + 64 <= batch.bytes().size(); at += 64) {
+      benchmark::DoNotOptimize(mask_of(batch.bytes().data() + at, '\n'));
+    }
+  }
+  batch.Report(state);
+}
+BENCHMARK(BM_LineEnds)->ArgName("wide")->Arg(0)->Arg(1);
+
 void BM_SplitPrefix(benchmark::State& state) {
   Batch batch(MixedLines(state.range(0) == 0 ? kThreadPrefix : kIsoPrefix));
   for (auto _ : state) {
@@ -127,7 +122,7 @@ void BM_SplitName(benchmark::State& state) {
   for (std::string_view name : Catalog().Names()) names.Add(name);
   for (auto _ : state) {
     ForEachLine(batch, [&](std::string_view line) {
-      benchmark::DoNotOptimize(names.Find(line.substr(0, std::min(line.find(' '), line.size()))));
+      benchmark::DoNotOptimize(names.Find(line.substr(0, FindByte(line, ' '))));
     });
   }
   batch.Report(state);
@@ -146,35 +141,49 @@ void BM_ReadArguments(benchmark::State& state) {
 }
 BENCHMARK(BM_ReadArguments);
 
-// From a label's text to its series, of as many as the argument says.
-void BM_LabelToSeries(benchmark::State& state) {
-  std::vector<std::string> devices;
+// From the arguments of a label set to its series, of as many as the first argument says; the second is how many
+// arguments make a label set.
+void BM_LabelsToSeries(benchmark::State& state) {
+  const auto count = static_cast<size_t>(state.range(0));
+  const auto arguments = static_cast<size_t>(state.range(1));
+  std::vector<std::string> lines;
+  for (size_t i = 0; i < count; ++i) lines.push_back("virtio-blk-pci-" + std::to_string(i) + " 00:04.0 @0x10");
+  rules::SeriesKeyBuilder builder;
+  auto key_of = [&](std::string_view line) {
+    builder.Begin(line);
+    size_t at = line.find(' ');
+    builder.Add(trace::Value::Text(line.substr(0, at)));
+    for (size_t n = 1; n < arguments; ++n) builder.Add(trace::Value::Text(line.substr(at + 3 * n - 2, 2)));
+    return builder.Finish();
+  };
   rules::SeriesCache cache(1);
-  for (int64_t i = 0; i < state.range(0); ++i) {
-    const std::string& device = devices.emplace_back("virtio-blk-pci-" + std::to_string(i));
-    std::string_view input = device;
-    uint32_t entry = cache.Insert(rules::SeriesCache::Hash({&input, 1}), {&input, 1}, 1'000'000);
-    cache.SeriesOf(entry, 0) = static_cast<metrics::SeriesId>(i);
+  for (size_t i = 0; i < count; ++i) {
+    rules::SeriesKey key = key_of(lines[i]);
+    cache.SeriesOf(cache.Insert(rules::SeriesCache::Hash(key), key, 1'000'000), 0) = static_cast<metrics::SeriesId>(i);
   }
   for (auto _ : state) {
-    for (std::string_view device : devices) {
-      uint32_t entry = cache.Find(rules::SeriesCache::Hash({&device, 1}), {&device, 1});
-      benchmark::DoNotOptimize(cache.SeriesOf(entry, 0));
+    for (std::string_view line : lines) {
+      rules::SeriesKey key = key_of(line);
+      benchmark::DoNotOptimize(cache.SeriesOf(cache.Find(rules::SeriesCache::Hash(key), key), 0));
     }
   }
   state.SetItemsProcessed(state.iterations() * state.range(0));
 }
-BENCHMARK(BM_LabelToSeries)->Arg(1)->Arg(100)->Arg(10'000);
+BENCHMARK(BM_LabelsToSeries)->Args({1, 1})->Args({1, 3})->Args({100, 3})->Args({10'000, 3});
 
+// Values all over the buckets, and some beyond.
 void BM_Observe(benchmark::State& state) {
   metrics::FamilySpec spec;
   spec.type = metrics::Type::kHistogram;
   for (int i = 0; i < 16; ++i) spec.bounds.push_back(512 << i);
   metrics::Family family(spec, 10);
   metrics::SeriesId series = family.FindOrAdd(std::make_shared<const metrics::Labels>(), {});
-  double value = 0;
-  for (auto _ : state) family.Observe(series, value += 512);
-  state.SetItemsProcessed(state.iterations());
+  std::vector<double> values;
+  for (int i = 0; i < 18; ++i) values.insert(values.end(), {300.0 * (1 << i), 512.0 * (1 << i)});
+  for (auto _ : state) {
+    for (double value : values) family.Observe(series, value);
+  }
+  state.SetItemsProcessed(static_cast<int64_t>(state.iterations() * values.size()));
 }
 BENCHMARK(BM_Observe);
 
@@ -190,7 +199,7 @@ void RunPipeline(benchmark::State& state, const std::string& yaml, const std::st
 }
 
 void BM_FourRules(benchmark::State& state) {
-  RunPipeline(state, kFourRules, "");
+  RunPipeline(state, ReadFile("tests/bench/four_rules.yaml"), "");
 }
 BENCHMARK(BM_FourRules);
 

@@ -10,6 +10,7 @@
 #   tests/bench/run.sh scaling       what more rules and more files cost
 #   tests/bench/run.sh workers       two files on two cores beside one: `replay`, and `serve` catching up
 #   tests/bench/run.sh instructions  instructions a line of `replay`, by callgrind
+#   tests/bench/run.sh stages        the stages of the hot path one by one, by Google Benchmark
 #   tests/bench/run.sh --all         all of them, one after the other
 #
 # Options go to the one benchmark: `tests/bench/run.sh scrape --help`. Installs what is missing (Debian 12) and builds the
@@ -22,8 +23,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 . tests/lib/build.sh
 
 declare -A scripts=([compare]=compare [scrape]=scrape_cost [load]=scrape_under_load [freshness]=freshness
-  [following]=following [guest]=guest_cost [scaling]=scaling [workers]=workers [instructions]=instructions)
-order=(compare scrape load freshness following guest scaling workers instructions)
+  [following]=following [guest]=guest_cost [scaling]=scaling [workers]=workers [instructions]=instructions
+  [stages]=stages)
+order=(compare scrape load freshness following guest scaling workers instructions stages)
 
 usage() {
   sed -n '2,/^set/ { /^#/ s/^# \{0,1\}//p }' tests/bench/run.sh
@@ -51,7 +53,7 @@ case ${1:-} in
     ;;
 esac
 
-ensure_packages "${build_packages[@]}" "${guest_packages[@]}" mawk mtail util-linux valgrind
+ensure_packages "${build_packages[@]}" "${guest_packages[@]}" libbenchmark-dev mawk mtail util-linux valgrind
 build_preset release >&2
 if ((${#chosen[@]} == 1)); then
   exec python3 "tests/bench/${scripts[${chosen[0]}]}.py" "$@"

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Rules that every bundled dashboard keeps, and that the recording and alerting rules pass promtool. Needs no server."""
 
+import fnmatch
 import os
 import pathlib
 import re
@@ -9,6 +10,8 @@ import subprocess
 import sys
 import tempfile
 import unittest
+
+import yaml
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 import dashboards
@@ -23,6 +26,24 @@ SCRAPE_METRICS = {"up", "scrape_duration_seconds", "ALERTS"}
 QMP_METRICS = {"qemu_trace_exporter_qmp_up", "qemu_trace_exporter_qmp_failures_total"}
 METRIC = re.compile(r"\b(?:qemu_\w+|process_\w+|up|scrape_\w+)(?=[{\s)\[]|$)")
 SUFFIX = re.compile(r"_(bucket|sum|count)$")
+RECORDED = re.compile(r"\b\w+:\w+:\w+")
+# Those of rates and times; `bytes` is for amounts of them, as there is no other.
+UNITS = {"short", "ops", "iops", "Bps", "s", "percentunit", "bytes"}
+# Metrics that every target of a Prometheus has, and what keeps other targets out.
+OF_EVERY_TARGET = re.compile(r"\b(?:up|process_\w+|scrape_\w+)\{[^}]*\}")
+OURS = r"(?:\[\$__rate_interval\]\))?(?: > 0)? and on \(job, instance\) (?:last_over_time\()?qemu_trace_exporter_\w+\{"
+# Events so rare that a rate of them is 0.0003.
+RARE = re.compile(r"_(errors|lost_bytes|rotations|truncations|abandoned|overflow|expired|forgotten|failures|unparsed_lines)"
+                  r"_total")
+# What a panel without data names, by the metrics that it shows.
+EVENTS = {"qemu_trace_events": ["-trace"],
+          "qemu_keyboard": ["ps2_put_keycode"],
+          "qemu_pci": ["pci_cfg_read", "pci_cfg_write"],
+          "qemu_dma": ["dma_blk_io", "dma_blk_cb", "dma_complete", "blk_co_p*"],
+          "qemu_block": ["virtio_blk_*", "pci_nvme_*", "scsi_req_*", "ide_*"]}
+ALL_VARIABLES = ["datasource", "job", "instance", "vm", "device"]
+# Metrics of the exporter itself have no vm and no device.
+VARIABLES = {"overview": ALL_VARIABLES, "vm": ALL_VARIABLES, "block": ALL_VARIABLES, "exporter": ALL_VARIABLES[:3]}
 
 
 def known_metrics():
@@ -36,12 +57,17 @@ def known_metrics():
             return set(re.findall(r"^# TYPE (\w+)", daemon.text(), re.M)) | SCRAPE_METRICS | QMP_METRICS
 
 
+def rules():
+    """All, as they are in the file: mappings with `record` or `alert`, and `expr`."""
+    return [rule for group in yaml.safe_load(dashboards.RULES.read_text())["groups"] for rule in group["rules"]]
+
+
 class DashboardTest(unittest.TestCase):
-    def each(self, rows=False):
+    def each(self):
+        """(dashboard, panel, the sub-test of it) of all."""
         for name, dashboard in dashboards.load().items():
-            for panel in dashboards.panels_of(dashboard, rows):
-                with self.subTest(dashboard=name, panel=panel["title"]):
-                    yield dashboard, panel
+            for panel in dashboards.panels_of(dashboard):
+                yield dashboard, panel, self.subTest(dashboard=name, panel=panel["title"])
 
     def test_there_are_four_with_names_of_their_own(self):
         loaded = dashboards.load()
@@ -63,12 +89,18 @@ class DashboardTest(unittest.TestCase):
             self.assertEqual(annotation["name"], "Exporter restarts")
             # A step may be as short as the scrape interval, and one sample never changes.
             self.assertIn("[$__rate_interval]", annotation["expr"])
+            self.assert_ours(annotation["expr"])
+
+    def assert_ours(self, expression):
+        """Metrics that every target has are of our targets alone."""
+        for found in OF_EVERY_TARGET.finditer(expression):
+            self.assertRegex(expression[found.end():], f"^{OURS}", found[0])
 
     def test_variables_follow_one_another(self):
         for name, dashboard in dashboards.load().items():
             variables = dashboard["templating"]["list"]
             names = [variable["name"] for variable in variables]
-            self.assertEqual(names, ["datasource", "job", "instance", "vm", "device"][:len(names)], name)
+            self.assertEqual(names, VARIABLES[name], name)
             self.assertEqual(variables[0]["label"], "Data source")
             for at, variable in enumerate(variables[1:], 1):
                 with self.subTest(dashboard=name, variable=variable["name"]):
@@ -81,16 +113,65 @@ class DashboardTest(unittest.TestCase):
                         self.assertIn(f'{before}=~"${before}"', variable["query"]["query"])
 
     def test_panels_tell_what_they_show(self):
-        for _, panel in self.each():
-            self.assertTrue(panel["title"])
-            self.assertGreater(len(panel["description"]), 15)
-            self.assertRegex(panel["description"], r"\.$")
-            self.assertEqual(panel["datasource"], DATASOURCE)
-            self.assertTrue(panel["fieldConfig"]["defaults"]["unit"])
-            self.assertTrue(panel["fieldConfig"]["defaults"]["noValue"])
-            if panel["type"] == "timeseries":
-                self.assertEqual(panel["fieldConfig"]["defaults"]["min"], 0)
-                self.assertTrue(all(target["legendFormat"] for target in panel["targets"]))
+        for _, panel, part in self.each():
+            with part:
+                self.assertTrue(panel["title"])
+                self.assertGreater(len(panel["description"]), 15)
+                self.assertRegex(panel["description"], r"\.$")
+                self.assertEqual(panel["datasource"], DATASOURCE)
+                defaults = panel["fieldConfig"]["defaults"]
+                self.assertIn(defaults["unit"], UNITS)
+                self.assertLessEqual(defaults.get("decimals", 0), 2)
+                if panel["type"] == "stat":  # for axes, and for bytes, Grafana chooses well
+                    self.assertEqual("decimals" in defaults, defaults["unit"] != "bytes")
+                for override in panel["fieldConfig"]["overrides"]:
+                    properties = {each["id"]: each["value"] for each in override["properties"]}
+                    self.assertIn(properties.get("unit", "short"), UNITS)
+                    self.assertEqual("unit" in properties, "decimals" in properties)
+                self.assertTrue(defaults["noValue"])
+                if panel["type"] == "timeseries":
+                    self.assertEqual(panel["fieldConfig"]["defaults"]["min"], 0)
+                    self.assertTrue(all(target["legendFormat"] for target in panel["targets"]))
+
+    def test_panels_without_data_name_what_is_missing(self):
+        traced = re.findall(r"-trace (\w+)", exporter.run("qemu-args").stdout)
+        for _, panel, part in self.each():
+            with part:
+                text = panel["fieldConfig"]["defaults"]["noValue"]
+                if panel["type"] == "stat":  # which has room for the beginning
+                    self.assertLessEqual(len(text), 32)
+                    text = re.split(" Without data: ", panel["description"])[-1].removesuffix(".")
+                metrics = {metric for target in panel["targets"] for metric in METRIC.findall(target["expr"])}
+                if panel["type"] != "table" and any(re.match(r"qemu_(block|dma)_\w*_duration_", metric) for metric in metrics):
+                    self.assertRegex(text, r"^no (reads|writes|transfers|requests), or no timestamps \(-msg timestamp=on\)$")
+                    continue
+                for prefix, names in EVENTS.items():
+                    if any(metric.startswith(prefix) for metric in metrics):
+                        for name in names:
+                            self.assertIn(name, text)
+                            self.assertTrue(name == "-trace" or fnmatch.filter(traced, name), f"qemu-args has no {name}")
+                        break
+
+    def test_rows_end_with_the_exporter(self):
+        for name, dashboard in dashboards.load().items():
+            rows = [panel for panel in dashboard["panels"] if panel["type"] == "row"]
+            self.assertFalse(rows[0]["collapsed"])
+            self.assertEqual(rows[0]["title"], "Overview")
+            self.assertTrue(rows[-1]["collapsed"], "deep rows are folded")
+            if name != "exporter":
+                self.assertEqual(rows[-1]["title"], "Exporter")
+                self.assertGreaterEqual(len(rows[-1]["panels"]), 4)
+            if name == "overview":
+                self.assertEqual([row["title"] for row in rows if row["collapsed"]], ["Devices", "Exporter"])
+
+    def test_links_keep_the_choice(self):
+        links = [link for _, panel, _ in self.each() for override in panel["fieldConfig"]["overrides"]
+                 for each in override["properties"] if each["id"] == "links" for link in each["value"]]
+        self.assertTrue(links)
+        for link in links:
+            for part in ("${__url_time_range}", "var-datasource=${datasource}", "var-job=${__data.fields.job:percentencode}",
+                         "var-instance=${__data.fields.instance:percentencode}", "var-vm=${__data.fields.vm:percentencode}"):
+                self.assertIn(part, link["url"])
 
     def test_panels_lie_side_by_side(self):
         for name, dashboard in dashboards.load().items():
@@ -105,34 +186,64 @@ class DashboardTest(unittest.TestCase):
                     taken[cell] = panel["title"]
 
     def test_queries_keep_the_rules(self):
-        for dashboard, panel in self.each():
-            refs = [target["refId"] for target in panel["targets"]]
-            self.assertEqual(len(refs), len(set(refs)))
-            variables = {variable["name"] for variable in dashboard["templating"]["list"]}
-            for target in panel["targets"]:
-                expression = target["expr"]
-                self.assertEqual(target["datasource"], DATASOURCE)
-                for selector in re.findall(r"\{([^}]*)\}", expression):
-                    self.assertIn('job=~"$job"', selector)
-                    self.assertIn('instance=~"$instance"', selector)
-                self.assertEqual(len(re.findall(r"\{", expression)), len(METRIC.findall(expression)), "a metric without selector")
-                # Counters are looked at by their growth alone, over an interval that fits the scrape's.
-                for counter, around in re.findall(r"(\w+_total)\{[^}]*\}(.{0,20})", expression):
-                    if "count by" in expression:
-                        continue  # of series, not of events
-                    self.assertRegex(around, r"^\[\$__(rate_interval|range)\]", counter)
-                self.assertEqual(set(re.findall(r"\$([a-z]\w*)", expression)) - variables, set())
-                # A disk that is only read has no series of writes, and the sum with what is not there is nothing.
-                if " + " in expression:
-                    self.assertIn(" or ", expression)
-                # Labels that the legend shows have to be left by the aggregation.
-                kept = {label.strip() for labels in re.findall(r"\bby \(([^)]*)\)", expression) for label in labels.split(",")}
-                for label in re.findall(r"\{\{(\w+)\}\}", target["legendFormat"]):
-                    if kept:
-                        self.assertIn(label, kept)
+        for dashboard, panel, part in self.each():
+            with part:
+                refs = [target["refId"] for target in panel["targets"]]
+                self.assertEqual(len(refs), len(set(refs)))
+                variables = {variable["name"] for variable in dashboard["templating"]["list"]}
+                for target in panel["targets"]:
+                    expression = target["expr"]
+                    self.assertEqual(target["datasource"], DATASOURCE)
+                    for selector in re.findall(r"\{([^}]*)\}", expression):
+                        self.assertIn('job=~"$job"', selector)
+                        self.assertIn('instance=~"$instance"', selector)
+                    self.assertEqual(expression.count("{"), len(METRIC.findall(expression)), "a metric without selector")
+                    self.assert_growth(panel, target)
+                    self.assert_ours(expression)
+                    self.assertEqual(set(re.findall(r"\$([a-z]\w*)", expression)) - variables, set())
+                    # A disk that is only read has no series of writes, and the sum with what is not there is nothing.
+                    if " + " in expression:
+                        self.assertIn(" or ", expression)
+                    # Labels that the legend shows have to be left by the aggregation.
+                    groups = [labels.split(", ") for labels in re.findall(r"\bby \(([^)]*)\)", expression)]
+                    kept = {label for labels in groups for label in labels}
+                    shown = re.findall(r"\{\{(\w+)\}\}", target["legendFormat"])
+                    for label in shown:
+                        if kept:
+                            self.assertIn(label, kept)
+                    # Names are of a host: another may have the same.
+                    for labels in groups:
+                        if set(labels) - {"le", "event"}:
+                            self.assertEqual(labels[:2], ["job", "instance"])
+                    if panel["type"] == "timeseries" and "instance" in kept:
+                        self.assertIn("instance", shown)
+
+    def assert_growth(self, panel, target):
+        """Counters are looked at by their growth alone, over an interval that fits the scrape's; rare events by their
+        number. The one exception is a single number of all the time shown, which is asked once, and says so."""
+        expression = target["expr"]
+        for function, counter, interval in re.findall(r"(\w*)\(?\b(\w+_(?:total|bucket|sum|count))\{[^}]*\}(?:\[([^]]*)\])?",
+                                                      expression):
+            self.assertIn(function, ("rate", "irate", "increase"), counter)
+            if RARE.search(counter):
+                self.assertEqual(function, "increase", counter)
+            if interval == "$__range":
+                self.assertRegex(expression, r"^sum\(increase\(\w+_total\{[^}]*\}\[\$__range\]\)\)$")
+                self.assertEqual((panel["type"], target["instant"]), ("stat", True))
+                self.assertIn("in the time shown", panel["description"])
+            else:
+                self.assertEqual(interval, "$__rate_interval", counter)
+        self.assertLessEqual(set(re.findall(r"\[([^]]*)\]", expression)), {"$__rate_interval", "$__range", "1d"})
+        # Numbers are of now, and never of the last time that there was something.
+        if panel["type"] in ("stat", "table"):
+            self.assertTrue(target["instant"])
+            self.assertFalse(target["range"])
+        else:
+            self.assertTrue(target["range"])
+            self.assertFalse(target["instant"])
 
     def test_heatmaps_are_of_buckets(self):
-        heatmaps = [panel for _, panel in self.each() if panel["type"] == "heatmap"]
+        heatmaps = [panel for _, panel, _ in self.each() if panel["type"] == "heatmap"]
         self.assertGreaterEqual(len(heatmaps), 4)
         for panel in heatmaps:
             target, = panel["targets"]
@@ -141,9 +252,8 @@ class DashboardTest(unittest.TestCase):
 
     def test_every_metric_is_one_that_the_exporter_serves(self):
         known = known_metrics()
-        expressions = [target["expr"] for _, panel in self.each() for target in panel["targets"]]
-        rules = dashboards.RULES.read_text()
-        expressions += re.findall(r"^ +expr: (.*)$", rules, re.M)
+        expressions = [target["expr"] for _, panel, _ in self.each() for target in panel["targets"]]
+        expressions += [RECORDED.sub("", rule["expr"]) for rule in rules()]
         for metric in {name for expression in expressions for name in METRIC.findall(expression)}:
             with self.subTest(metric=metric):
                 self.assertIn(metric if metric in known else SUFFIX.sub("", metric), known)
@@ -169,15 +279,29 @@ class RulesTest(unittest.TestCase):
         self.promtool("test", "rules", "qemu-trace-exporter_test.yaml")
 
     def test_every_alert_has_a_case_and_says_what_to_do(self):
-        rules = dashboards.RULES.read_text()
         cases = (RULES / "qemu-trace-exporter_test.yaml").read_text()
-        alerts = re.findall(r"- alert: (\w+)\n(.*?)(?=\n      - |\Z)", rules, re.S)
+        alerts = [rule for rule in rules() if "alert" in rule]
         self.assertGreaterEqual(len(alerts), 8)
-        for alert, text in alerts:
-            with self.subTest(alert=alert):
-                self.assertIn(f'alertname="{alert}"', cases)
-                for part in ("for: ", "severity: ", "summary: ", "description: "):
-                    self.assertIn(part, text)
+        for rule in alerts:
+            with self.subTest(alert=rule["alert"]):
+                self.assertIn(f'alertname="{rule["alert"]}"', cases)
+                self.assertTrue(rule["for"])
+                self.assertIn(rule["labels"]["severity"], ("warning", "critical"))
+                for part in ("summary", "description"):
+                    self.assertRegex(rule["annotations"][part], r"\.$")
+
+    def test_what_is_recorded_is_used(self):
+        recorded = {rule["record"] for rule in rules() if "record" in rule}
+        used = {name for rule in rules() for name in RECORDED.findall(rule["expr"])}
+        self.assertTrue(recorded)
+        self.assertEqual(recorded, used)
+
+    def test_rules_over_metrics_of_every_target_are_of_ours(self):
+        expressions = [rule["expr"] for rule in rules() if re.search(r"\b(up|process_\w+|scrape_\w+)\b", rule["expr"])]
+        self.assertEqual(len(expressions), 2)
+        for expression in expressions:
+            self.assertRegex(expression, r"\b(up|process_\w+)( == 0)? and on \(job, instance\) "
+                                         r"(last_over_time\()?qemu_trace_exporter_")
 
 
 if __name__ == "__main__":

@@ -72,10 +72,22 @@ class UsageTest(Case):
                                 (["serve", "--no-such-flag=1"], "--no-such-flag"),
                                 (["no-such-command"], "no-such-command"),
                                 (["replay"], "FILE"),
+                                (["replya", "vm.log"], 'did you mean "replay"?'),
+                                (["--versoin"], 'did you mean "--version"?'),
+                                (["backfill", "--stpe=1s", "vm.log"], 'did you mean "--step"?'),
+                                (["serve", "vm.log"], "--trace.path"),
+                                (["--web.listen-address=foo"], '"foo" is no port'),
                                 (["--log.level=loud"], "loud"),
                                 (["--log.format=xml"], "xml")):
             with self.subTest(arguments=arguments):
                 self.assert_fails(2, arguments, word)
+
+    def test_each_command_has_examples_that_are_read(self):
+        for command in ("serve", "check", "replay", "backfill", "explain", "qemu-args"):
+            with self.subTest(command=command):
+                help_text = self.assert_succeeds([command, "--help"], "Examples:")
+                self.assertIn(f"qemu-trace-exporter {command if command != 'serve' else '--trace.path'}", help_text)
+                self.assertNotIn("...", help_text.partition("Examples:")[2])
 
     def test_a_flag_takes_its_value_both_ways(self):
         config = self.write("c.yaml", CONFIG.format(directory=self.directory, metric="qemu_a_total"))
@@ -339,7 +351,7 @@ class HttpTest(Case):
         with open(self.directory / "vm1.log", "ab") as log:
             log.write(LINES)
         process.wait_until(lambda: self.daemon.metrics().total("qemu_pci_config_reads_total") == 6,
-                           "the appended lines", timeout=2, interval=0.02)
+                           "the appended lines", timeout=4, interval=0.02)
 
 
 if __name__ == "__main__":

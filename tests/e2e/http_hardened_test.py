@@ -2,6 +2,7 @@
 """Bad clients disturb neither ingestion nor the scrapes of others: while they are at work a log grows, every line of it
 is counted, and a client in order gets its answers in bounded time."""
 
+import http.client
 import pathlib
 import statistics
 import sys
@@ -17,6 +18,9 @@ import exporter
 SECONDS = 3.0
 # What a scrape may take while bad clients are at work. Loaded machines need generosity; what is usual is printed.
 LONGEST_SCRAPE = 3.0
+# While threads are few, a connection is ended over which nothing has come in a twentieth of a second, which a busy machine
+# may hold up a client in order for as well. Such a scrape is repeated, and takes as long as both.
+MOST_REPEATED = 1
 
 READS = "qemu_pci_config_reads_total"
 LINE = b"pci_cfg_read i440FX 00:00.0 @0x0 -> 0x12378086\n"
@@ -47,17 +51,24 @@ class GrowingLog:
 
 
 def scrape_for(daemon, seconds):
-    """Seconds that each of the scrapes took that a client in order made in that time."""
-    taken = []
+    """Seconds that each of the scrapes took that a client in order made in that time, and how many were repeated."""
+    taken, repeated = [], 0
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         started = time.monotonic()
-        status, _, body = daemon.request("/metrics")
+        while True:
+            try:
+                status, _, body = daemon.request("/metrics")
+                break
+            except (OSError, http.client.HTTPException):
+                repeated += 1
+                if repeated > MOST_REPEATED:
+                    raise
         taken.append(time.monotonic() - started)
         if status != 200 or READS.encode() not in body:
             raise AssertionError(f"a scrape got {status} and {len(body)} bytes")
         time.sleep(0.05)
-    return taken
+    return taken, repeated
 
 
 class HardenedTest(unittest.TestCase):
@@ -86,13 +97,13 @@ class HardenedTest(unittest.TestCase):
 
     def withstands(self, kind, *arguments):
         before = self.counted()
-        calm = scrape_for(self.daemon, SECONDS / 3)
+        calm, _ = scrape_for(self.daemon, SECONDS / 3)
         with attackers.attack(kind, self.daemon.port, *arguments), GrowingLog(self.log) as growing:
             busy, started = self.cpu_seconds(), time.monotonic()
-            disturbed = scrape_for(self.daemon, SECONDS)
+            disturbed, repeated = scrape_for(self.daemon, SECONDS)
             cores = (self.cpu_seconds() - busy) / (time.monotonic() - started)
         usual = statistics.median(calm)
-        print(f"{kind.__name__}: {len(disturbed)} scrapes, median {statistics.median(disturbed) * 1e3:.1f} ms "
+        print(f"{kind.__name__}: {len(disturbed)} scrapes, {repeated} repeated, median {statistics.median(disturbed) * 1e3:.1f} ms "
               f"({statistics.median(disturbed) / usual:.1f} times the {usual * 1e3:.1f} ms undisturbed), "
               f"longest {max(disturbed) * 1e3:.0f} ms; {growing.lines} lines; {cores:.2f} cores", flush=True)
         self.assertLess(max(disturbed), LONGEST_SCRAPE)

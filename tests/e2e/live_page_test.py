@@ -83,8 +83,8 @@ class Writer(threading.Thread):
     def run(self):
         recorded = b"".join((TRACES / name).read_bytes() for name in ("ide-raw-7.2.log", "keys-7.2.log"))
         with open(self.path, "ab", buffering=0) as log:
-            turn = 0
-            while not self.done.wait(0.1):
+            turn, begin = 0, time.monotonic()
+            while not self.done.wait(max(0, begin + (turn + 1) / 10 - time.monotonic())):
                 log.write(b"pci_cfg_read steady 00:01.0 @0x0 -> 0x1\n" * (PCI_READS_A_SECOND // 10) +
                           b"pci_cfg_write steady 00:01.0 @0x0 <- 0x1\n")
                 turn += 1

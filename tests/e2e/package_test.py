@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""`cmake --install` and the Debian package: what a user gets works, in a root where nothing else is."""
+"""`cmake --install` and the Debian package, by the commands of README.md: what a user gets works, in a root where nothing
+else is."""
 
 import glob
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -12,6 +14,7 @@ import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
+import documents
 import exporter
 import exposition
 import process
@@ -20,6 +23,10 @@ BUILD = pathlib.Path(exporter.BINARY).parents[2]
 LINE = b"pci_cfg_read i440FX 00:00.0 @0x0 -> 0x12378086\n"
 MAN = exporter.ROOT / "config/man/qemu-trace-exporter.1"
 COMPLETION = exporter.ROOT / "config/completions/qemu-trace-exporter.bash"
+README = exporter.ROOT / "README.md"
+# What links of the pages lead to and no installation has.
+SOURCE_ALONE = {"docker", "tests", "dashboards/pictures", "config/debian", "config/systemd", "config/nginx-tls.conf",
+                "LICENSE"}
 
 
 def run(*command, **options):
@@ -28,6 +35,16 @@ def run(*command, **options):
     if done.returncode != 0:
         raise AssertionError(f"{command} ended with {done.returncode}: {(done.stdout + done.stderr)[-3000:]}")
     return done.stdout
+
+
+def commands_of_readme(mark, substitutions):
+    """The block of README.md with that mark, with other paths. AssertionError where there is nothing to replace."""
+    (text,) = documents.marked(README, mark)
+    for old, new in substitutions.items():
+        if old not in text:
+            raise AssertionError(f"{old!r} is not in {text!r}")
+        text = text.replace(old, str(new))
+    return text
 
 
 def flags_of_help():
@@ -74,7 +91,8 @@ class InstallTest(unittest.TestCase):
 
     def test_below_a_prefix_of_ones_own(self):
         prefix = self.directory / "own"
-        run("cmake", "--install", BUILD, "--prefix", prefix)
+        install = commands_of_readme("install", {"sudo ": "", "build/release": BUILD, "/usr/local": prefix})
+        run("bash", "-ec", install, cwd=exporter.ROOT)
         self.assertIn("fine", run(prefix / "bin/qemu-trace-exporter", "check",
                                   f"--config.file={prefix}/etc/qemu-trace-exporter/config.yaml"))
         unit = (prefix / "lib/systemd/system/qemu-trace-exporter.service").read_text()
@@ -85,8 +103,20 @@ class InstallTest(unittest.TestCase):
         # An upgrade leaves what the administrator wrote.
         config = prefix / "etc/qemu-trace-exporter/config.yaml"
         config.write_text("# mine\n")
-        run("cmake", "--install", BUILD, "--prefix", prefix)
+        run("bash", "-ec", install, cwd=exporter.ROOT)
         self.assertEqual(config.read_text(), "# mine\n")
+        self.check_pages(prefix / "share/doc/qemu-trace-exporter")
+
+    def check_pages(self, folder):
+        """Their links work there, but to what is in the source alone."""
+        pages = set(folder.glob("docs/**/*.md")) | {folder / "README.md"}
+        self.assertGreater(len(pages), 9)
+        for page in pages:
+            for target in documents.links(page):
+                path = os.path.relpath(page.parent / target.partition("#")[0], folder)
+                if target.startswith("http") or any(path == left or path.startswith(left + "/") for left in SOURCE_ALONE):
+                    continue
+                self.assertTrue((folder / path).exists(), f"{page}: {target}")
 
 
 @unittest.skipUnless(os.geteuid() == 0 and (shutil.which("mmdebstrap") or "QTE_REQUIRE_ALL" in os.environ),
@@ -98,12 +128,16 @@ class PackageTest(unittest.TestCase):
     def setUpClass(cls):
         cls.directory = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory(prefix="qte-package-")))
         cls.directory.chmod(0o755)
-        run("cpack", "-G", "DEB", "-B", cls.directory / "made", cwd=BUILD)
-        (cls.package,) = glob.glob(f"{cls.directory}/made/*.deb")
+        for old in glob.glob(f"{BUILD}/*.deb"):
+            os.unlink(old)
+        run("bash", "-ec", commands_of_readme("package", {"build/release": BUILD}), cwd=exporter.ROOT)
+        (cls.package,) = glob.glob(f"{BUILD}/*.deb")
+        # Nobody is there to say yes.
+        install = commands_of_readme("package-install", {"sudo apt-get": "apt-get -qq", "./build/release/": "/var/tmp/"})
         cls.root = cls.directory / "root"
         run("mmdebstrap", "--variant=minbase", "--mode=root", '--aptopt=APT::Install-Recommends "false"',
             f"--customize-hook=copy-in {cls.package} /var/tmp",
-            '--customize-hook=chroot "$1" sh -ec "apt-get install -qq /var/tmp/*.deb"', "bookworm", cls.root)
+            f'--customize-hook=chroot "$1" sh -ec {shlex.quote(install)}', "bookworm", cls.root)
 
     def inside(self, *command, **options):
         return run("chroot", self.root, *command, **options)
@@ -114,6 +148,7 @@ class PackageTest(unittest.TestCase):
                      "/etc/qemu-trace-exporter/config.yaml", "/usr/share/man/man1/qemu-trace-exporter.1",
                      "/usr/share/bash-completion/completions/qemu-trace-exporter",
                      "/usr/share/doc/qemu-trace-exporter/copyright",
+                     "/usr/share/doc/qemu-trace-exporter/docs/reference/config.md",
                      "/usr/share/qemu-trace-exporter/config/default.yaml",
                      "/usr/share/qemu-trace-exporter/dashboards/overview.json",
                      "/usr/share/qemu-trace-exporter/dashboards/provisioning/dashboards/qemu.yaml",
@@ -123,6 +158,16 @@ class PackageTest(unittest.TestCase):
                       self.inside("dpkg-query", "-W", "-f=${Conffiles}", "qemu-trace-exporter"))
         version = self.inside("qemu-trace-exporter", "--version").split()[-1]
         self.assertEqual(self.inside("dpkg-query", "-W", "-f=${Version}", "qemu-trace-exporter"), version)
+
+    def test_it_names_whose_work_is_in_it(self):
+        text = (self.root / "usr/share/doc/qemu-trace-exporter/copyright").read_text()
+        for name in ("Apache-2.0", "dygraphs", "Dan Vanderkam", "CLI11", "nlohmann-json", "QEMU authors"):
+            self.assertIn(name, text)
+        # Every licence that a stanza names is there in full, or by its file in every Debian.
+        named = set(re.findall(r"^License: (\S+)$", text, re.M))
+        self.assertEqual(named, set(re.findall(r"^License: (\S+)\n ", text, re.M)))
+        for file in re.findall(r"/usr/share/common-licenses/([\w.-]*\w)", text):
+            self.assertTrue((self.root / "usr/share/common-licenses" / file).exists(), file)
 
     def test_it_serves(self):
         """Without /proc as well, which is not mounted there."""

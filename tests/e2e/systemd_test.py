@@ -54,24 +54,28 @@ class SandboxTest(unittest.TestCase):
         state.mkdir()
         os.chown(state, 65534, 65534)
         (logs / "vm.log").write_bytes(LINE * 3)
-        port = process.free_port()
         script = (f"mount --make-rprivate / && mount --bind {state} {state} && mount -o remount,bind,ro / && "
                   "mount -t tmpfs tmpfs /tmp && "
                   "exec setpriv --reuid=65534 --regid=65534 --clear-groups --no-new-privs "
                   "--inh-caps=-all,+dac_read_search --ambient-caps=-all,+dac_read_search "
                   "--bounding-set=-all,+dac_read_search "
-                  f"{binary} --trace.path='{logs}/*.log' --state.path={state} --web.listen-address=127.0.0.1:{port}")
-        log = self.enterContext(tempfile.TemporaryFile())
-        daemon = process.spawn(["unshare", "--mount", "sh", "-c", script], stdout=log, stderr=log)
+                  f"{binary} --trace.path='{logs}/*.log' --state.path={state} --web.listen-address=127.0.0.1:0")
+        log = directory / "log"
+        with log.open("wb") as output:
+            daemon = process.spawn(["unshare", "--mount", "sh", "-c", script], stdout=output, stderr=output)
         self.addCleanup(daemon.kill)
 
         def reads():
             if daemon.poll() is not None:
-                log.seek(0)
-                self.fail(f"ended with {daemon.returncode}: {log.read().decode()}")
+                self.fail(f"ended with {daemon.returncode}: {log.read_text()}")
+            port = exporter.port_told(log.read_text())
+            if port is None:
+                return None
             try:
-                _, _, body = exporter.request(f"http://127.0.0.1:{port}/metrics")
+                status, _, body = exporter.request(f"http://127.0.0.1:{port}/metrics")
             except OSError:
+                return None
+            if status != 200:  # the port is open a moment before there is anything to tell
                 return None
             return exporter.exposition.parse(body.decode()).total("qemu_pci_config_reads_total")
 

@@ -58,6 +58,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   trace::PrefixKind expected = KindOf(line, expected_size);
   Require(prefix.kind == expected, "the kind of prefix");
   Require(prefix.size == expected_size, "the size of the prefix");
+  trace::PrefixFinder finder;
+  Require(finder.Find("26638@1795408732.182800:a_line of 32 bytes or more").size == 24, "the prefix before");
+  Require(finder.Find(line) == prefix && finder.Find(line) == prefix, "the same behind other lines");
   int64_t time = trace::ReadTime(line, prefix);
   uint64_t thread = trace::ReadThread(line, prefix);
   std::string text(line.substr(0, prefix.size));

@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
 # make-guest.sh DIR: makes a small Linux guest for QEMU, DIR/vmlinuz and DIR/initrd.gz, out of Debian packages (the cloud
-# kernel and busybox). Nothing is installed and no root is needed; what is there already is kept.
+# kernel and busybox). Nothing is installed, and root is needed only where apt's lists of packages are missing or too old;
+# what is there already is kept.
 #
 # The guest (see init beside this file) boots in about ten seconds without KVM.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=../lib/packages.sh
+. "$here/../lib/packages.sh"
 guest=$(mkdir -p "$1" && cd "$1" && pwd)
 work=$guest/parts
 initrd=$guest/parts/initrd
@@ -14,16 +17,26 @@ initrd=$guest/parts/initrd
 # is skipped; dependencies are found by themselves.
 modules=(ata_piix sd_mod virtio_pci virtio_blk virtio_scsi)
 
-# Downloads into $work/root; `apt-get download` writes to the current directory.
-fetch_packages() {
+# Downloads into $work; `apt-get download` writes to the current directory.
+download_packages() {
   local kernel
-  kernel=$(apt-cache depends linux-image-cloud-amd64 | awk '/Depends: linux-image-/ {print $2; exit}')
+  kernel=$(apt-cache depends linux-image-cloud-amd64 | awk '/Depends: linux-image-/ && !found {print $2; found = 1}') || true
   [[ -n $kernel ]] || {
-    echo "error: apt knows no linux-image-cloud-amd64; run apt-get update" >&2
+    echo "apt knows no linux-image-cloud-amd64" >&2
     return 1
   }
   # As root, apt would warn that its own user cannot write here.
   (cd "$work" && apt-get download -qq -o APT::Sandbox::User=root "$kernel" busybox-static)
+}
+
+# Into $work/root.
+fetch_packages() {
+  # Lists that are some weeks old name packages that the mirrors have no longer.
+  download_packages || {
+    echo "Asking the mirrors what there is" >&2
+    update_package_lists
+    download_packages
+  }
   local package
   for package in "$work"/*.deb; do
     dpkg-deb -x "$package" "$work/root"

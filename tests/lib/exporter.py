@@ -3,6 +3,7 @@
 import base64
 import os
 import pathlib
+import re
 import subprocess
 import tempfile
 import urllib.error
@@ -47,16 +48,22 @@ def basic(user, password):
     return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
 
 
+def port_told(log):
+    """The port in what a daemon has logged; None before it listens."""
+    found = re.search(r"listening on .*?\(port (\d+)\)", log)
+    return found and int(found[1])
+
+
 class Daemon:
-    """`qemu-trace-exporter serve` on a loopback port (a free one unless told), as a context manager. Leaving it ends
-    the daemon. `headers` go with every request."""
+    """`qemu-trace-exporter serve` on a loopback port (one that the system finds unless told), as a context manager.
+    Leaving it ends the daemon. `headers` go with every request."""
 
     def __init__(self, *arguments, port=None, stdin=subprocess.DEVNULL, headers=()):
-        self.port = port or process.free_port()
+        self._port = port
         self._headers = dict(headers)
         self._log = tempfile.TemporaryFile()
         self.process = process.spawn(
-            [BINARY, "serve", f"--web.listen-address=127.0.0.1:{self.port}", *arguments],
+            [BINARY, "serve", f"--web.listen-address=127.0.0.1:{port or 0}", *arguments],
             stdin=stdin, stdout=self._log, stderr=self._log)
 
     def __enter__(self):
@@ -72,21 +79,34 @@ class Daemon:
         self._log.close()
 
     @property
+    def port(self):
+        """As told, or as the daemon logs it once it listens."""
+        if self._port is None:
+            def look():
+                self._check_alive()
+                return port_told(self.log())
+            self._port = process.wait_until(look, "the daemon to listen", interval=0.01)
+        return self._port
+
+    def _check_alive(self):
+        if self.process.poll() is not None:
+            raise AssertionError(f"the daemon ended with {self.process.returncode}:\n{self.log()}")
+
+    @property
     def url(self):
         return f"http://127.0.0.1:{self.port}"
 
     def log(self):
         """All that the daemon has written to stdout and stderr."""
-        self._log.seek(0)
-        return self._log.read().decode(errors="replace")
+        # Not by seek(), which would move the place where the daemon writes.
+        return os.pread(self._log.fileno(), os.fstat(self._log.fileno()).st_size, 0).decode(errors="replace")
 
     def request(self, path, method="GET", headers=()):
         return request(self.url + path, method, self._headers | dict(headers))
 
     def status(self, path, method="GET"):
         """The status code, or None while nobody answers."""
-        if self.process.poll() is not None:
-            raise AssertionError(f"the daemon ended with {self.process.returncode}:\n{self.log()}")
+        self._check_alive()
         try:
             return self.request(path, method)[0]
         except OSError:

@@ -11,17 +11,21 @@ build_packages=(
 guest_packages=(cpio qemu-system-x86 seabios)
 
 # To test, beyond the unit tests.
-test_packages=(groff-base shellcheck systemd util-linux zstd)
+test_packages=(groff-base libbenchmark-dev python3-yaml shellcheck systemd util-linux zstd)
 
 # To test with everything real, beyond the guest: Prometheus, which brings promtool as well, a browser, TLS by a reverse
-# proxy, and a Debian to install the package in.
-real_packages=(chromium chromium-driver dpkg-dev mmdebstrap nginx-light openssl prometheus)
+# proxy, what the pages' commands use, a package (for which cpack runs `file` and dpkg-shlibdeps), and a Debian to install
+# it in.
+real_packages=(
+  apache2-utils chromium chromium-driver curl dpkg-dev file iproute2 mmdebstrap nginx-light openssl prometheus
+)
 
 # To generate the dashboards.
 node_packages=(nodejs npm)
 
-# To build and run the images of docker/.
-docker_packages=(ca-certificates docker-compose docker.io iptables mmdebstrap)
+# To build and run the images of docker/, and the engine for it.
+docker_packages=(ca-certificates docker-compose iptables mmdebstrap)
+engine_packages=(docker.io)
 
 # Runs a command as root.
 as_root() {
@@ -40,6 +44,16 @@ is_installed() {
   dpkg-query -W -f='${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed
 }
 
+# update_package_lists: asks the mirrors what there is. One that is being updated itself, or another apt at work, is given
+# a second chance; then what lists there are must do.
+update_package_lists() {
+  local update=(as_root apt-get update -qq -o APT::Update::Error-Mode=any)
+  "${update[@]}" && return
+  echo "apt-get update failed; once more in 10 s" >&2
+  sleep 10
+  "${update[@]}" || echo "warning: apt-get update failed again; going on with the lists that there are" >&2
+}
+
 # ensure_packages NAME...: installs those that are missing; calls no apt at all when none is.
 ensure_packages() {
   command -v dpkg-query >/dev/null || {
@@ -52,12 +66,14 @@ ensure_packages() {
   done
   [[ ${#missing[@]} -eq 0 ]] && return
   echo "Installing ${#missing[@]} Debian packages: ${missing[*]}"
-  as_root apt-get update -qq
+  update_package_lists
+  # A machine that has just started may be at its own upgrades.
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-    -o Dpkg::Use-Pty=0 "${missing[@]}" >/dev/null
+    -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 "${missing[@]}" >/dev/null
 }
 
-# ensure_package_lists: `apt-get download` needs to know what there is; images often ship without.
+# ensure_package_lists: `apt-get download` needs to know what there is; images often ship without. Lists that
+# are old are found out by what fails to download.
 ensure_package_lists() {
-  apt-cache show busybox-static >/dev/null 2>&1 || as_root apt-get update -qq
+  apt-cache show busybox-static >/dev/null 2>&1 || update_package_lists
 }

@@ -4,13 +4,16 @@ import ctypes
 import signal
 import socket
 import subprocess
+import threading
 import time
 
 _PR_SET_PDEATHSIG = 1
+# Found here and not in the child: if another thread held the loader's lock at the fork, it would wait for ever.
+_prctl = ctypes.CDLL(None).prctl
 
 
 def _die_with_parent():
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def spawn(command, **options):
@@ -20,8 +23,8 @@ def spawn(command, **options):
                             **options)
 
 
-def end(process, timeout=10):
-    """SIGTERM, then SIGKILL for one that does not listen. Returns the exit code."""
+def end(process, timeout=60):
+    """SIGTERM, then SIGKILL for one that does not listen; a busy disk may hold up its last words. Returns the exit code."""
     if process.poll() is None:
         process.terminate()
         try:
@@ -48,3 +51,11 @@ def wait_until(condition, what, timeout=30.0, interval=0.05):
         if time.monotonic() > deadline:
             raise TimeoutError(f"waited {timeout:g} s in vain for {what}")
         time.sleep(interval)
+
+
+def deadline(seconds, action):
+    """Calls action() after that time, unless the timer that this returns is cancelled before."""
+    timer = threading.Timer(seconds, action)
+    timer.daemon = True
+    timer.start()
+    return timer

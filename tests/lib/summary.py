@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""summary.py JUNIT...: what failed in ctest's JUnit reports, with its output, and `N passed, N failed` as the last line.
-Ends with 1 when anything failed, or when a report is missing or empty."""
+"""summary.py JUNIT...: what failed in ctest's JUnit reports, with its output; what was skipped, with the reason, also parts
+of tests that passed; and `N passed, N failed` as the last line. Ends with 1 when anything failed, or when a report is missing
+or empty."""
 
 import pathlib
+import re
 import sys
 import xml.etree.ElementTree as xml
 
@@ -21,6 +23,18 @@ def outcome(case):
     return "failed"
 
 
+def skipped_within(output):
+    """(name, reason) of each part of a test that says it was skipped, as unittest and our C++ tests do."""
+    name = ""
+    for line in output.splitlines():
+        # A part that has a description is told in two lines: its name first.
+        name = (re.match(r"(\w+) \([\w.]+\)", line) or [None, name])[1]
+        if found := re.search(r"(?:^|\.\.\. )skipped (['\"])(.+)\1$", line):
+            yield name, found[2]
+        elif found := re.match(r" *skipped: (.+)", line):
+            yield "", found[1]
+
+
 def main():
     counts = {"passed": 0, "failed": 0, "skipped": 0}
     for name in map(pathlib.Path, sys.argv[1:]):
@@ -37,10 +51,17 @@ def main():
             result = outcome(case)
             counts[result] += 1
             if result == "skipped":
-                print(f"skipped {name.stem}: {case.get('name')}")
+                # Why is the last line of what it printed.
+                reason = (case.findtext("system-out") or "").strip().splitlines()
+                print(f"skipped {name.stem}: {case.get('name')}", *reason[-1:], sep="\n    ")
+            elif result == "passed":
+                for part, reason in skipped_within(case.findtext("system-out") or ""):
+                    print(f"skipped {name.stem}: {case.get('name')} {part}".rstrip(), reason, sep="\n    ")
             elif result == "failed":
                 output = (case.findtext("system-out") or "").strip().splitlines()
                 print(f"\nFAILED {name.stem}: {case.get('name')} (after {float(case.get('time')):.1f} s)", *output[-TAIL:], sep="\n    ")
+    if counts["skipped"]:
+        print(f"{counts['skipped']} skipped")
     print(f"{counts['passed']} passed, {counts['failed']} failed")
     return 1 if counts["failed"] else 0
 

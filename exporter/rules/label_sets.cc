@@ -1,0 +1,139 @@
+#include "rules/label_sets.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/utf8.h"
+
+namespace qte::rules {
+namespace {
+
+using trace::Value;
+using trace::ValueKind;
+
+// Longer label values are cut: a label is a name, and series keep theirs for good.
+constexpr size_t kMaxLabelBytes = 1024;
+
+// A cache may hold more raw argument texts than a metric has series, since several can make one label.
+constexpr size_t kCacheEntriesPerSeries = 4;
+
+void AppendText(const Value& value, std::string& out) {
+  if (value.data != nullptr) {
+    out.append(value.text());
+    return;
+  }
+  char digits[32];
+  std::to_chars_result end{digits, std::errc()};
+  if (value.kind == ValueKind::kReal) {
+    end = std::to_chars(digits, std::end(digits), value.real);
+  } else if (value.negative) {
+    end = std::to_chars(digits, std::end(digits), static_cast<int64_t>(value.bits));
+  } else if (value.kind == ValueKind::kInteger) {
+    end = std::to_chars(digits, std::end(digits), value.bits);
+  }
+  out.append(digits, end.ptr);
+}
+
+bool HasAll(const Template& candidate, const Values& values) {
+  return std::all_of(candidate.pieces.begin(), candidate.pieces.end(), [&](const Template::Piece& piece) {
+    return piece.slot == kNoSlot || values[piece.slot].has_value();
+  });
+}
+
+}  // namespace
+
+LabelSets::LabelSets(const Program& program, std::shared_ptr<const metrics::Labels> source, Lookups& lookups,
+                     std::vector<metrics::Family>& families)
+    : program_(program),
+      source_(std::move(source)),
+      lookups_(lookups),
+      families_(families),
+      max_entries_(program.limits.max_series_per_metric * kCacheEntriesPerSeries) {
+  for (const LabelSetPlan& plan : program.label_sets) {
+    sets_.push_back({&plan, plan.inputs.empty() && !plan.has_lookups, SeriesCache(plan.rules)});
+  }
+}
+
+void LabelSets::Forget() {
+  for (Set& set : sets_) set.cache.Clear();
+  ++event_;
+}
+
+void LabelSets::MakeForeseeable(const RulePlan& rule) {
+  if (program_.label_sets[rule.label_set].labels.empty()) families_[rule.family].FindOrAdd(source_, {});
+}
+
+// Finds the entry of the event at work.
+void LabelSets::Enter(Set& set, const Values& values) {
+  set.event = event_;
+  if (set.is_constant && !set.cache.empty()) {
+    set.entry = 0;
+    return;
+  }
+  SeriesKey key = KeyOf(*set.plan, values);
+  uint64_t hash = SeriesCache::Hash(key);
+  set.entry = set.cache.Find(hash, key);
+  if (set.entry == SeriesCache::kNoEntry) set.entry = set.cache.Insert(hash, key, max_entries_);
+}
+
+SeriesKey LabelSets::KeyOf(const LabelSetPlan& plan, const Values& values) {
+  key_.Begin(line_);
+  for (Slot slot : plan.inputs) key_.Add(values[slot]);
+  if (plan.has_lookups) AddLookups(plan, values);
+  return key_.Finish();
+}
+
+// A label of a lookup is as its name, or, where that is not known, as the arguments that were looked up.
+void LabelSets::AddLookups(const LabelSetPlan& plan, const Values& values) {
+  for (const LabelPlan& label : plan.labels) {
+    if (label.lookup == kNone) continue;
+    const std::string* name = lookups_.NameOf(label.lookup, label.key, values);
+    key_.AddCopy(name == nullptr ? std::string_view() : *name);
+    if (name != nullptr) continue;
+    for (Slot slot : label.key) key_.Add(slot == kNoSlot ? Value() : values[slot]);
+  }
+}
+
+// The slow way, by the labels' texts.
+metrics::SeriesId LabelSets::FindOrMake(const RulePlan& rule, Set& set, const Values& values) {
+  const std::vector<LabelPlan>& labels = set.plan->labels;
+  rendered_.resize(std::max(rendered_.size(), labels.size()));
+  rendered_views_.clear();
+  for (size_t i = 0; i < labels.size(); ++i) {
+    rendered_[i].clear();
+    Render(labels[i], values, rendered_[i]);
+    MakeValidUtf8(rendered_[i], kMaxLabelBytes);
+    rendered_views_.push_back(rendered_[i]);
+  }
+  metrics::Family& family = families_[rule.family];
+  metrics::SeriesId series = family.FindOrAdd(source_, rendered_views_);
+  // What folds into "_other_" is asked for each time, so that it is counted each time.
+  bool is_kept = set.entry != SeriesCache::kNoEntry && !family.IsOther(series);
+  if (is_kept) set.cache.SeriesOf(set.entry, rule.column) = series;
+  return series;
+}
+
+// A lookup that has not learned the key shows the key itself.
+void LabelSets::Render(const LabelPlan& label, const Values& values, std::string& out) {
+  if (label.lookup != kNone) {
+    if (const std::string* name = lookups_.NameOf(label.lookup, label.key, values)) {
+      out = *name;
+      return;
+    }
+    for (Slot slot : label.key) {
+      if (!out.empty()) out += ',';
+      if (slot != kNoSlot) AppendText(values[slot], out);
+    }
+    return;
+  }
+  for (const Template& alternative : label.alternatives) {
+    if (!HasAll(alternative, values)) continue;
+    for (const Template::Piece& piece : alternative.pieces) {
+      out += piece.literal;
+      if (piece.slot != kNoSlot) AppendText(values[piece.slot], out);
+    }
+    return;
+  }
+}
+
+}  // namespace qte::rules

@@ -1,0 +1,78 @@
+// From an event's values to the series that its rules move.
+//
+// Rules of one event that show the same labels share a label set. Its texts are rendered once for each combination of
+// arguments; from then on their bytes lead to the series (see series_cache.h).
+//
+// Belongs to one Stream and its thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "metrics/family.h"
+#include "rules/lookups.h"
+#include "rules/program.h"
+#include "rules/series_cache.h"
+#include "rules/series_key.h"
+
+namespace qte::rules {
+
+class LabelSets {
+ public:
+  // `source` are the labels that every series of the source carries.
+  LabelSets(const Program& program, std::shared_ptr<const metrics::Labels> source, Lookups& lookups,
+            std::vector<metrics::Family>& families);
+
+  // Another event's values are asked for from now on. Those that were read from a line point into `line`.
+  void Begin(std::string_view line) {
+    ++event_;
+    line_ = line;
+  }
+  // The series of a rule for the event at work, made if it is new.
+  metrics::SeriesId SeriesOf(const RulePlan& rule, const Values& values) {
+    Set& set = sets_[rule.label_set];
+    if (set.event != event_) Enter(set, values);
+    metrics::SeriesId known = set.entry == SeriesCache::kNoEntry ? SeriesCache::kUnknown
+                                                                 : set.cache.SeriesOf(set.entry, rule.column);
+    return known != SeriesCache::kUnknown ? known : FindOrMake(rule, set, values);
+  }
+  // Makes the series of a rule, if its labels do not depend on any event.
+  void MakeForeseeable(const RulePlan& rule);
+  // The families' series are others, or fewer: looks all of them up again.
+  void Forget();
+
+ private:
+  // One label set, and which entry the event at work has.
+  struct Set {
+    const LabelSetPlan* plan;
+    bool is_constant;
+    SeriesCache cache;
+    uint64_t event = 0;  // the one whose entry is known
+    uint32_t entry = SeriesCache::kNoEntry;
+  };
+
+  void Enter(Set& set, const Values& values);
+  SeriesKey KeyOf(const LabelSetPlan& plan, const Values& values);
+  void AddLookups(const LabelSetPlan& plan, const Values& values);
+  metrics::SeriesId FindOrMake(const RulePlan& rule, Set& set, const Values& values);
+  void Render(const LabelPlan& label, const Values& values, std::string& out);
+
+  const Program& program_;
+  std::shared_ptr<const metrics::Labels> source_;
+  Lookups& lookups_;
+  std::vector<metrics::Family>& families_;
+  size_t max_entries_;
+  std::vector<Set> sets_;
+  uint64_t event_ = 0;  // counts them
+  std::string_view line_;
+
+  // Scratch, kept so that no line allocates.
+  SeriesKeyBuilder key_;
+  std::vector<std::string> rendered_;
+  std::vector<std::string_view> rendered_views_;
+};
+
+}  // namespace qte::rules

@@ -1,0 +1,106 @@
+// The arguments that make a label set, as one text and one word: what SeriesCache finds series by.
+//
+// Most labels show one argument, or arguments that stand side by side in the line. These are taken as they stand there,
+// with what is between them, and nothing is copied; the word says how long each is and where it begins, so that
+// ("a b", "") and ("a", "b") are not the same. Whatever does not fit into the word is copied behind its sizes.
+//
+//   bits 0 to 2    of an argument: how many bytes lie between it and the one before, and 1; 0 where it is missing
+//   bits 3 to 9    its size
+//   ...            the same of each further argument
+//   bit 63         the sizes are in the text
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "trace/value.h"
+
+namespace qte::rules {
+
+struct SeriesKey {
+  uint64_t shape = 0;
+  std::string_view text;
+};
+
+class SeriesKeyBuilder {
+ public:
+  // Begins a key. Arguments that point into `line` may be taken as they stand there.
+  void Begin(std::string_view line) {
+    line_ = line;
+    key_ = {};
+    shift_ = 0;
+  }
+
+  void Add(const trace::Value& value) {
+    if (shift_ == kCopies || !AddInPlace(value)) AddCopy(InputOf(value));
+  }
+  // A text that is no argument.
+  void AddCopy(std::string_view text) {
+    if (shift_ != kCopies) StartCopies();
+    AppendSized(text);
+  }
+
+  // Valid until the next Begin, and as long as the line is.
+  SeriesKey Finish() {
+    if (shift_ == kCopies) key_.text = copies_;
+    return key_;
+  }
+
+ private:
+  static constexpr unsigned kArgumentBits = 10;
+  static constexpr unsigned kGapBits = 3;
+  static constexpr size_t kMostSize = (size_t{1} << (kArgumentBits - kGapBits)) - 1;
+  static constexpr size_t kMostGap = (size_t{1} << kGapBits) - 2;
+  static constexpr unsigned kMostShift = 5 * kArgumentBits;  // six arguments
+  static constexpr unsigned kCopies = 63;
+
+  // Its text, or the bits of a derived number that has none.
+  static std::string_view InputOf(const trace::Value& value) {
+    if (!value.has_value()) return {};
+    if (value.data != nullptr) return value.text();
+    return {reinterpret_cast<const char*>(&value.bits), sizeof value.bits};
+  }
+
+  bool AddInPlace(const trace::Value& value) {
+    if (shift_ > kMostShift || value.size > kMostSize) return false;
+    if (!value.has_value()) {
+      shift_ += kArgumentBits;
+      return true;
+    }
+    bool is_in_line = reinterpret_cast<uintptr_t>(value.data) - reinterpret_cast<uintptr_t>(line_.data()) < line_.size();
+    if (!is_in_line) return false;
+    size_t gap = 0;
+    if (key_.text.empty()) {
+      key_.text = value.text();
+    } else {
+      gap = static_cast<size_t>(value.data - (key_.text.data() + key_.text.size()));
+      if (gap > kMostGap) return false;  // unsigned: one that stands before is too far as well
+      key_.text = {key_.text.data(), key_.text.size() + gap + value.size};
+    }
+    key_.shape |= static_cast<uint64_t>(value.size << kGapBits | (gap + 1)) << shift_;
+    shift_ += kArgumentBits;
+    return true;
+  }
+
+  // What stands in the line so far comes first, with its shape.
+  void StartCopies() {
+    copies_.assign(reinterpret_cast<const char*>(&key_.shape), sizeof key_.shape);
+    AppendSized(key_.text);
+    key_.shape = uint64_t{1} << kCopies;
+    shift_ = kCopies;
+  }
+  // A text that is missing (null) is not an empty one.
+  void AppendSized(std::string_view text) {
+    uint32_t size = text.data() == nullptr ? UINT32_MAX : static_cast<uint32_t>(text.size());
+    copies_.append(reinterpret_cast<const char*>(&size), sizeof size);
+    copies_.append(text);
+  }
+
+  std::string_view line_;
+  SeriesKey key_;
+  unsigned shift_ = 0;
+  std::string copies_;
+};
+
+}  // namespace qte::rules

@@ -1,0 +1,227 @@
+#!/usr/bin/env python3
+"""What stands in docker/, without Docker: that its files agree with the program, with each other, and with the rest of the
+tree. With --update, docker/guest/qemu-args is written anew."""
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
+import exporter
+import parts
+
+yaml = parts.yaml()
+DOCKER = exporter.ROOT / "docker"
+DOCKERFILE = (DOCKER / "Dockerfile").read_text()
+GUEST = (DOCKER / "guest/Dockerfile").read_text()
+QEMU_ARGS = DOCKER / "guest/qemu-args"
+PORT = 10177
+# Tests alone need these, of what it takes to build.
+FOR_TESTS = {"catch2", "ccache", "python3"}
+
+
+def version():
+    return re.search(r"^project\(qemu-trace-exporter VERSION (\S+)", (exporter.ROOT / "CMakeLists.txt").read_text(), re.M)[1]
+
+
+def installed_by(dockerfile):
+    """The packages of each `apt-get install`, a set for each."""
+    commands = re.sub(r"\\\n", " ", dockerfile)
+    return [set(names.split()) for names in re.findall(r"apt-get install -y --no-install-recommends ([^&\n]+)", commands)]
+
+
+def packages(array):
+    """An array of tests/lib/packages.sh."""
+    script = f'. tests/lib/packages.sh; printf "%s\\n" "${{{array}[@]}}"'
+    done = subprocess.run(["bash", "-c", script], cwd=exporter.ROOT, capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+class DockerfileTest(unittest.TestCase):
+    def test_it_builds_with_the_packages_that_builds_need(self):
+        build, _ = installed_by(DOCKERFILE)
+        self.assertEqual(build, packages("build_packages") - FOR_TESTS)
+        self.assertLess(FOR_TESTS, packages("build_packages"))
+
+    def test_the_guest_has_the_packages_that_guests_need(self):
+        guest, = installed_by(GUEST)
+        self.assertEqual(guest - {"gzip"}, packages("guest_packages"))
+
+    def test_its_version_is_the_programs(self):
+        self.assertEqual(re.findall(r"^ARG VERSION=(.*)$", DOCKERFILE, re.M), [version()])
+
+    def test_images_are_built_from_debian_alone(self):
+        """One that began from another of these would have to be built after it, and compose builds them together."""
+        for dockerfile in (DOCKERFILE, GUEST):
+            for base in re.findall(r"^FROM (\S+)", dockerfile, re.M):
+                self.assertEqual(base, "debian:${DEBIAN}")
+
+    def test_the_guest_traces_what_the_default_config_needs(self):
+        self.assertEqual(QEMU_ARGS.read_text(), exporter.run("qemu-args").stdout, f"update it by {__file__} --update")
+
+
+class ComposeTest(unittest.TestCase):
+    def setUp(self):
+        self.services = yaml.safe_load((DOCKER / "compose.yaml").read_text())["services"]
+
+    def mounts(self, service):
+        """{path in the container: path in the tree} of what the service has from here."""
+        result = {}
+        for volume in self.services[service].get("volumes", ()):
+            source, target, *_ = volume.split(":")
+            if source.startswith("."):
+                result[target] = (DOCKER / source).resolve()
+        return result
+
+    def address(self, url):
+        """Checks that HOST:PORT is a service and a port that it publishes."""
+        host, port = url.removeprefix("http://").split(":")
+        self.assertIn(host, self.services)
+        self.assertIn(port, [published.split(":")[-1] for published in self.services[host]["ports"]])
+
+    def test_what_is_mounted_is_there(self):
+        for service in self.services:
+            for path in self.mounts(service).values():
+                self.assertTrue(path.exists(), f"{service}: {path}")
+
+    def test_what_is_built_is_there(self):
+        for service, fields in self.services.items():
+            build = fields.get("build")
+            if build:
+                context = (DOCKER / build["context"]).resolve()
+                self.assertEqual(context, exporter.ROOT)
+                self.assertTrue((context / build["dockerfile"]).exists(), service)
+            else:
+                self.assertRegex(fields["image"], r":v?\d+\.\d+\.\d+$", "an image from elsewhere has a version")
+
+    def test_prometheus_scrapes_the_exporter_and_finds_the_rules(self):
+        mounts = self.mounts("prometheus")
+        config = yaml.safe_load(mounts["/etc/prometheus/prometheus.yml"].read_text())
+        for scraped in config["scrape_configs"]:
+            for static in scraped["static_configs"]:
+                for target in static["targets"]:
+                    self.address(target)
+        for rules in map(pathlib.PurePosixPath, config["rule_files"]):
+            self.assertTrue((mounts[str(rules.parent)] / rules.name).exists(), rules)
+
+    def test_grafana_is_provisioned_with_what_is_mounted(self):
+        mounts = self.mounts("grafana")
+        provisioning = mounts["/etc/grafana/provisioning"]
+        sources = yaml.safe_load((provisioning / "datasources/prometheus.yaml").read_text())["datasources"]
+        prometheus = yaml.safe_load((DOCKER / "prometheus.yml").read_text())
+        for source in sources:
+            self.address(source["url"])
+            self.assertEqual(source["jsonData"]["timeInterval"], prometheus["global"]["scrape_interval"])
+        provider, = yaml.safe_load((provisioning / "dashboards/qemu.yaml").read_text())["providers"]
+        shown = {path.name for target, path in mounts.items() if target.startswith(provider["options"]["path"] + "/")}
+        self.assertEqual(shown, {path.name for path in (exporter.ROOT / "dashboards").glob("*.json")})
+        self.assertIn(self.services["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"], mounts)
+
+
+class KubernetesTest(unittest.TestCase):
+    def setUp(self):
+        self.plain = list(yaml.safe_load_all((DOCKER / "kubernetes.yaml").read_text()))
+        self.fifo = list(yaml.safe_load_all((DOCKER / "kubernetes-fifo.yaml").read_text()))
+        self.pods = [document for document in self.plain + self.fifo if document["kind"] == "Pod"]
+        self.monitor, = [document for document in self.plain + self.fifo if document["kind"] == "PodMonitor"]
+
+    def sidecar(self, pod):
+        found, = [container for container in pod["spec"]["initContainers"] if container["name"] == "exporter"]
+        return found
+
+    def test_there_are_two_pods(self):
+        self.assertEqual([pod["metadata"]["name"] for pod in self.pods], ["vm1", "vm2"])
+        for pod in self.pods:
+            self.assertEqual((pod["apiVersion"], self.sidecar(pod)["restartPolicy"]), ("v1", "Always"))
+
+    def test_images_are_those_that_are_built_here(self):
+        images = {container["image"] for pod in self.pods
+                  for container in pod["spec"]["initContainers"] + pod["spec"]["containers"]}
+        self.assertEqual(images, {f"qemu-trace-exporter:{version()}", "qemu-trace-guest"})
+
+    def test_the_program_takes_the_arguments_and_answers_the_probes(self):
+        for pod in self.pods:
+            sidecar = self.sidecar(pod)
+            port, = sidecar["ports"]
+            self.assertEqual(port["containerPort"], PORT)
+            with tempfile.TemporaryDirectory(prefix="qte-docker-") as directory:
+                # As in the image, where it is the default config.
+                config = pathlib.Path(directory, "config.yaml")
+                config.write_text((exporter.ROOT / "config/default.yaml").read_text())
+                arguments = [argument.replace("/etc/qemu-trace-exporter", directory) for argument in sidecar["args"]]
+                checked = exporter.run("check", *arguments)
+                self.assertEqual(checked.returncode, 0, checked.stderr)
+                with exporter.Daemon(*arguments) as daemon:
+                    for probe in ("startupProbe", "livenessProbe"):
+                        asked = sidecar[probe]["httpGet"]
+                        self.assertEqual(asked["port"], port["name"])
+                        daemon.wait_for_status(asked["path"], 200)
+
+    def test_the_sidecar_may_do_nothing_but_read(self):
+        for pod in self.pods:
+            sidecar = self.sidecar(pod)
+            security = sidecar["securityContext"]
+            self.assertIn(f"USER {security['runAsUser']}:{pod['spec']['securityContext']['fsGroup']}", DOCKERFILE)
+            self.assertTrue(security["runAsNonRoot"] and security["readOnlyRootFilesystem"])
+            self.assertEqual(security["capabilities"], {"drop": ["ALL"]})
+            volumes = {volume["name"] for volume in pod["spec"]["volumes"]}
+            read, = sidecar["volumeMounts"]
+            written, = pod["spec"]["containers"][0]["volumeMounts"]
+            self.assertTrue(read["readOnly"])
+            self.assertEqual((read["name"], read["mountPath"]), (written["name"], written["mountPath"]))
+            self.assertIn(read["name"], volumes)
+
+    def test_the_pods_differ_in_the_fifo_alone(self):
+        plain, fifo = (self.sidecar(pod) for pod in self.pods)
+        self.assertEqual(plain, fifo)
+        # The first of the list ends before the next starts; QEMU's container makes $NAME.log, were it not there.
+        made, _ = self.pods[1]["spec"]["initContainers"]
+        name = {pair["name"]: pair["value"] for pair in self.pods[1]["spec"]["containers"][0]["env"]}["NAME"]
+        self.assertEqual(made["command"], ["mkfifo", "--mode=666", f"/var/log/qemu/{name}.log"])
+        self.assertNotIn("restartPolicy", made)
+
+    def test_the_monitor_selects_the_pods_and_their_port(self):
+        selected = self.monitor["spec"]["selector"]["matchLabels"]
+        endpoint, = self.monitor["spec"]["podMetricsEndpoints"]
+        for pod in self.pods:
+            self.assertLessEqual(selected.items(), pod["metadata"]["labels"].items())
+            self.assertIn(endpoint["port"], [port["name"] for port in self.sidecar(pod)["ports"]])
+
+
+class EngineTest(unittest.TestCase):
+    """tests/lib/docker-engine.sh where no engine runs."""
+
+    def end(self, dockerd, **environment):
+        with tempfile.TemporaryDirectory(prefix="qte-docker-") as directory:
+            for program, script in {"dockerd": dockerd, "docker": "exit 1", "docker-compose": "", "mmdebstrap": "",
+                                    **environment.pop("programs", {})}.items():
+                path = pathlib.Path(directory, program)
+                path.write_text(f"#!/bin/sh\n{script}\n")
+                path.chmod(0o755)
+            done = subprocess.run([exporter.ROOT / "tests/lib/docker-engine.sh", pathlib.Path(directory, "engine"), "true"],
+                                  env={**os.environ, **environment, "PATH": f"{directory}:{os.environ['PATH']}"},
+                                  capture_output=True, text=True, timeout=60)
+            return done.returncode, done.stderr
+
+    def test_it_is_skipped_where_the_machine_forbids_it(self):
+        code, said = self.end("exit 1", QTE_REQUIRE_ALL="1", programs={"unshare": "exit 1"})
+        self.assertEqual(code, 77)
+        self.assertRegex(said, "skipped: no Docker engine can run here: (mounting is forbidden|only root may start one)\n$")
+
+    @unittest.skipIf(os.geteuid() != 0, "only root may start one")
+    def test_it_fails_where_the_machine_would_let_it(self):
+        code, said = self.end("echo out of order; exit 1", programs={"unshare": "exit 0"})
+        if "making control groups is forbidden" not in said:
+            self.assertEqual(code, 1)
+            self.assertIn("out of order", said)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["--update"]:
+        QEMU_ARGS.write_text(exporter.run("qemu-args").stdout)
+    else:
+        unittest.main(verbosity=2)
