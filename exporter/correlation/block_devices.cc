@@ -1,5 +1,7 @@
 #include "correlation/block_devices.h"
 
+#include <algorithm>
+#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
@@ -36,31 +38,48 @@ FrontEnd ScsiUnit(uint64_t target, uint64_t lun) {
   return kShared | kScsi | (target & 0xffff) << 32 | (lun & UINT32_MAX);
 }
 
+FrontEndText::FrontEndText(FrontEnd front_end) {
+  if ((front_end & kShared) == 0) return;
+  auto low = static_cast<unsigned>(front_end & UINT32_MAX);
+  int size = (front_end & kScsi) == 0 ? std::snprintf(text_.data(), text_.size(), "nsid %u", low)
+                                      : std::snprintf(text_.data(), text_.size(), "target %u lun %u",
+                                                      static_cast<unsigned>(front_end >> 32 & 0xffff), low);
+  size_ = static_cast<size_t>(size);
+}
+
+void BlockDevices::Attach(uint64_t backend, uint64_t node) {
+  names_.Attach(backend, node);
+  uint32_t id = backends_.Find(backend);
+  if (id != kNone) backends_[id].before_detach = Interface::kNone;
+}
+
 // The epoch ends, so what was learned of the backend holds no more.
 void BlockDevices::Detach(uint64_t backend) {
   uint32_t id = backends_.Find(backend);
   if (id != kNone) {
     Backend& entry = backends_[id];
     entry.node = names_.NodeOf(backend);
+    if (entry.interface != Interface::kNone) entry.before_detach = entry.interface;
     entry.interface = Interface::kNone;
     entry.epoch = ++last_epoch_;
-    entry.named = false;
+    entry.is_named_by_requests = false;
+    entry.is_read_by_qemu = false;
+    SetName(entry, {});
   }
   names_.Detach(backend);
 }
 
 void BlockDevices::Reset() {
-  for (uint32_t id = backends_.oldest(); id != kNone; id = backends_.newer(id)) {
-    const Backend& entry = backends_[id];
-    if (entry.in_flight == 0 || entry.interface == Interface::kNone) continue;
-    gone_.push_back({entry.interface, std::string(NameOf(backends_.PointerOf(id)))});
-  }
   names_.Clear();
-  backends_.Clear();
+  while (backends_.size() > 0) {
+    SetName(backends_[backends_.oldest()], {});
+    backends_.Erase(backends_.oldest());
+  }
   front_ends_.Clear();
 }
 
 BlockDevices::Backend& BlockDevices::BackendAt(uint64_t backend) {
+  if (backends_.full() && backends_.Find(backend) == kNone) ForgetBackend();
   bool added = false;
   Backend& entry = backends_[backends_.FindOrAdd(backend, added)];
   if (added) {
@@ -70,6 +89,16 @@ BlockDevices::Backend& BlockDevices::BackendAt(uint64_t backend) {
   return entry;
 }
 
+void BlockDevices::ForgetBackend() {
+  SetName(backends_[backends_.oldest()], {});
+  backends_.Forget();
+}
+
+void BlockDevices::SetName(Backend& entry, std::string_view name) {
+  name_bytes_ += name.size() - entry.name.size();
+  entry.name = std::string(name);
+}
+
 BlockDevices::Link& BlockDevices::LinkAt(FrontEnd front_end) {
   bool added = false;
   Link& link = front_ends_[front_ends_.FindOrAdd(front_end, added)];
@@ -77,24 +106,26 @@ BlockDevices::Link& BlockDevices::LinkAt(FrontEnd front_end) {
   return link;
 }
 
-void BlockDevices::Use(const BlockIo& io) {
+void BlockDevices::Use(const BlockIo& io, Target target) {
   Backend& entry = BackendAt(io.backend);
   entry.node = io.node;
-  if (!entry.named) entry.text.Assign(io.backend_text);
+  entry.text.Assign(io.backend_text);
+  entry.is_named_by_requests = entry.is_named_by_requests || target == Target::kByName;
 }
 
 void BlockDevices::Name(uint64_t backend, std::string_view name) {
   if (name.empty()) return;
-  Backend& entry = BackendAt(backend);
-  entry.named = true;
-  entry.text.Assign(name);
+  Backend& entry = BackendAt(backend);  // the newest
+  if (entry.name != name) SetName(entry, name);
+  while (name_bytes_ > kMaxNameBytes && backends_.size() > 1) ForgetBackend();
 }
 
 void BlockDevices::Learn(FrontEnd front_end, BackendPointer pointer, Interface interface) {
   uint64_t backend = pointer.bits;
   Backend& entry = BackendAt(backend);
+  if (entry.interface != Interface::kNone && entry.interface != interface) return;
   entry.interface = interface;
-  if (!entry.named) entry.text.Assign(pointer.text);
+  entry.text.Assign(pointer.text);
   if (front_end == 0) return;
   Link& link = LinkAt(front_end);
   Known before = Resolve(link);
@@ -126,70 +157,80 @@ BlockDevices::Known BlockDevices::BackendOf(FrontEnd front_end) const {
   return of_other.backend != 0 ? of_other : known;
 }
 
+uint64_t BlockDevices::OnlyBackendOf(FrontEnd front_end) const {
+  constexpr int kMaxLooks = 1024;  // what one flush can cost
+  uint64_t backend = BackendOf(front_end).backend;
+  if (!names_.IsAttached(backend)) return 0;
+  int looks = 0;
+  names_.ForEachAttached([&](uint64_t other) {
+    uint32_t id = backends_.Find(other);
+    bool is_known = id != kNone && (backends_[id].interface != Interface::kNone || backends_[id].is_read_by_qemu);
+    if (++looks > kMaxLooks || (!is_known && other != backend)) backend = 0;
+    return backend != 0;
+  });
+  return backend;
+}
+
+void BlockDevices::UseUnannounced(const BlockIo& io) {
+  constexpr int64_t kProbeBytes = 4096;
+  if (io.bytes <= kProbeBytes) return;
+  Backend& entry = BackendAt(io.backend);
+  entry.is_read_by_qemu = true;
+}
+
 Interface BlockDevices::InterfaceOf(uint64_t backend) const {
   uint32_t id = backends_.Find(backend);
   return id == kNone ? Interface::kNone : backends_[id].interface;
 }
 
+bool BlockDevices::IsNamedByRequests(uint64_t backend) const {
+  uint32_t id = backends_.Find(backend);
+  return id != kNone && backends_[id].is_named_by_requests;
+}
+
 // An unplug may detach the backend before its requests end, so its node is remembered.
-std::string_view BlockDevices::FileOf(uint64_t backend) {
-  uint64_t node = names_.NodeOf(backend);
-  if (node == 0) {
-    uint32_t id = backends_.Find(backend);
-    node = id == kNone ? 0 : backends_[id].node;
-  }
-  return node == 0 ? std::string_view() : names_.FileOf(node);
-}
-
 std::string_view BlockDevices::NameOf(uint64_t backend) {
-  std::string_view file = FileOf(backend);
+  uint64_t node = names_.NodeOf(backend);
+  if (node != 0) names_.FileOf(node);
+  return PeekName(backend);
+}
+
+std::string_view BlockDevices::PeekName(uint64_t backend) const {
+  uint32_t id = backends_.Find(backend);
+  uint64_t node = names_.PeekNode(backend);
+  if (node == 0 && id != kNone) node = backends_[id].node;
+  std::string_view file = node == 0 ? std::string_view() : names_.PeekFile(node);
   if (!file.empty()) return file;
-  uint32_t id = backends_.Find(backend);
-  return id == kNone ? std::string_view() : backends_[id].text.view();
+  if (id == kNone) return {};
+  return backends_[id].name.empty() ? backends_[id].text.view() : std::string_view(backends_[id].name);
 }
 
-bool BlockDevices::HasName(uint64_t backend) {
+bool BlockDevices::HasName(uint64_t backend) const {
   uint32_t id = backends_.Find(backend);
-  return (id != kNone && backends_[id].named) || !FileOf(backend).empty();
+  if (id != kNone && !backends_[id].name.empty()) return true;
+  uint64_t node = names_.PeekNode(backend);
+  if (node == 0 && id != kNone) node = backends_[id].node;
+  return node != 0 && !names_.PeekFile(node).empty();
 }
 
-uint64_t BlockDevices::AddInFlight(uint64_t backend) {
-  uint32_t id = backends_.Find(backend);
-  return id == kNone || backend == 0 ? 0 : ++backends_[id].in_flight;
-}
-
-uint64_t BlockDevices::RemoveInFlight(uint64_t backend) {
-  uint32_t id = backends_.Find(backend);
-  if (id == kNone || backends_[id].in_flight == 0) return 0;
-  return --backends_[id].in_flight;
-}
-
-uint64_t BlockDevices::InFlight(uint64_t backend) const {
-  uint32_t id = backends_.Find(backend);
-  return id == kNone ? 0 : backends_[id].in_flight;
-}
-
-// {"names", "backends": [[pointer, interface, epoch, node, text, named], ...],
-//  "front_ends": [[front end, backend, epoch, ambiguous, other], ...], "gone": [[interface, name], ...], "last_epoch",
-//  "forgotten"}
+// {"names", "backends": [[pointer, interface, before_detach, epoch, node, text, name,
+//  is_named_by_requests, is_read_by_qemu], ...],
+//  "front_ends": [[front end, backend, epoch, ambiguous, other], ...], "last_epoch", "forgotten"}
 json BlockDevices::Save() const {
   json backends = json::array();
   for (uint32_t id = backends_.oldest(); id != kNone; id = backends_.newer(id)) {
     const Backend& entry = backends_[id];
-    backends.push_back({backends_.PointerOf(id), entry.interface, entry.epoch, entry.node,
-                        std::string(entry.text.view()), entry.named});
+    backends.push_back({backends_.PointerOf(id), entry.interface, entry.before_detach, entry.epoch, entry.node,
+                        std::string(entry.text.view()), entry.name, entry.is_named_by_requests, entry.is_read_by_qemu});
   }
   json front_ends = json::array();
   for (uint32_t id = front_ends_.oldest(); id != kNone; id = front_ends_.newer(id)) {
     const Link& link = front_ends_[id];
     front_ends.push_back({front_ends_.PointerOf(id), link.backend, link.epoch, link.ambiguous, link.other});
   }
-  json gone = json::array();
-  for (const Gone& disk : gone_) gone.push_back({disk.interface, disk.name});
   return {{"names", names_.Save()},
           {"backends", std::move(backends)},
           {"front_ends", std::move(front_ends)},
-          {"gone", std::move(gone)},
           {"last_epoch", last_epoch_},
           {"forgotten", backends_.forgotten() + front_ends_.forgotten()}};
 }
@@ -197,23 +238,24 @@ json BlockDevices::Save() const {
 void BlockDevices::Restore(const json& state) {
   names_.Restore(state.at("names"));
   for (const json& from : SavedList(state.at("backends"))) {
-    const json::array_t& row = SavedRow(from, 6);
-    Backend& entry = AddSaved(backends_, row[0]);
-    entry = Backend();
+    const json::array_t& row = SavedRow(from, 9);
+    uint64_t backend = SavedUnsigned(row[0]);
+    if (backends_.Find(backend) != kNone) throw std::runtime_error("saved state: the same pointer twice");
+    Backend& entry = BackendAt(backend);
     entry.interface = SavedInterface(row[1]);
-    entry.epoch = SavedUnsigned(row[2]);
-    entry.node = SavedUnsigned(row[3]);
-    entry.text = SavedPointerText(row[4]);
-    entry.named = SavedFlag(row[5]);
+    entry.before_detach = SavedInterface(row[2]);
+    entry.epoch = SavedUnsigned(row[3]);
+    entry.node = SavedUnsigned(row[4]);
+    entry.text = SavedPointerText(row[5]);
+    SetName(entry, SavedText(row[6]));
+    entry.is_named_by_requests = SavedFlag(row[7]);
+    entry.is_read_by_qemu = SavedFlag(row[8]);
+    while (name_bytes_ > kMaxNameBytes && backends_.size() > 1) ForgetBackend();
   }
   for (const json& from : SavedList(state.at("front_ends"))) {
     const json::array_t& row = SavedRow(from, 5);
     Link& link = AddSaved(front_ends_, row[0]);
     link = {SavedUnsigned(row[1]), SavedUnsigned(row[2]), SavedFlag(row[3]), SavedUnsigned(row[4])};
-  }
-  for (const json& from : SavedList(state.at("gone"))) {
-    const json::array_t& row = SavedRow(from, 2);
-    gone_.push_back({SavedInterface(row[0]), SavedText(row[1])});
   }
   last_epoch_ = SavedUnsigned(state.at("last_epoch"));
   front_ends_.set_forgotten(front_ends_.forgotten() + SavedUnsigned(state.at("forgotten")));

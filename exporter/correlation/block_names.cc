@@ -96,6 +96,16 @@ uint64_t BlockNames::NodeOf(uint64_t backend) {
   return nodes_[id];
 }
 
+uint64_t BlockNames::PeekNode(uint64_t backend) const {
+  uint32_t id = nodes_.Find(backend);
+  return id == kNone ? 0 : nodes_[id];
+}
+
+std::string_view BlockNames::PeekFile(uint64_t node) const {
+  uint32_t id = files_.Find(node);
+  return id == kNone ? std::string_view() : files_[id];
+}
+
 bool BlockNames::HasFile(std::string_view filename) const {
   for (uint32_t id = files_.oldest(); id != kNone; id = files_.newer(id)) {
     if (files_[id] == filename) return true;

@@ -38,6 +38,12 @@ class BlockNames {
   // Whether a name of this node is known, and whether some node has this one. The latter looks at all of them.
   bool IsNamed(uint64_t node) const { return files_.Find(node) != kNone; }
   bool HasFile(std::string_view filename) const;
+  // Calls visit(backend) for those that are attached, until it returns false.
+  template <class Visit>
+  void ForEachAttached(Visit&& visit) const {
+    uint32_t id = nodes_.oldest();
+    while (id != kNone && visit(nodes_.PointerOf(id))) id = nodes_.newer(id);
+  }
   bool IsAttached(uint64_t backend) const { return nodes_.Find(backend) != kNone; }
   // False as long as no attachment was seen, be it that the log began late.
   bool knows_attachments() const { return nodes_.size() > 0; }
@@ -45,6 +51,9 @@ class BlockNames {
   uint64_t NodeOf(uint64_t backend);
   // The file that the node has open, empty if that is not known. Valid until the next Open or Clear.
   std::string_view FileOf(uint64_t node);
+  // The same, but that they are no use which keeps an entry from being forgotten.
+  uint64_t PeekNode(uint64_t backend) const;
+  std::string_view PeekFile(uint64_t node) const;
 
  private:
   static constexpr uint32_t kNone = FlatIndex::kNone;

@@ -7,9 +7,6 @@ namespace {
 
 using trace::Value;
 
-// Indices into the outputs of BlockRequestDecoderKind.
-enum OutputEvent : size_t { kRequest, kInFlight };
-
 std::string_view NameOf(BlockOperation operation) {
   switch (operation) {
     case BlockOperation::kRead:
@@ -45,39 +42,37 @@ void BlockRequestSink::Emit(const BlockRequest& request) {
                                request.duration,
                                Value::Text(NameOf(request.status)),
                                Value::Unsigned(request.status == BlockStatus::kError ? 1 : 0)};
-  sink_.Emit(kRequest, args);
+  sink_.Emit(kBlockRequest, args);
 }
 
-void BlockRequestSink::EmitInFlight(Interface interface, std::string_view name, uint64_t count) {
-  std::array<Value, 3> args = {Value::Text(correlation::NameOf(interface)), Value::Text(name), Value::Unsigned(count)};
-  sink_.Emit(kInFlight, args);
+void BlockRequestSink::EmitDmaStart(std::string_view device, DmaDirection direction) {
+  std::array<Value, 2> args = {Value::Text(device), Value::Text(NameOf(OperationOf(direction)))};
+  sink_.Emit(kDmaStart, args);
 }
 
-void BlockRequestSink::Begin(uint64_t backend, uint64_t& in_flight_on) {
-  if (backend == 0) return;  // no backend of QEMU's
-  in_flight_on = backend;
-  uint64_t count = devices_.AddInFlight(backend);
-  EmitInFlight(devices_.InterfaceOf(backend), devices_.NameOf(backend), count);
+void BlockRequestSink::EmitDma(std::string_view device, DmaDirection direction, Value bytes, Value duration) {
+  std::array<Value, 4> args = {Value::Text(device), Value::Text(NameOf(OperationOf(direction))), bytes, duration};
+  sink_.Emit(kDmaRequest, args);
 }
 
-void BlockRequestSink::End(uint64_t& in_flight_on) {
-  if (in_flight_on == 0) return;
-  uint64_t count = devices_.RemoveInFlight(in_flight_on);
-  // After a detach the disk was told to have none.
-  Interface interface = devices_.InterfaceOf(in_flight_on);
-  if (interface != Interface::kNone) EmitInFlight(interface, devices_.NameOf(in_flight_on), count);
-  in_flight_on = 0;
+BlockRequestsInFlight::BlockRequestsInFlight(const BlockDevices& devices) : devices_(devices) {
+  devices.ForEachDisk([this](Interface interface, uint64_t backend) {
+    counts_.try_emplace({interface, std::string(devices_.PeekName(backend))}, 0);
+  });
 }
 
-void BlockRequestSink::Leave(uint64_t backend) {
-  Interface interface = devices_.InterfaceOf(backend);
-  if (interface != Interface::kNone && devices_.InFlight(backend) > 0) {
-    EmitInFlight(interface, devices_.NameOf(backend), 0);
+void BlockRequestsInFlight::Add(Interface interface, uint64_t backend, std::string_view name) {
+  std::string_view device = backend != 0 ? devices_.PeekName(backend) : std::string_view();
+  ++counts_[{interface, std::string(device.empty() ? name : device)}];
+}
+
+void BlockRequestsInFlight::EmitAll(Sink& sink) const {
+  for (const auto& [disk, count] : counts_) {
+    const auto& [interface, device] = disk;
+    std::array<Value, 3> args = {Value::Text(correlation::NameOf(interface)), Value::Text(device),
+                                 Value::Unsigned(count)};
+    sink.Emit(kInFlight, args);
   }
-}
-
-void BlockRequestSink::EmitGone() {
-  for (const BlockDevices::Gone& disk : devices_.TakeGone()) EmitInFlight(disk.interface, disk.name, 0);
 }
 
 }  // namespace qte::correlation

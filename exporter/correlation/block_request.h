@@ -1,8 +1,11 @@
-// What the classes of the front ends make for the decoder of block requests: a request that has ended, and the way out.
+// What the classes of the front ends make for the decoder of disks: a request that has ended, and the way out.
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <string>
 #include <string_view>
+#include <utility>
 
 #include "correlation/block_devices.h"
 #include "correlation/decoder.h"
@@ -28,27 +31,35 @@ struct BlockRequest {
   BlockStatus status = BlockStatus::kOk;
 };
 
-// Emits requests, and the number in flight on a disk whenever it changes.
+// Indices into the outputs of DiskDecoderKind.
+enum DiskOutput : size_t { kDmaStart, kDmaRequest, kBlockRequest, kInFlight };
+
 class BlockRequestSink {
  public:
   BlockRequestSink(BlockDevices& devices, Sink& sink) : devices_(devices), sink_(sink) {}
 
   void Emit(const BlockRequest& request);
-
-  // A request is in flight on the backend from here on; `in_flight_on` is its own note of that, 0 before.
-  void Begin(uint64_t backend, uint64_t& in_flight_on);
-  // It has ended or was given up.
-  void End(uint64_t& in_flight_on);
-  // The backend's disk is another one from here on, if any.
-  void Leave(uint64_t backend);
-  // Disks that a QEMU which is gone had in flight.
-  void EmitGone();
+  // A transfer by DMA, whoever asked for it.
+  void EmitDmaStart(std::string_view device, DmaDirection direction);
+  void EmitDma(std::string_view device, DmaDirection direction, trace::Value bytes, trace::Value duration);
 
  private:
-  void EmitInFlight(Interface interface, std::string_view name, uint64_t count);
-
   BlockDevices& devices_;
   Sink& sink_;
+};
+
+// Reads and writes in flight, by disk; one that has none is there as well.
+class BlockRequestsInFlight {
+ public:
+  explicit BlockRequestsInFlight(const BlockDevices& devices);
+
+  // One more. `name` is of the device, where the backend has none.
+  void Add(Interface interface, uint64_t backend, std::string_view name);
+  void EmitAll(Sink& sink) const;
+
+ private:
+  const BlockDevices& devices_;
+  std::map<std::pair<Interface, std::string>, uint64_t> counts_;
 };
 
 }  // namespace qte::correlation

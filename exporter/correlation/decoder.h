@@ -10,6 +10,7 @@
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -53,6 +54,8 @@ class Decoder {
  public:
   virtual ~Decoder() = default;
   virtual void OnEvent(const Input& input, Sink& sink) = 0;
+  // Emits the outputs that tell what is in flight now, one for each thing that has or may have something.
+  virtual void CountInFlight(Sink&) const {}
   // Forgets all that belonged to the QEMU process: the source was truncated or replaced. Requests that are open then
   // count as abandoned.
   virtual void Reset() = 0;
@@ -62,25 +65,33 @@ class Decoder {
   // Throws nlohmann::json::exception or std::runtime_error where `state` is not what Save() makes; the decoder is then
   // as after Reset().
   virtual void Restore(const nlohmann::json& state) = 0;
-  // Requests that started and have not ended.
-  virtual size_t open() const { return 0; }
-  // Requests that were dropped without an end, over the decoder's life.
-  virtual uint64_t abandoned() const { return 0; }
-  // What it had learned and gave up to make room, over the decoder's life.
-  virtual uint64_t forgotten() const { return 0; }
+  // Of a part, as an index into DecoderKind::parts: requests that started and have not ended; those that were dropped
+  // without an end, over the decoder's life; and what it had learned and gave up to make room.
+  virtual size_t open(size_t /*part*/) const { return 0; }
+  virtual uint64_t abandoned(size_t /*part*/) const { return 0; }
+  virtual uint64_t forgotten(size_t /*part*/) const { return 0; }
+  // What it knows of the things that an event speaks of, for people: "dbs 0x7 is an open read of /a.img". An event that
+  // it has handled; input.args as in OnEvent.
+  virtual std::vector<std::string> Explain(const Input& /*input*/) const { return {}; }
   // What it knows of the names of disks; null where it learns none.
   virtual const BlockNames* names() const { return nullptr; }
 };
+
+// Which of a kind's outputs, a bit each.
+using OutputSet = uint32_t;
+inline constexpr OutputSet kAllOutputs = UINT32_MAX;
 
 struct DecoderInput {
   std::string_view event;
   std::vector<std::string_view> arguments;
   bool begins = false;  // a request: where events are switched on one by one, this one comes after those that end it
+  OutputSet outputs = kAllOutputs;  // that need it; it is read if a rule uses one of them
 };
 
 struct DecoderOutput {
   std::string_view event;
   std::vector<std::string_view> arguments;
+  bool is_in_flight = false;  // comes from CountInFlight alone, when somebody looks; OnEvent does not emit it
 };
 
 struct DecoderLimits {
@@ -89,11 +100,18 @@ struct DecoderLimits {
   int64_t max_open_age_us = 600'000'000;  // of trace time; an older open request is dropped and counted
 };
 
-// A kind of decoder: what it reads, what it emits, how to make one. `span` names it in open_spans and
-// spans_abandoned_total; empty where it opens nothing.
+// What the exporter's own metrics tell apart in a decoder: open_spans, spans_abandoned_total, lookups_forgotten_total.
+struct DecoderPart {
+  std::string_view name;
+  bool opens = true;                // requests; else it only learns
+  OutputSet outputs = kAllOutputs;  // that come of it; it is shown if a rule uses one of them
+};
+
+// A kind of decoder: what it reads, what it emits, how to make one. Saved state goes by its name, so a kind that saves
+// something else needs another.
 struct DecoderKind {
   std::string_view name;
-  std::string_view span;
+  std::vector<DecoderPart> parts;
   std::vector<DecoderInput> inputs;
   std::vector<DecoderOutput> outputs;
   std::unique_ptr<Decoder> (*make)(const DecoderLimits& limits);

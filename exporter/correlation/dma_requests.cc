@@ -9,18 +9,15 @@
 namespace qte::correlation {
 namespace {
 
-// Bounds what one read or write can cost. A part follows its dma_blk_cb within microseconds, or after a drained
-// section, which holds back the queues of a few devices: fewer than this.
-constexpr int kMaxLooks = 1024;
-
 using nlohmann::json;
 
 // [dbs, target, backend, node, next_offset, bytes, start_us, thread, name, direction, started, interface, front_end,
-// in_flight_on]; tens of thousands of JSON objects would take a hundred megabytes.
+// length, order, has_part, waits_for_memory]; tens of thousands of JSON objects would take a hundred megabytes.
 json SaveRequest(uint64_t dbs, const DmaRequest& request) {
   return json::array({dbs, request.target, request.backend, request.node, request.next_offset, request.bytes,
                       request.start_us, request.thread, std::string(request.name.view()), request.direction,
-                      request.started, request.interface, request.front_end, request.in_flight_on});
+                      request.started, request.interface, request.front_end, request.length, request.order,
+                      request.has_part, request.waits_for_memory});
 }
 
 void RestoreRequest(const json::array_t& row, DmaRequest& request) {
@@ -36,7 +33,10 @@ void RestoreRequest(const json::array_t& row, DmaRequest& request) {
   request.started = SavedFlag(row[10]);
   request.interface = static_cast<Interface>(SavedUnsigned(row[11], static_cast<uint64_t>(Interface::kLast)));
   request.front_end = SavedUnsigned(row[12]);
-  request.in_flight_on = SavedUnsigned(row[13]);
+  request.length = SavedUnsigned(row[13]);
+  request.order = SavedUnsigned(row[14]);
+  request.has_part = SavedFlag(row[15]);
+  request.waits_for_memory = SavedFlag(row[16]);
 }
 
 }  // namespace
@@ -50,14 +50,11 @@ BlockIo::BlockIo(const Input& input, DmaDirection way)
       thread(input.thread),
       direction(way) {}
 
-uint32_t DmaRequests::InTheWay(const Input& io) const {
-  bool opens = SignedOf(io.args[2]) >= 0;
-  return opens ? open_.InTheWay(io.args[0].bits) : Find(io.args[0].bits);
-}
-
 uint32_t DmaRequests::Open(const Input& io) {
   const auto& [dbs, target, offset, to_dev] = std::tie(io.args[0], io.args[1], io.args[2], io.args[3]);
+  if (uint32_t same = Find(dbs.bits); same != kNone) Abandon(same);
   if (SignedOf(offset) < 0) return kNone;  // TRIM
+  open_.MakeRoom(dbs.bits, [this](uint32_t id) { Abandon(id); });
   uint32_t id = open_.Open(dbs.bits);
   DmaRequest& request = open_[id];
   request.target = target.bits;
@@ -66,6 +63,14 @@ uint32_t DmaRequests::Open(const Input& io) {
   request.direction = to_dev.bits == 0 ? DmaDirection::kRead : DmaDirection::kWrite;
   request.start_us = io.time_us;
   return id;
+}
+
+void DmaRequests::AbandonOld(int64_t now_us) {
+  open_.AbandonOld(now_us, [this](uint32_t id) { Abandon(id); });
+}
+
+void DmaRequests::AbandonAll() {
+  open_.AbandonAll([this](uint32_t id) { Abandon(id); });
 }
 
 void DmaRequests::Close(uint32_t id) {
@@ -78,11 +83,13 @@ void DmaRequests::Abandon(uint32_t id) {
   open_.Abandon(id);
 }
 
-void DmaRequests::OnCallback(const Input& callback) {
+void DmaRequests::OnCallback(const Input& callback, uint64_t order) {
   uint32_t id = Find(callback.args[0].bits);
   if (id == kNone) return;
+  open_[id].waits_for_memory = false;
   if (SignedOf(callback.args[1]) >= 0) {
     Await(id, callback.thread);
+    open_[id].order = order;
   } else {
     StopAwaiting(id);
   }
@@ -90,21 +97,23 @@ void DmaRequests::OnCallback(const Input& callback) {
 
 void DmaRequests::OnMapWait(uint64_t dbs) {
   uint32_t id = Find(dbs);
-  if (id != kNone) StopAwaiting(id);
+  if (id == kNone) return;
+  StopAwaiting(id);
+  open_[id].waits_for_memory = true;
 }
 
-uint32_t DmaRequests::AddPart(const BlockIo& io, const BlockNames& names) {
-  uint32_t id = Claim(io, names);
-  if (id == kNone || io.bytes < 0) return kNone;
+void DmaRequests::AddPart(uint32_t id, const BlockIo& io, Claim claim) {
   StopAwaiting(id);
   DmaRequest& request = open_[id];
-  request.backend = io.backend;
-  request.node = io.node;
-  request.name.Assign(io.backend_text);
+  request.has_part = true;
+  if (claim == Claim::kSure) {
+    request.backend = io.backend;
+    request.node = io.node;
+    request.name.Assign(io.backend_text);
+  }
   request.bytes += static_cast<uint64_t>(io.bytes);
   // Unsigned, since a hostile line may hold any number.
   request.next_offset = static_cast<int64_t>(static_cast<uint64_t>(io.offset) + static_cast<uint64_t>(io.bytes));
-  return id;
 }
 
 void DmaRequests::Await(uint32_t id, uint64_t thread) {
@@ -126,19 +135,6 @@ void DmaRequests::StopAwaiting(uint32_t id) {
   if (request.earlier != kNone) open_[request.earlier].later = request.later;
 }
 
-uint32_t DmaRequests::Claim(const BlockIo& io, const BlockNames& names) const {
-  uint32_t of_other_thread = kNone;
-  int looks = 0;
-  for (uint32_t id = latest_; id != kNone && looks < kMaxLooks; id = open_[id].earlier, ++looks) {
-    const DmaRequest& request = open_[id];
-    if (!MayClaim(request, io, names)) continue;
-    if (SameThread(request.thread, io.thread)) return id;
-    if (of_other_thread == kNone) of_other_thread = id;
-  }
-  // The coroutine was held back and woken by another thread.
-  return of_other_thread;
-}
-
 // {"requests": the oldest first, "awaiting": [dbs, ...] of those that await a part, the latest first, "abandoned"}
 json DmaRequests::Save() const {
   json requests = json::array();
@@ -153,11 +149,8 @@ json DmaRequests::Save() const {
 void DmaRequests::Restore(const json& state) {
   const json::array_t& requests = SavedList(state.at("requests"));
   for (const json& from : requests) {
-    const json::array_t& row = SavedRow(from, 14);
-    uint64_t dbs = SavedUnsigned(row[0]);
-    if (Find(dbs) != kNone) throw std::runtime_error("saved state: the same request twice");
-    if (open_.InTheWay(dbs) != kNone) Abandon(open_.InTheWay(dbs));
-    RestoreRequest(row, open_[open_.Open(dbs)]);
+    const json::array_t& row = SavedRow(from, 17);
+    RestoreRequest(row, open_[open_.OpenSaved(row[0], [this](uint32_t id) { Abandon(id); })]);
   }
   bool all_kept = requests.size() == open();
   const json::array_t& awaiting = SavedList(state.at("awaiting"));
@@ -168,11 +161,6 @@ void DmaRequests::Restore(const json& state) {
     Await(id, open_[id].thread);
   }
   open_.set_abandoned(abandoned() + SavedUnsigned(state.at("abandoned")));
-}
-
-bool DmaRequests::MayClaim(const DmaRequest& request, const BlockIo& io, const BlockNames& names) {
-  if (request.direction != io.direction || request.next_offset != io.offset) return false;
-  return request.target == io.backend || !names.IsAttached(request.target);
 }
 
 }  // namespace qte::correlation

@@ -9,7 +9,6 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string_view>
 
-#include "correlation/block_names.h"
 #include "correlation/decoder.h"
 #include "correlation/interface.h"
 #include "correlation/open_requests.h"
@@ -21,19 +20,22 @@ enum class DmaDirection : uint8_t { kRead, kWrite, kLast = kWrite };
 
 struct DmaRequest {
   uint64_t target = 0;      // what dma_blk_io calls bs: a backend, a SCSIDiskReq or an IDEState
-  uint64_t backend = 0;     // of the latest part; 0 before the first
+  uint64_t backend = 0;     // of the latest part; 0 before the first, or if it is only guessed
   uint64_t node = 0;        // under the backend when it was last looked up; 0 if not known
   int64_t next_offset = 0;  // where the next part starts
   uint64_t bytes = 0;       // of all parts so far
+  uint64_t length = 0;      // that they cannot exceed; 0 if it is not known
+  uint64_t order = 0;       // of the latest announcement of a part; see FrontEndHints::NextOrder
   int64_t start_us = kNoTime;
   uint64_t thread = kNoThread;  // that submits the part
   PointerText name;             // of the backend, of the target before the first part
   DmaDirection direction = DmaDirection::kRead;
   Interface interface = Interface::kNone;  // of the front end, where the decoder of block requests knows it
   uint64_t front_end = 0;                  // and what that calls the disk
-  uint64_t in_flight_on = 0;               // and the backend that it counts for
   bool started = false;                    // it is known to be a transfer
+  bool has_part = false;                   // had one, whose backend may yet be unknown
   bool awaiting = false;
+  bool waits_for_memory = false;
   uint32_t earlier = FlatIndex::kNone;  // neighbours in the row of those that await a part
   uint32_t later = FlatIndex::kNone;
 };
@@ -63,27 +65,57 @@ class DmaRequests {
   explicit DmaRequests(const DecoderLimits& limits) : open_(limits) {}
 
   DmaRequest& operator[](uint32_t id) { return open_[id]; }
+  const DmaRequest& operator[](uint32_t id) const { return open_[id]; }
   uint32_t Find(uint64_t dbs) const { return open_.Find(dbs); }
   uint32_t oldest() const { return open_.oldest(); }
   uint32_t newer(uint32_t id) const { return open_.newer(id); }
-  template <class Abandon>
-  void AbandonOld(int64_t now_us, Abandon&& abandon) const {
-    open_.AbandonOld(now_us, abandon);
-  }
+  void AbandonOld(int64_t now_us);
+  void AbandonAll();
 
-  // dma_blk_io with its arguments dbs, bs, offset and to_dev. What has to go before it can be opened, or kNone.
-  uint32_t InTheWay(const Input& io) const;
-  // Opens it, if nothing is in the way; kNone for what is TRIM by its offset.
+  // dma_blk_io with its arguments dbs, bs, offset and to_dev; kNone for what is TRIM by its offset.
   uint32_t Open(const Input& io);
   void Close(uint32_t id);
-  void Abandon(uint32_t id);
 
-  // dma_blk_cb with its arguments dbs and ret.
-  void OnCallback(const Input& callback);
+  // dma_blk_cb with its arguments dbs and ret; `order` is its own if it announces a part.
+  void OnCallback(const Input& callback, uint64_t order);
   // dma_map_wait: there is no memory to map, the part is submitted after another dma_blk_cb.
   void OnMapWait(uint64_t dbs);
-  // The request that `io` is the awaited part of, with the part added; or kNone.
-  uint32_t AddPart(const BlockIo& io, const BlockNames& names);
+  // How likely a request that names no backend goes to one: it cannot, its unit is known as another disk (but several
+  // controllers may have a unit of this number), nothing is known, or its unit is known as this one.
+  enum class Reach : uint8_t { kNot, kElsewhere, kMaybe, kSurely };
+  struct Claimant {
+    uint32_t id = kNone;
+    Reach reach = Reach::kNot;
+  };
+  // The requests whose next part `io` may be: the one that names this very backend; else, by reach_of(request), the
+  // likeliest of this thread and of others, the latest of equals. Each may be kNone.
+  struct Claimants {
+    uint32_t of_backend = kNone;
+    Claimant of_thread;
+    Claimant of_others;
+  };
+  template <class ReachOf>
+  Claimants ClaimantsOf(const BlockIo& io, ReachOf&& reach_of) const {
+    Claimants found;
+    int looks = 0;
+    for (uint32_t id = latest_; id != kNone && looks < kMaxLooks; id = open_[id].earlier, ++looks) {
+      const DmaRequest& request = open_[id];
+      if (request.direction != io.direction || request.next_offset != io.offset) continue;
+      bool in_thread = SameThread(request.thread, io.thread);
+      if (request.target == io.backend) {
+        if (in_thread || found.of_backend == kNone) found.of_backend = id;
+        if (in_thread) break;
+        continue;
+      }
+      Claimant& likeliest = in_thread ? found.of_thread : found.of_others;
+      Reach reach = reach_of(request);
+      if (reach > likeliest.reach) likeliest = {id, reach};
+    }
+    return found;
+  }
+  // A guess tells the size of the part, but not where it goes.
+  enum class Claim { kSure, kGuess };
+  void AddPart(uint32_t id, const BlockIo& io, Claim claim);
 
   // As Decoder has them, but that Restore adds to requests that are empty, and leaves a part behind when it throws.
   nlohmann::json Save() const;
@@ -93,8 +125,11 @@ class DmaRequests {
   uint64_t abandoned() const { return open_.abandoned(); }
 
  private:
-  static bool MayClaim(const DmaRequest& request, const BlockIo& io, const BlockNames& names);
-  uint32_t Claim(const BlockIo& io, const BlockNames& names) const;
+  // Bounds what one read or write can cost. A part follows its dma_blk_cb within microseconds, or after a drained
+  // section, which holds back the queues of a few devices: fewer than this.
+  static constexpr int kMaxLooks = 1024;
+
+  void Abandon(uint32_t id);
   void Await(uint32_t id, uint64_t thread);
   void StopAwaiting(uint32_t id);
 

@@ -9,8 +9,8 @@ namespace {
 Totals Decoded(const std::vector<std::string>& lines) {
   Replay replay("dma_request");
   replay.Play(lines);
-  CHECK(replay.decoder().open() == 0);
-  CHECK(replay.decoder().abandoned() == 0);
+  CHECK(replay.open() == 0);
+  CHECK(replay.abandoned() == 0);
   Totals totals;
   std::map<std::string, size_t> starts;
   for (const std::string& text : replay.emitted) {

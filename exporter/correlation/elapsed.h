@@ -13,6 +13,10 @@ inline uint64_t ElapsedMicroseconds(int64_t start_us, int64_t end_us) {
   return static_cast<uint64_t>(end_us) - static_cast<uint64_t>(start_us);
 }
 
+// What began without a time, or before the clock was set back, never gets too old. This many of them are passed over in
+// search of what does.
+inline constexpr int kMaxTimeless = 64;
+
 // In seconds; missing without timestamps, or if the clock was set back in between.
 inline trace::Value DurationOf(int64_t start_us, int64_t end_us) {
   if (start_us == kNoTime || end_us == kNoTime || end_us < start_us) return {};

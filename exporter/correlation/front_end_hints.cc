@@ -12,7 +12,7 @@ namespace qte::correlation {
 using nlohmann::json;
 
 void FrontEndHints::Put(Hint hint) {
-  hint.order = ++last_order_;
+  hint.order = NextOrder();
   Hint* place = &slots_[0];
   for (Hint& slot : slots_) {
     if (slot.of == hint.of && slot.thread == hint.thread) {

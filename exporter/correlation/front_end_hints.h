@@ -16,13 +16,13 @@
 namespace qte::correlation {
 
 struct Hint {
-  enum class Of : uint8_t { kNone, kIdeDma, kIdePio, kNcq, kNvme, kScsi, kLast = kScsi };
+  enum class Of : uint8_t { kNone, kIdeDma, kIdePio, kNcq, kNvme, kScsi, kTrim, kLast = kTrim };
 
   Of of = Of::kNone;  // kNone: this slot is free
   DmaDirection direction = DmaDirection::kRead;
   uint64_t thread = kNoThread;
   int64_t offset = -1;     // -1 if it does not say
-  uint64_t bytes = 0;      // of programmed I/O
+  uint64_t bytes = 0;      // of programmed I/O, or a SCSI command; 0 if it does not say
   FrontEnd front_end = 0;  // 0 if it does not say
   uint64_t key = 0;        // of a SCSI command
   uint64_t order = 0;      // the latest has the highest
@@ -41,6 +41,8 @@ class FrontEndHints {
  public:
   // In the place of the thread's last one of its kind.
   void Put(Hint hint);
+  // A number for what a front end or a transfer announces just now, higher than those of all before.
+  uint64_t NextOrder() { return ++last_order_; }
   // Takes back what the thread's last one of a kind has announced.
   void Drop(Hint::Of of, uint64_t thread);
 

@@ -50,9 +50,10 @@ void IdeCommands::OnCommand(const Input& input, const BlockDevices& devices, Blo
 void IdeCommands::OnDma(const Input& input, FrontEndHints& hints) {
   std::string_view command = input.args[3].text();
   bool reads = command == "DMA READ";
-  if (!reads && command != "DMA WRITE") return;  // TRIM, ATAPI
+  bool trims = command == "DMA TRIM";
+  if (!reads && !trims && command != "DMA WRITE") return;  // ATAPI
   Hint hint;
-  hint.of = Hint::Of::kIdeDma;
+  hint.of = trims ? Hint::Of::kTrim : Hint::Of::kIdeDma;
   hint.direction = reads ? DmaDirection::kRead : DmaDirection::kWrite;
   hint.thread = input.thread;
   hint.offset = OffsetOf(input.args[1]);

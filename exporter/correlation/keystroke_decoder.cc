@@ -30,7 +30,7 @@ class KeystrokeDecoder final : public Decoder {
   void Reset() override { keyboards_.Clear(); }
   json Save() const override;
   void Restore(const json& state) override;
-  uint64_t forgotten() const override { return keyboards_.forgotten(); }
+  uint64_t forgotten(size_t /*part*/) const override { return keyboards_.forgotten(); }
 
  private:
   ScanCodeReader& ReaderOf(uint64_t keyboard) {
@@ -82,7 +82,7 @@ std::unique_ptr<Decoder> Make(const DecoderLimits& limits) {
 
 DecoderKind KeystrokeDecoderKind() {
   return {.name = "keystroke",
-          .span = "",
+          .parts = {{.name = "keystroke", .opens = false}},
           .inputs = {{"ps2_put_keycode", {"opaque", "keycode"}}},
           .outputs = {{"keystroke", {"keyboard", "code"}}},
           .make = Make};

@@ -5,10 +5,13 @@
 #pragma once
 
 #include <cstdint>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
 
 #include "correlation/decoder.h"
 #include "correlation/elapsed.h"
 #include "correlation/pointer_table.h"
+#include "correlation/saved.h"
 
 namespace qte::correlation {
 
@@ -35,13 +38,17 @@ class OpenRequests {
   uint32_t newest() const { return table_.newest(); }
   uint32_t older(uint32_t id) const { return table_.older(id); }
 
-  // The oldest if its time is over.
+  // The oldest if its time is over. Those before it whose time cannot be told keep it from being seen only if they are
+  // many.
   uint32_t TooOld(int64_t now_us) const {
-    uint32_t id = table_.oldest();
-    if (id == kNone || now_us == kNoTime) return kNone;
-    int64_t start_us = table_[id].start_us;
-    bool keeps = start_us == kNoTime || now_us <= start_us || ElapsedMicroseconds(start_us, now_us) <= max_age_us_;
-    return keeps ? kNone : id;
+    if (now_us == kNoTime) return kNone;
+    int looks = 0;
+    for (uint32_t id = table_.oldest(); id != kNone && looks < kMaxTimeless; id = table_.newer(id), ++looks) {
+      int64_t start_us = table_[id].start_us;
+      if (start_us == kNoTime || now_us < start_us) continue;
+      return ElapsedMicroseconds(start_us, now_us) > max_age_us_ ? id : kNone;
+    }
+    return kNone;
   }
   // What has to go before one can be opened under `key`: the one that has it, or the oldest if there is no room.
   uint32_t InTheWay(uint64_t key) const {
@@ -58,6 +65,27 @@ class OpenRequests {
   template <class Abandon>
   void MakeRoom(uint64_t key, Abandon&& abandon) const {
     for (uint32_t id = InTheWay(key); id != kNone; id = InTheWay(key)) abandon(id);
+  }
+
+  template <class Abandon>
+  void AbandonAll(Abandon&& abandon) const {
+    while (size() > 0) abandon(oldest());
+  }
+  // The same, for those that are counted nowhere else.
+  void AbandonOld(int64_t now_us) {
+    AbandonOld(now_us, [this](uint32_t id) { Abandon(id); });
+  }
+  void AbandonAll() {
+    AbandonAll([this](uint32_t id) { Abandon(id); });
+  }
+
+  // Opens the request of a saved key, which is not open: there the oldest has to go, if there is no room.
+  template <class Abandon>
+  uint32_t OpenSaved(const nlohmann::json& saved_key, Abandon&& abandon) {
+    uint64_t key = SavedUnsigned(saved_key);
+    if (Find(key) != kNone) throw std::runtime_error("saved state: the same request twice");
+    MakeRoom(key, abandon);
+    return Open(key);
   }
 
   // Opens a request in its initial state.

@@ -1,4 +1,4 @@
-// Plays lines of a QEMU log to one decoder and writes down what it emits, for tests of decoders alone.
+// Plays lines of a QEMU log to one part of a decoder and writes down what it emits, for tests of decoders alone.
 //
 // It picks arguments out of a line by their label (`bs `, `bs=`, `filename "`), which is enough for the few events that
 // decoders read, and quite another way than the reader of trace/.
@@ -9,10 +9,12 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "catch.h"
@@ -136,23 +138,37 @@ inline std::vector<std::string> ReadTrace(const std::string& name) {
   return lines;
 }
 
-inline const DecoderKind& KindNamed(std::string_view name) {
-  for (const DecoderKind& kind : BuiltinDecoders()) {
-    if (kind.name == name) return kind;
+// A part of a decoder, by its name.
+struct PartNamed {
+  explicit PartNamed(std::string_view name) {
+    for (const DecoderKind& each : BuiltinDecoders()) {
+      for (size_t i = 0; i < each.parts.size(); ++i) {
+        if (each.parts[i].name != name) continue;
+        kind = &each;
+        part = i;
+        outputs = each.parts[i].outputs;
+      }
+    }
+    REQUIRE(kind != nullptr);
   }
-  FAIL("no decoder " << name);
-  std::abort();
-}
+
+  const DecoderKind* kind = nullptr;
+  size_t part = 0;
+  OutputSet outputs = 0;
+
+  // Whether it needs this input.
+  bool Reads(size_t which) const { return (kind->inputs[which].outputs & outputs) != 0; }
+};
 
 class Replay final : public Sink {
  public:
   explicit Replay(std::string_view name, const DecoderLimits& limits = {})
-      : kind_(KindNamed(name)), decoder_(kind_.make(limits)) {}
+      : part_(name), kind_(*part_.kind), decoder_(kind_.make(limits)) {}
 
   void Play(const std::string& text) { Play(ParseLogLine(text)); }
   void Play(const LogLine& line) {
     for (size_t which = 0; which < kind_.inputs.size(); ++which) {
-      if (kind_.inputs[which].event != line.event) continue;
+      if (kind_.inputs[which].event != line.event || !part_.Reads(which)) continue;
       std::string arguments = Relabelled(line.event, line.arguments);
       std::vector<trace::Value> args;
       for (std::string_view name : kind_.inputs[which].arguments) {
@@ -160,6 +176,7 @@ class Replay final : public Sink {
       }
       decoder_->OnEvent({which, args, line.time_us, line.thread}, *this);
     }
+    if (looks) LookAtInFlight();
   }
   void Play(const std::vector<std::string>& lines) {
     for (const std::string& line : lines) Play(line);
@@ -167,16 +184,51 @@ class Replay final : public Sink {
 
   void Emit(size_t which, std::span<const trace::Value> args) override {
     CHECK(args.size() == kind_.outputs[which].arguments.size());
+    if ((part_.outputs & OutputSet{1} << which) == 0) return;
+    CHECK(kind_.outputs[which].is_in_flight == counting_);
+    if (counting_) {
+      std::string disk = Printed(args[0]) + " " + Printed(args[1]);
+      CHECK(now_.emplace(disk, args[2].bits).second);
+      return;
+    }
     std::string text(kind_.outputs[which].event);
     for (const trace::Value& arg : args) text += " " + Printed(arg);
     emitted.push_back(text);
   }
 
   Decoder& decoder() { return *decoder_; }
+  size_t open() const { return decoder_->open(part_.part); }
+  uint64_t abandoned() const { return decoder_->abandoned(part_.part); }
+
+  // What is in flight, by "interface device".
+  std::map<std::string, uint64_t> InFlight() {
+    now_.clear();
+    counting_ = true;
+    std::as_const(*decoder_).CountInFlight(*this);
+    counting_ = false;
+    return now_;
+  }
 
   std::vector<std::string> emitted;  // "dma_request a.img read 4096 0.5", "-" for what is missing
+  bool looks = false;                // at what is in flight after each line
+  std::vector<std::string> changes;  // of that: "interface device number"
 
  private:
+  void LookAtInFlight() {
+    std::map<std::string, uint64_t> before = before_;
+    before_ = InFlight();
+    for (const auto& [disk, count] : before) {
+      if (count != 0 && !before_.contains(disk)) changes.push_back(disk + " 0");
+    }
+    for (const auto& [disk, count] : before_) {
+      if (before[disk] != count) changes.push_back(disk + " " + std::to_string(count));
+    }
+  }
+
+  std::map<std::string, uint64_t> before_;
+  std::map<std::string, uint64_t> now_;
+  bool counting_ = false;
+  PartNamed part_;
   const DecoderKind& kind_;
   std::unique_ptr<Decoder> decoder_;
 };

@@ -33,13 +33,13 @@ void CheckSplits(const Sequence& sequence, size_t step) {
       CAPTURE(sequence.kind, split);
       Replay second(sequence.kind, sequence.limits);
       second.decoder().Restore(ThroughCbor(first.decoder().Save()));
-      REQUIRE(second.decoder().open() == first.decoder().open());
-      REQUIRE(second.decoder().abandoned() == first.decoder().abandoned());
+      REQUIRE(second.open() == first.open());
+      REQUIRE(second.abandoned() == first.abandoned());
       second.emitted = first.emitted;
       for (size_t i = split; i < sequence.events; ++i) sequence.play(second, i);
       REQUIRE(second.emitted == whole.emitted);
-      REQUIRE(second.decoder().open() == whole.decoder().open());
-      REQUIRE(second.decoder().abandoned() == whole.decoder().abandoned());
+      REQUIRE(second.open() == whole.open());
+      REQUIRE(second.abandoned() == whole.abandoned());
       REQUIRE(second.decoder().Save() == end);
     }
     if (split < sequence.events) sequence.play(first, split);
@@ -48,12 +48,14 @@ void CheckSplits(const Sequence& sequence, size_t step) {
 
 // The events of a log that the decoder reads.
 std::vector<LogLine> EventsOf(const char* kind_name, const std::vector<std::string>& lines) {
-  const DecoderKind& kind = KindNamed(kind_name);
+  PartNamed part(kind_name);
   std::vector<LogLine> events;
   for (const std::string& text : lines) {
     LogLine line = ParseLogLine(text);
-    bool reads = std::any_of(kind.inputs.begin(), kind.inputs.end(),
-                             [&](const DecoderInput& input) { return input.event == line.event; });
+    bool reads = false;
+    for (size_t which = 0; which < part.kind->inputs.size(); ++which) {
+      reads = reads || (part.kind->inputs[which].event == line.event && part.Reads(which));
+    }
     if (reads) events.push_back(std::move(line));
   }
   return events;
@@ -138,7 +140,7 @@ TEST_CASE("A restored decoder goes on as the saved one under random DMA events")
 
 TEST_CASE("A restored decoder goes on as the saved one under random block events") {
   std::mt19937 random(43);
-  const DecoderKind& kind = KindNamed("block_request");
+  const DecoderKind& kind = *PartNamed("block_request").kind;
   std::vector<RandomEvent> events(1500);
   int64_t now = 1000;
   for (RandomEvent& event : events) {
@@ -185,8 +187,8 @@ TEST_CASE("Restore replaces what was there") {
   nlohmann::json fresh = Replay("dma_request").decoder().Save();
   used.decoder().Restore(fresh);
   CHECK(used.decoder().Save() == fresh);
-  CHECK(used.decoder().open() == 0);
-  CHECK(used.decoder().abandoned() == 0);
+  CHECK(used.open() == 0);
+  CHECK(used.abandoned() == 0);
 }
 
 TEST_CASE("What is restored above a limit is dropped as by events") {
@@ -203,7 +205,7 @@ TEST_CASE("What is restored above a limit is dropped as by events") {
   };
   Replay wide("dma_request");
   wide.Play(lines);
-  CHECK(wide.decoder().open() == 3);
+  CHECK(wide.open() == 3);
   for (size_t limit = 1; limit <= 4; ++limit) {
     CAPTURE(limit);
     DecoderLimits limits = {.max_open = limit, .max_names = limit};
@@ -212,8 +214,8 @@ TEST_CASE("What is restored above a limit is dropped as by events") {
     Replay restored("dma_request", limits);
     restored.decoder().Restore(ThroughCbor(wide.decoder().Save()));
     CHECK(restored.decoder().Save() == by_events.decoder().Save());
-    CHECK(restored.decoder().open() == std::min<size_t>(limit, 3));
-    CHECK(restored.decoder().abandoned() == 3 - std::min<size_t>(limit, 3));
+    CHECK(restored.open() == std::min<size_t>(limit, 3));
+    CHECK(restored.abandoned() == 3 - std::min<size_t>(limit, 3));
   }
 }
 
@@ -222,8 +224,8 @@ TEST_CASE("What is restored above an age is dropped at the next event") {
   patient.Play("7@1.000000:dma_blk_io dbs=0xd1 bs=0xa1 offset=0 to_dev=0");
   Replay hasty("dma_request", {.max_open_age_us = 1'000'000});
   hasty.decoder().Restore(ThroughCbor(patient.decoder().Save()));
-  CHECK(hasty.decoder().open() == 1);
+  CHECK(hasty.open() == 1);
   hasty.Play("7@2.500000:dma_blk_cb dbs=0xd2 ret=0");
-  CHECK(hasty.decoder().open() == 0);
-  CHECK(hasty.decoder().abandoned() == 1);
+  CHECK(hasty.open() == 0);
+  CHECK(hasty.abandoned() == 1);
 }

@@ -30,9 +30,9 @@ Subject OfReplay(const char* kind, const std::vector<std::string>& lines) {
   return {[=] { return replay->decoder().Save(); }, [=](const json& state) { replay->decoder().Restore(state); },
           [=] { replay->decoder().Reset(); },
           [=] {
-            CHECK(replay->decoder().open() <= kLimits.max_open);
+            CHECK(replay->open() <= kLimits.max_open);
             replay->Play(lines);
-            CHECK(replay->decoder().open() <= kLimits.max_open);
+            CHECK(replay->open() <= kLimits.max_open);
             replay->decoder().Reset();
           }};
 }
@@ -70,9 +70,9 @@ Subject MakeBlock() {
   return {[=] { return replay->decoder().Save(); }, [=](const json& state) { replay->decoder().Restore(state); },
           [=] { replay->decoder().Reset(); },
           [=] {
-            CHECK(replay->decoder().open() <= 3 * kLimits.max_open);
+            CHECK(replay->open() <= 3 * kLimits.max_open);
             replay->Play(lines);
-            CHECK(replay->decoder().open() <= 3 * kLimits.max_open);
+            CHECK(replay->open() <= 3 * kLimits.max_open);
             replay->decoder().Reset();
           }};
 }
@@ -235,11 +235,11 @@ TEST_CASE("Rows with the key of another are refused") {
     SubjectKind kind;
     const char* list;
   };
-  auto c =
-      GENERATE(Case{{"dma_request", MakeDma}, "/names/files"}, Case{{"dma_request", MakeDma}, "/names/nodes"},
-               Case{{"dma_request", MakeDma}, "/requests/requests"},
-               Case{{"dma_request", MakeDma}, "/requests/awaiting"}, Case{{"keystroke", MakeKeystroke}, "/keyboards"},
-               Case{{"lookup", MakeLookup}, "/entries"}, Case{{"spans", MakeSpans}, "/spans"});
+  auto c = GENERATE(
+      Case{{"dma_request", MakeDma}, "/devices/names/files"}, Case{{"dma_request", MakeDma}, "/devices/names/nodes"},
+      Case{{"dma_request", MakeDma}, "/dma/dma/requests"}, Case{{"dma_request", MakeDma}, "/dma/dma/awaiting"},
+      Case{{"keystroke", MakeKeystroke}, "/keyboards"}, Case{{"lookup", MakeLookup}, "/entries"},
+      Case{{"spans", MakeSpans}, "/spans"});
   CAPTURE(c.kind.name, c.list);
   json saved = c.kind.make().save();
   json& list = saved.at(json::json_pointer(c.list));
@@ -251,7 +251,7 @@ TEST_CASE("Rows with the key of another are refused") {
 
 TEST_CASE("A request that awaits and is not open is refused") {
   json saved = MakeDma().save();
-  saved.at("requests").at("awaiting").push_back(0xdddd);
+  saved.at("dma").at("dma").at("awaiting").push_back(0xdddd);
   CHECK(Refuses({"dma_request", MakeDma}, saved));
 }
 
@@ -260,16 +260,16 @@ TEST_CASE("Far more than the limits allow is cut to them") {
   json spans = MakeSpans().save();
   json dma = MakeDma().save();
   json keys = MakeKeystroke().save();
-  const json request = dma["requests"]["requests"][0];
+  const json request = dma["dma"]["dma"]["requests"][0];
   for (uint64_t i = 0; i < 20'000; ++i) {
     std::string key = "k" + std::to_string(i);
     lookup["entries"].push_back(json::array({key, "x"}));
     spans["spans"].push_back(json::array({key, 10, json::array()}));
     keys["keyboards"].push_back({i + 0x1000, keys["keyboards"][0][1]});
-    dma["names"]["files"].push_back({i + 0x1000, "x"});
-    dma["requests"]["requests"].push_back(request);
-    dma["requests"]["requests"].back()[0] = i + 0x1000;
-    dma["requests"]["awaiting"].push_back(i + 0x1000);
+    dma["devices"]["names"]["files"].push_back({i + 0x1000, "x"});
+    dma["dma"]["dma"]["requests"].push_back(request);
+    dma["dma"]["dma"]["requests"].back()[0] = i + 0x1000;
+    dma["dma"]["dma"]["awaiting"].push_back(i + 0x1000);
   }
   CHECK_FALSE(Refuses({"lookup", MakeLookup}, lookup));
   CHECK_FALSE(Refuses({"spans", MakeSpans}, spans));

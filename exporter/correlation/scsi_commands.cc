@@ -1,6 +1,5 @@
 #include "correlation/scsi_commands.h"
 
-#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <stdexcept>
@@ -15,6 +14,10 @@ using trace::Value;
 
 uint64_t KeyOf(const Input& input) {
   return (input.args[0].bits & 0xffff) << 48 | (input.args[1].bits & 0xffff) << 32 | (input.args[2].bits & UINT32_MAX);
+}
+
+bool IsWriteSame(uint64_t command) {
+  return command == 0x41 || command == 0x93;
 }
 
 std::optional<BlockOperation> OperationOf(uint64_t command) {
@@ -32,6 +35,9 @@ std::optional<BlockOperation> OperationOf(uint64_t command) {
     case 0xae:
     case 0x8e:
       return BlockOperation::kWrite;
+    case 0x41:  // WRITE SAME(10), (16)
+    case 0x93:
+      return BlockOperation::kWrite;
     case 0x35:  // SYNCHRONIZE CACHE(10), (16)
     case 0x91:
       return BlockOperation::kFlush;
@@ -40,31 +46,23 @@ std::optional<BlockOperation> OperationOf(uint64_t command) {
   }
 }
 
-PointerText TextOf(const Input& input) {
-  char text[64];
-  std::snprintf(text, sizeof text, "target %u lun %u", static_cast<unsigned>(input.args[0].bits),
-                static_cast<unsigned>(input.args[1].bits));
-  PointerText result;
-  result.Assign(text);
-  return result;
-}
-
 }  // namespace
 
-void ScsiCommands::OnParsed(const Input& input, BlockRequestSink& out) {
+void ScsiCommands::OnParsed(const Input& input) {
   uint64_t key = KeyOf(input);
   std::optional<BlockOperation> operation = OperationOf(input.args[3].bits);
   if (!operation) {
-    if (uint32_t same = open_.Find(key); same != kNone) Abandon(same, out);
+    if (uint32_t same = open_.Find(key); same != kNone) open_.Abandon(same);
     return;
   }
-  open_.MakeRoom(key, [&](uint32_t id) { Abandon(id, out); });
+  open_.MakeRoom(key, [this](uint32_t id) { open_.Abandon(id); });
   Command& command = open_[open_.Open(key)];
   command.start_us = input.time_us;
   command.unit = ScsiUnit(input.args[0].bits, input.args[1].bits);
-  command.bytes = input.args[4].negative ? 0 : input.args[4].bits;
+  command.is_write_same = IsWriteSame(input.args[3].bits);
+  // The length of a WRITE SAME is that of the block to be repeated.
+  if (!command.is_write_same && !input.args[4].negative) command.bytes = input.args[4].bits;
   command.operation = *operation;
-  command.text = TextOf(input);
 }
 
 ScsiCommands::Submission ScsiCommands::OnContinue(const Input& input) const {
@@ -72,22 +70,38 @@ ScsiCommands::Submission ScsiCommands::OnContinue(const Input& input) const {
   uint32_t id = open_.Find(key);
   if (id == kNone || open_[id].operation == BlockOperation::kFlush) return {};
   bool reads = open_[id].operation == BlockOperation::kRead;
-  return {key, open_[id].unit, reads ? DmaDirection::kRead : DmaDirection::kWrite};
+  return {key, open_[id].unit, reads ? DmaDirection::kRead : DmaDirection::kWrite, open_[id].bytes};
 }
 
-void ScsiCommands::OnDma(uint64_t key, BlockRequestSink& out) {
-  if (uint32_t id = open_.Find(key); id != kNone) Close(id, out);
+void ScsiCommands::OnDma(uint64_t key) {
+  if (uint32_t id = open_.Find(key); id != kNone) open_.Close(id);
 }
 
-bool ScsiCommands::OnBlockIo(uint64_t key, const BlockIo& io, BlockDevices& devices, BlockRequestSink& out) {
+bool ScsiCommands::OnBlockIo(uint64_t key, const BlockIo& io, BlockDevices& devices) {
   uint32_t id = open_.Find(key);
-  if (id == kNone || io.bytes < 0 || static_cast<uint64_t>(io.bytes) > open_[id].bytes) return false;
+  if (id == kNone || io.bytes < 0) return false;
   Command& command = open_[id];
+  auto bytes = static_cast<uint64_t>(io.bytes);
+  bool goes_on = command.backend == 0 || (command.backend == io.backend && command.next_offset == io.offset);
+  if (command.is_write_same ? !goes_on : bytes > command.bytes) return false;
   devices.Use(io);
   devices.Learn(command.unit, {io.backend, io.backend_text}, Interface::kScsi);
   command.backend = io.backend;
-  if (command.in_flight_on == 0) out.Begin(io.backend, command.in_flight_on);
+  if (command.is_write_same) command.bytes += bytes;
+  // Unsigned, since a hostile line may hold any number.
+  command.next_offset = static_cast<int64_t>(static_cast<uint64_t>(io.offset) + bytes);
   return true;
+}
+
+bool ScsiCommands::AwaitsMore(uint64_t key) const {
+  uint32_t id = open_.Find(key);
+  return id != kNone && open_[id].is_write_same;
+}
+
+// Keys 0 and 1, NO SENSE and RECOVERED ERROR, are no failure.
+void ScsiCommands::OnSense(const Input& input) {
+  uint32_t id = open_.Find(KeyOf(input));
+  if (id != kNone && input.args[3].bits > 1) open_[id].failed = true;
 }
 
 // A command without a transfer of its own was one by DMA, or was refused.
@@ -97,63 +111,60 @@ void ScsiCommands::OnDequeue(const Input& input, const BlockDevices& devices, Bl
   const Command& command = open_[id];
   bool flushes = command.operation == BlockOperation::kFlush;
   if (flushes || command.backend != 0) {
+    FrontEndText unit(command.unit);
     out.Emit({.interface = Interface::kScsi,
               .backend = flushes ? devices.BackendOf(command.unit).backend : command.backend,
-              .name = command.text.view(),
+              .name = unit.view(),
               .operation = command.operation,
-              .bytes = flushes ? Value() : Value::Unsigned(command.bytes),
+              .bytes = flushes || command.failed ? Value() : Value::Unsigned(command.bytes),
               .duration = DurationOf(command.start_us, input.time_us),
-              .status = BlockStatus::kOk});
+              .status = command.failed ? BlockStatus::kError : BlockStatus::kOk});
   }
-  Close(id, out);
-}
-
-void ScsiCommands::Close(uint32_t id, BlockRequestSink& out) {
-  out.End(open_[id].in_flight_on);
   open_.Close(id);
 }
 
-void ScsiCommands::Abandon(uint32_t id, BlockRequestSink& out) {
-  out.End(open_[id].in_flight_on);
-  open_.Abandon(id);
+void ScsiCommands::AbandonOld(int64_t now_us) {
+  open_.AbandonOld(now_us);
 }
 
-void ScsiCommands::AbandonOld(int64_t now_us, BlockRequestSink& out) {
-  open_.AbandonOld(now_us, [&](uint32_t id) { Abandon(id, out); });
+// What goes by DMA is counted there, and of the rest what has reached its disk.
+void ScsiCommands::CountInFlight(BlockRequestsInFlight& in_flight) const {
+  for (uint32_t id = open_.oldest(); id != kNone; id = open_.newer(id)) {
+    const Command& command = open_[id];
+    if (command.backend != 0) in_flight.Add(Interface::kScsi, command.backend, {});
+  }
 }
 
 void ScsiCommands::Reset() {
-  while (open_.size() > 0) open_.Abandon(open_.oldest());
+  open_.AbandonAll();
 }
 
-// {"commands": [[key, start_us, unit, backend, bytes, operation, in_flight_on, text], ...], "abandoned"}
+// {"commands": [[key, start_us, unit, backend, bytes, operation, next_offset,
+//  is_write_same, failed], ...], "abandoned"}
 json ScsiCommands::Save() const {
   json commands = json::array();
   for (uint32_t id = open_.oldest(); id != kNone; id = open_.newer(id)) {
     const Command& command = open_[id];
     commands.push_back({open_.KeyOf(id), command.start_us, command.unit, command.backend, command.bytes,
-                        command.operation, command.in_flight_on, std::string(command.text.view())});
+                        command.operation, command.next_offset, command.is_write_same, command.failed});
   }
   return {{"commands", std::move(commands)}, {"abandoned", abandoned()}};
 }
 
-void ScsiCommands::Restore(const json& state, BlockDevices& devices) {
+void ScsiCommands::Restore(const json& state) {
   for (const json& from : SavedList(state.at("commands"))) {
-    const json::array_t& row = SavedRow(from, 8);
-    uint64_t key = SavedUnsigned(row[0]);
-    if (open_.Find(key) != kNone) throw std::runtime_error("saved state: the same command twice");
-    if (uint32_t old = open_.InTheWay(key); old != kNone) open_.Abandon(old);
-    Command& command = open_[open_.Open(key)];
+    const json::array_t& row = SavedRow(from, 9);
+    Command& command = open_[open_.OpenSaved(row[0], [this](uint32_t id) { open_.Abandon(id); })];
     command.start_us = SavedSigned(row[1]);
     command.unit = SavedUnsigned(row[2]);
     command.backend = SavedUnsigned(row[3]);
     command.bytes = SavedUnsigned(row[4]);
     command.operation =
         static_cast<BlockOperation>(SavedUnsigned(row[5], static_cast<uint64_t>(BlockOperation::kLast)));
-    command.in_flight_on = SavedUnsigned(row[6]);
-    command.text = SavedPointerText(row[7]);
+    command.next_offset = SavedSigned(row[6]);
+    command.is_write_same = SavedFlag(row[7]);
+    command.failed = SavedFlag(row[8]);
   }
-  for (uint32_t id = open_.oldest(); id != kNone; id = open_.newer(id)) devices.AddInFlight(open_[id].in_flight_on);
   open_.set_abandoned(abandoned() + SavedUnsigned(state.at("abandoned")));
 }
 

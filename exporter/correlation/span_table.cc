@@ -80,11 +80,17 @@ void SpanTable::ShrinkEnded() {
 
 void SpanTable::DropOld(int64_t now_us) {
   if (now_us == kNoTime) return;
-  while (oldest_ != kNone) {
-    int64_t start_us = entries_[oldest_].start_us;
-    if (start_us == kNoTime || now_us <= start_us) return;
+  int passed = 0;
+  uint32_t next = kNone;
+  for (uint32_t id = oldest_; id != kNone && passed < kMaxTimeless; id = next) {
+    next = entries_[id].newer;
+    int64_t start_us = entries_[id].start_us;
+    if (start_us == kNoTime || now_us < start_us) {
+      ++passed;
+      continue;
+    }
     if (ElapsedMicroseconds(start_us, now_us) <= static_cast<uint64_t>(limits_.max_age_us)) return;
-    Abandon(oldest_);
+    Abandon(id);
   }
 }
 

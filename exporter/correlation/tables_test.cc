@@ -148,6 +148,21 @@ TEST_CASE("A table that has been full for long stays sound") {
   CHECK(ended <= 16);
 }
 
+TEST_CASE("Spans without a time, or of a time to come, do not keep those behind them from ageing") {
+  SpanTable table({.max_open = 16, .max_age_us = 100});
+  table.Start("no time", INT64_MIN, {});
+  table.Start("to come", 1'000'000, {});
+  table.Start("a", 10, {});
+  table.Start("b", 20, {});
+  CHECK(table.open() == 4);
+  table.Start("c", 115, {});
+  CHECK(table.open() == 4);
+  CHECK(table.abandoned() == 1);
+  table.Start("d", 300, {});
+  CHECK(table.open() == 3);
+  CHECK(table.abandoned() == 3);
+}
+
 TEST_CASE("The oldest spans make room where what is kept of them is too many bytes") {
   SpanTable table({});
   std::string text(50'000, 'x');

@@ -35,7 +35,7 @@ void VirtioBlkRequests::OnPop(const Input& input) {
 }
 
 void VirtioBlkRequests::OnHandle(const Input& input, DmaDirection direction, const BlockDevices& devices,
-                                 BlockRequestSink& out) {
+                                 FrontEndHints& hints) {
   uint64_t key = input.args[1].bits;
   if (uint32_t pop = pops_.Find(key); pop != kNone) pops_.Erase(pop);
   Request request;
@@ -48,19 +48,19 @@ void VirtioBlkRequests::OnHandle(const Input& input, DmaDirection direction, con
   request.thread = input.thread;
   request.direction = direction;
   if (uint32_t same = open_.Find(key); same != kNone && open_[same].IsRetriedAs(request)) return;
-  open_.MakeRoom(key, [&](uint32_t id) { Abandon(id, out); });
+  open_.MakeRoom(key, [this](uint32_t id) { Abandon(id); });
   Request& opened = open_[open_.Open(key)];
   opened = request;
+  opened.order = hints.NextOrder();
   BlockDevices::Known known = devices.BackendOf(FrontEndOf(opened.device));
   if (known.certain) {
     opened.backend = known.backend;
-    out.Begin(known.backend, opened.in_flight_on);
   } else {
     ++waiting_;
   }
 }
 
-bool VirtioBlkRequests::OnBlockIo(const BlockIo& io, BlockDevices& devices, BlockRequestSink& out) {
+bool VirtioBlkRequests::OnBlockIo(const BlockIo& io, BlockDevices& devices) {
   if (waiting_ == 0 || devices.InterfaceOf(io.backend) != Interface::kNone) return false;
   uint64_t device = DeviceOf(io, devices);
   if (device == 0) return false;
@@ -71,27 +71,43 @@ bool VirtioBlkRequests::OnBlockIo(const BlockIo& io, BlockDevices& devices, Bloc
     if (request.device != device || request.backend != 0) continue;
     request.backend = io.backend;
     --waiting_;
-    out.Begin(io.backend, request.in_flight_on);
   }
   return true;
 }
 
-uint64_t VirtioBlkRequests::DeviceOf(const BlockIo& io, const BlockDevices& devices) const {
-  uint64_t device = 0;
-  bool ambiguous = false;
+template <class Visit>
+void VirtioBlkRequests::ForEachWaiting(const BlockIo& io, Visit&& visit) const {
   int looks = 0;
   for (uint32_t id = open_.newest(); id != kNone && looks < kMaxLooks; id = open_.older(id), ++looks) {
     const Request& request = open_[id];
     bool matches = request.backend == 0 && request.offset == io.offset && request.direction == io.direction &&
                    io.bytes >= 0 && request.bytes <= static_cast<uint64_t>(io.bytes);
-    if (!matches) continue;
+    if (matches && !visit(request)) return;
+  }
+}
+
+uint64_t VirtioBlkRequests::WaitingFor(const BlockIo& io, const BlockDevices& devices) const {
+  if (waiting_ == 0 || devices.InterfaceOf(io.backend) != Interface::kNone) return 0;
+  uint64_t order = 0;
+  ForEachWaiting(io, [&](const Request& request) {
+    if (SameThread(request.thread, io.thread)) order = request.order;
+    return order == 0;
+  });
+  return order;
+}
+
+uint64_t VirtioBlkRequests::DeviceOf(const BlockIo& io, const BlockDevices& devices) const {
+  uint64_t device = 0;
+  bool ambiguous = false;
+  ForEachWaiting(io, [&](const Request& request) {
     // A device's queue is emptied into reads and writes before its thread turns to another.
     bool in_this_thread = request.thread == io.thread && io.thread != kNoThread;
     bool was_here_before = devices.BackendOf(FrontEndOf(request.device)).backend == io.backend;
-    if (in_this_thread || was_here_before) return request.device;
-    ambiguous = ambiguous || (device != 0 && device != request.device);
+    bool is_it = in_this_thread || was_here_before;
+    ambiguous = !is_it && (ambiguous || (device != 0 && device != request.device));
     device = request.device;
-  }
+    return !is_it;
+  });
   return ambiguous ? 0 : device;
 }
 
@@ -103,7 +119,6 @@ void VirtioBlkRequests::OnComplete(const Input& input, const BlockDevices& devic
     --waiting_;
     request.backend = devices.BackendOf(FrontEndOf(request.device)).backend;
   }
-  out.End(request.in_flight_on);
   bool good = input.args[2].bits == 0;
   out.Emit({.interface = Interface::kVirtioBlk,
             .backend = request.backend,
@@ -128,32 +143,35 @@ void VirtioBlkRequests::CompleteOther(const Input& input, const BlockDevices& de
   pops_.Erase(pop);
 }
 
-void VirtioBlkRequests::Abandon(uint32_t id, BlockRequestSink& out) {
-  Request& request = open_[id];
-  if (request.backend == 0) --waiting_;
-  out.End(request.in_flight_on);
+void VirtioBlkRequests::Abandon(uint32_t id) {
+  if (open_[id].backend == 0) --waiting_;
   open_.Abandon(id);
 }
 
-void VirtioBlkRequests::AbandonOld(int64_t now_us, BlockRequestSink& out) {
-  open_.AbandonOld(now_us, [&](uint32_t id) { Abandon(id, out); });
+void VirtioBlkRequests::AbandonOld(int64_t now_us) {
+  open_.AbandonOld(now_us, [this](uint32_t id) { Abandon(id); });
+}
+
+void VirtioBlkRequests::CountInFlight(BlockRequestsInFlight& in_flight) const {
+  for (uint32_t id = open_.oldest(); id != kNone; id = open_.newer(id)) {
+    in_flight.Add(Interface::kVirtioBlk, open_[id].backend, open_[id].device_text.view());
+  }
 }
 
 void VirtioBlkRequests::Reset() {
-  while (open_.size() > 0) open_.Abandon(open_.oldest());
-  waiting_ = 0;
+  open_.AbandonAll([this](uint32_t id) { Abandon(id); });
   pops_.Clear();
 }
 
-// {"requests": [[req, start_us, device, backend, offset, bytes, thread, direction, in_flight_on, device_text], ...],
+// {"requests": [[req, start_us, device, backend, offset, bytes, thread, direction, device_text, order], ...],
 //  "pops": [[element, time_us], ...], "abandoned"}
 json VirtioBlkRequests::Save() const {
   json requests = json::array();
   for (uint32_t id = open_.oldest(); id != kNone; id = open_.newer(id)) {
     const Request& request = open_[id];
     requests.push_back({open_.KeyOf(id), request.start_us, request.device, request.backend, request.offset,
-                        request.bytes, request.thread, request.direction, request.in_flight_on,
-                        std::string(request.device_text.view())});
+                        request.bytes, request.thread, request.direction, std::string(request.device_text.view()),
+                        request.order});
   }
   json pops = json::array();
   for (uint32_t id = pops_.oldest(); id != kNone; id = pops_.newer(id)) {
@@ -162,16 +180,10 @@ json VirtioBlkRequests::Save() const {
   return {{"requests", std::move(requests)}, {"pops", std::move(pops)}, {"abandoned", abandoned()}};
 }
 
-void VirtioBlkRequests::Restore(const json& state, BlockDevices& devices) {
+void VirtioBlkRequests::Restore(const json& state) {
   for (const json& from : SavedList(state.at("requests"))) {
     const json::array_t& row = SavedRow(from, 10);
-    uint64_t key = SavedUnsigned(row[0]);
-    if (open_.Find(key) != kNone) throw std::runtime_error("saved state: the same request twice");
-    if (uint32_t old = open_.InTheWay(key); old != kNone) {
-      if (open_[old].backend == 0) --waiting_;
-      open_.Abandon(old);
-    }
-    Request& request = open_[open_.Open(key)];
+    Request& request = open_[open_.OpenSaved(row[0], [this](uint32_t id) { Abandon(id); })];
     if (SavedUnsigned(row[3]) == 0) ++waiting_;
     request.start_us = SavedSigned(row[1]);
     request.device = SavedUnsigned(row[2]);
@@ -180,14 +192,13 @@ void VirtioBlkRequests::Restore(const json& state, BlockDevices& devices) {
     request.bytes = SavedUnsigned(row[5]);
     request.thread = SavedUnsigned(row[6]);
     request.direction = static_cast<DmaDirection>(SavedUnsigned(row[7], static_cast<uint64_t>(DmaDirection::kLast)));
-    request.in_flight_on = SavedUnsigned(row[8]);
-    request.device_text = SavedPointerText(row[9]);
+    request.device_text = SavedPointerText(row[8]);
+    request.order = SavedUnsigned(row[9]);
   }
   for (const json& from : SavedList(state.at("pops"))) {
     const json::array_t& row = SavedRow(from, 2);
     AddSaved(pops_, row[0]) = SavedSigned(row[1]);
   }
-  for (uint32_t id = open_.oldest(); id != kNone; id = open_.newer(id)) devices.AddInFlight(open_[id].in_flight_on);
   open_.set_abandoned(abandoned() + SavedUnsigned(state.at("abandoned")));
 }
 

@@ -1,9 +1,9 @@
 // Requests of virtio-blk, by the request's pointer.
 //
-//   virtqueue_pop vq Q elem R in_num 1 out_num 1         a request of header and status alone: a flush, if it is
-//   virtio-blk's virtio_blk_handle_read vdev V req R sector S nsectors N blk_co_preadv blk K bs B offset 512*S bytes M
-//   V's disk is K; of merged requests, the first one's offset virtio_blk_req_complete vdev V req R status 0        R
-//   ends, whatever it was
+//   virtqueue_pop vq Q elem R in_num 1 out_num 1           header and status alone: a flush, if it is virtio-blk's
+//   virtio_blk_handle_read vdev V req R sector S nsectors N
+//   blk_co_preadv blk K bs B offset 512*S bytes M          V's disk is K; of merged requests, the first one's offset
+//   virtio_blk_req_complete vdev V req R status 0          R ends, whatever it was
 //
 // All of QEMU 5.2 to 11.1 print these. Each request counts for itself, merged or not, as in QEMU's own statistics. A
 // request with an error that stops the guest (werror=stop) is handled again under its pointer, and goes on. Discards
@@ -18,6 +18,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "correlation/block_request.h"
+#include "correlation/front_end_hints.h"
 #include "correlation/open_requests.h"
 
 namespace qte::correlation {
@@ -29,21 +30,25 @@ class VirtioBlkRequests {
   // With the arguments vq, elem, in_num and out_num.
   void OnPop(const Input& input);
   // With the arguments vdev, req, sector and nsectors.
-  void OnHandle(const Input& input, DmaDirection direction, const BlockDevices& devices, BlockRequestSink& out);
+  void OnHandle(const Input& input, DmaDirection direction, const BlockDevices& devices, FrontEndHints& hints);
+  // When the latest request was announced that waits for this read or write, by its thread where that is known; 0 if
+  // there is none. See FrontEndHints::NextOrder.
+  uint64_t WaitingFor(const BlockIo& io, const BlockDevices& devices) const;
   // A read or write that nobody else has claimed; false if it is not known to be of virtio-blk.
-  bool OnBlockIo(const BlockIo& io, BlockDevices& devices, BlockRequestSink& out);
+  bool OnBlockIo(const BlockIo& io, BlockDevices& devices);
   // With the arguments vdev, req and status.
   void OnComplete(const Input& input, const BlockDevices& devices, BlockRequestSink& out);
 
-  void AbandonOld(int64_t now_us, BlockRequestSink& out);
+  void AbandonOld(int64_t now_us);
   void Reset();
 
+  void CountInFlight(BlockRequestsInFlight& in_flight) const;
   size_t open() const { return open_.size(); }
   uint64_t abandoned() const { return open_.abandoned(); }
 
   // As Decoder has them, but that Restore adds to what is empty, and leaves a part behind when it throws.
   nlohmann::json Save() const;
-  void Restore(const nlohmann::json& state, BlockDevices& devices);
+  void Restore(const nlohmann::json& state);
 
  private:
   static constexpr uint32_t kNone = FlatIndex::kNone;
@@ -57,8 +62,8 @@ class VirtioBlkRequests {
     int64_t offset = 0;
     uint64_t bytes = 0;
     uint64_t thread = kNoThread;
+    uint64_t order = 0;
     DmaDirection direction = DmaDirection::kRead;
-    uint64_t in_flight_on = 0;
     PointerText device_text;
 
     bool IsRetriedAs(const Request& later) const {
@@ -66,7 +71,10 @@ class VirtioBlkRequests {
     }
   };
 
-  void Abandon(uint32_t id, BlockRequestSink& out);
+  // Calls visit(request) for those that may wait for `io`, the latest first, until it returns false.
+  template <class Visit>
+  void ForEachWaiting(const BlockIo& io, Visit&& visit) const;
+  void Abandon(uint32_t id);
   // The device that `io` is a request of, 0 if that cannot be told.
   uint64_t DeviceOf(const BlockIo& io, const BlockDevices& devices) const;
   void CompleteOther(const Input& input, const BlockDevices& devices, BlockRequestSink& out);

@@ -39,8 +39,18 @@ void JoinsOfLine::Print(const rules::Stream& after, std::ostream& out) const {
     plan_.spans[i].is_start ? PrintStart(i, after, out) : PrintEnd(i, after, out);
   }
   for (const rules::DecoderFeed& feed : plan_.decoders) {
-    out << "feeds     decoder " << program_.decoders[feed.decoder].kind->name
-        << Held(after.decoder(feed.decoder).open(), "request open", "requests open") << '\n';
+    const rules::DecoderPlan& decoder = program_.decoders[feed.decoder];
+    for (size_t part : decoder.parts) {
+      const correlation::DecoderPart& fed = decoder.kind->parts[part];
+      if ((fed.outputs & decoder.kind->inputs[feed.which].outputs) == 0) continue;
+      out << "feeds     decoder " << fed.name
+          << Held(after.decoder(feed.decoder).open(part), "request open", "requests open") << '\n';
+    }
+    std::vector<trace::Value> values;
+    for (rules::Slot slot : feed.arguments) values.push_back(ValueOf(slot));
+    for (const std::string& known : after.decoder(feed.decoder).Explain({feed.which, values})) {
+      out << "knows     " << known << '\n';
+    }
   }
   PrintLabels(after, out);
 }

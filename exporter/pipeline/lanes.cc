@@ -131,8 +131,8 @@ void Lanes::Move(const Better& better) {
 
 metrics::Snapshot Lanes::TakeSnapshot() const {
   metrics::Snapshot snapshot;
+  for (const auto& lane : lanes_) lane->AppendSeries(snapshot);  // first, since what is in flight may make series
   snapshot.plain = ToFamilies(TakeOwnCounts());
-  for (const auto& lane : lanes_) lane->AppendSeries(snapshot);
   return snapshot;
 }
 

@@ -145,9 +145,11 @@ Losses Pipeline::LossesOf(const rules::Stream& stream) const {
     if (lookup.names.empty()) losses.forgotten[lookup.name] += stream.lookup(i).forgotten();
   }
   for (size_t i = 0; i < program_->decoders.size(); ++i) {
-    const correlation::DecoderKind& kind = *program_->decoders[i].kind;
-    if (!kind.span.empty()) losses.abandoned[std::string(kind.span)] += stream.decoder(i).abandoned();
-    losses.forgotten[std::string(kind.name)] += stream.decoder(i).forgotten();
+    for (size_t part : program_->decoders[i].parts) {
+      const correlation::DecoderPart& shown = program_->decoders[i].kind->parts[part];
+      if (shown.opens) losses.abandoned[std::string(shown.name)] += stream.decoder(i).abandoned(part);
+      losses.forgotten[std::string(shown.name)] += stream.decoder(i).forgotten(part);
+    }
   }
   return losses;
 }
@@ -231,20 +233,22 @@ std::vector<SeenEvent> Pipeline::SeenEvents() const {
 
 metrics::Snapshot Pipeline::TakeSnapshot() {
   metrics::Snapshot snapshot;
+  AppendSeries(snapshot);  // first, since what is in flight may make series
   snapshot.plain = ToFamilies(TakeOwnCounts());
-  AppendSeries(snapshot);
   return snapshot;
 }
 
 // What is open is counted when somebody looks, so that no way of ending (abandoned, too old, QEMU gone) can be missed.
-// Label sets over a family's limit were counted when their span began.
+// Label sets over a family's limit were counted when their span began; those of a decoder's disks are counted by what
+// else shows them.
 void Pipeline::CountInFlight() {
-  bool counts = std::any_of(program_->spans.begin(), program_->spans.end(),
-                            [](const rules::SpanPlan& span) { return !span.in_flight.empty(); });
-  if (!counts) return;
-  for (const rules::SpanPlan& span : program_->spans) {
-    for (const rules::RulePlan& rule : span.in_flight) families_[rule.family].SetAll(0);
+  bool counts = false;
+  for (metrics::Family& family : families_) {
+    if (!family.spec().is_in_flight) continue;
+    family.SetAll(0);
+    counts = true;
   }
+  if (!counts) return;
   Overflowed before = overflowed();
   for (auto& [id, feed] : feeds_) {
     if (feed.activity != nullptr) feed.stream->CountInFlight();  // the series of a source that expired are gone
@@ -296,14 +300,15 @@ OwnCounts Pipeline::TakeOwnCounts() const {
 void Pipeline::CountSpans(OwnCounts& counts) const {
   for (const rules::SpanPlan& span : program_->spans) counts.open_spans[span.name];
   for (const rules::DecoderPlan& decoder : program_->decoders) {
-    if (!decoder.kind->span.empty()) counts.open_spans[std::string(decoder.kind->span)];
+    for (size_t part : decoder.parts) {
+      const correlation::DecoderPart& shown = decoder.kind->parts[part];
+      if (shown.opens) counts.open_spans[std::string(shown.name)];
+      counts.losses.forgotten[std::string(shown.name)];
+    }
   }
   for (const auto& [span, count] : counts.open_spans) counts.losses.abandoned[span];
   for (const rules::LookupPlan& lookup : program_->lookups) {
     if (lookup.names.empty()) counts.losses.forgotten[lookup.name];
-  }
-  for (const rules::DecoderPlan& decoder : program_->decoders) {
-    counts.losses.forgotten[std::string(decoder.kind->name)];
   }
   counts.losses.Add(losses_before_);
   for (const auto& [id, feed] : feeds_) {
@@ -312,8 +317,10 @@ void Pipeline::CountSpans(OwnCounts& counts) const {
       counts.open_spans[program_->spans[i].name] += feed.stream->open_spans(i);
     }
     for (size_t i = 0; i < program_->decoders.size(); ++i) {
-      std::string span(program_->decoders[i].kind->span);
-      if (!span.empty()) counts.open_spans[span] += feed.stream->decoder(i).open();
+      for (size_t part : program_->decoders[i].parts) {
+        const correlation::DecoderPart& shown = program_->decoders[i].kind->parts[part];
+        if (shown.opens) counts.open_spans[std::string(shown.name)] += feed.stream->decoder(i).open(part);
+      }
     }
   }
 }

@@ -40,6 +40,26 @@ std::unique_ptr<PipelineForTest> Start(const std::string& config) {
   return first;
 }
 
+TEST_CASE("State of decoders that another version had is left aside") {
+  std::string text = ReadFile("tests/data/traces/nvme-7.2.log");
+  auto first = Start(DefaultConfig());
+  first->Feed(text, std::string::npos, kWas);
+  Resumption resumption = ThroughFile(**first);
+  for (nlohmann::json& stream : resumption.pipeline.at("streams")) {
+    nlohmann::json& decoders = stream.at(1).at("stream").at("decoders");
+    REQUIRE(decoders.size() == 2);
+    decoders = {decoders.at(0), {"dma_request", {{"names", 5}}}, {"block_request", nlohmann::json::array()}};
+  }
+  auto next = std::make_unique<PipelineForTest>(DefaultConfig(), "");
+  (*next)->OnClose(0);
+  REQUIRE((*next)->Restore(resumption.pipeline, resumption.positions));
+  (*next)->OnOpen(kIs, 0, "/log/vm1.log");
+  (*next)->OnResume(kIs, kWas);
+  std::string requests = "qemu_block_reads_total{interface=nvme,device=/images/disk.raw}";
+  CHECK(next->Value(requests) > 0);
+  CHECK(next->Value(requests) == first->Value(requests));
+}
+
 TEST_CASE("A recorded trace that is interrupted anywhere gives the same series") {
   for (const char* name : {"ide-raw-7.2.log", "keys-7.2.log", "nvme-7.2.log", "virtio-scsi-7.2.log"}) {
     std::string text = ReadFile(std::string("tests/data/traces/") + name);

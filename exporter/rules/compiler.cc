@@ -51,6 +51,16 @@ bool FollowEachOther(const std::vector<Slot>& slots) {
   return !slots.empty();
 }
 
+// Whether this is what a decoder tells of what is in flight.
+bool IsInFlight(std::string_view event) {
+  for (const correlation::DecoderKind& kind : correlation::BuiltinDecoders()) {
+    for (const correlation::DecoderOutput& output : kind.outputs) {
+      if (output.event == event) return output.is_in_flight;
+    }
+  }
+  return false;
+}
+
 class Compiler {
  public:
   Compiler(const config::Config& config, const trace::Catalog& catalog)
@@ -75,11 +85,13 @@ class Compiler {
   void CompileNames(const config::Lookup& lookup, LookupPlan& plan);
   void CompileSpan(const config::Span& span);
   void CompileSpanEvent(const config::Span& span, const std::string& name, bool is_start, SpanPlan& plan);
+  correlation::OutputSet UsedOutputs(const correlation::DecoderKind& kind);
   void CompileDecoders();
   void MakeProbeSlots();
   void LinkProbe();
   void CompileMetric(const config::Metric& metric);
   void CompileInFlight(const config::Metric& metric, uint32_t family, const std::vector<EventBuilder*>& events);
+  bool CheckCountedInFlight(const config::Metric& metric, uint32_t family, const std::vector<EventBuilder*>& events);
   void CompileMatch(const config::Metric& metric, uint32_t family);
   void Link();
 
@@ -134,6 +146,7 @@ void Compiler::CompileMetric(const config::Metric& metric) {
   std::vector<EventBuilder*> events = checker_.FindEvents(metric.events);
   if (!checker_.CheckMetric(metric, events)) return;
   if (metric.value && metric.value->value == kInFlight) return CompileInFlight(metric, family, events);
+  if (!CheckCountedInFlight(metric, family, events)) return;
   for (EventBuilder* event : events) {
     // A condition on an argument that this event of several lacks never holds, so there is nothing to do here.
     bool applies = std::all_of(metric.where.begin(), metric.where.end(), [&](const config::Condition& condition) {
@@ -172,6 +185,26 @@ void Compiler::CompileInFlight(const config::Metric& metric, uint32_t family,
     JoinLabelSet(CompileLabels(metric.labels, program_->lookups, slot_of), others, rule);
     others.push_back(std::move(rule));
   }
+}
+
+// What a decoder has in flight is counted when somebody looks, so it is a gauge's, and a gauge's alone. False if it is
+// used otherwise.
+bool Compiler::CheckCountedInFlight(const config::Metric& metric, uint32_t family,
+                                    const std::vector<EventBuilder*>& events) {
+  for (const EventBuilder* event : events) {
+    if (!event->derived() || !IsInFlight(event->name())) continue;
+    const config::Place& place = metric.events.front().place;
+    if (metric.type != config::MetricType::kGauge) {
+      checker_.Report(place, event->name() + " goes up and down, so it needs `type: gauge`");
+      return false;
+    }
+    if (events.size() > 1) {
+      checker_.Report(place, event->name() + " is counted when somebody looks; a gauge of it takes no other event");
+      return false;
+    }
+    program_->families[family].is_in_flight = true;
+  }
+  return true;
 }
 
 // Rules of one event that have the same labels share a label set.
@@ -316,17 +349,31 @@ void Compiler::CompileSpanEvent(const config::Span& span, const std::string& nam
   event->plan().spans.push_back(std::move(feed));
 }
 
-// A decoder runs if some rule uses one of its events.
+correlation::OutputSet Compiler::UsedOutputs(const correlation::DecoderKind& kind) {
+  correlation::OutputSet used = 0;
+  for (size_t i = 0; i < kind.outputs.size(); ++i) {
+    EventBuilder* event = vocabulary_.Find(kind.outputs[i].event);
+    if (event != nullptr && event->derived() && event->used()) used |= correlation::OutputSet{1} << i;
+  }
+  return used;
+}
+
+// A decoder runs if some rule uses one of its events, and reads what it needs for that.
 void Compiler::CompileDecoders() {
   for (const correlation::DecoderKind& kind : correlation::BuiltinDecoders()) {
-    bool used = std::any_of(kind.outputs.begin(), kind.outputs.end(), [&](const correlation::DecoderOutput& output) {
-      EventBuilder* event = vocabulary_.Find(output.event);
-      return event != nullptr && event->derived() && event->used();
-    });
-    if (!used) continue;
+    correlation::OutputSet used = UsedOutputs(kind);
+    if (used == 0) continue;
+    bool opens = false;
     auto index = static_cast<uint32_t>(program_->decoders.size());
-    program_->decoders.push_back({&kind, {}});
+    DecoderPlan& plan = program_->decoders.emplace_back();
+    plan.kind = &kind;
+    for (size_t part = 0; part < kind.parts.size(); ++part) {
+      if ((kind.parts[part].outputs & used) == 0) continue;
+      plan.parts.push_back(part);
+      opens = opens || kind.parts[part].opens;
+    }
     for (size_t which = 0; which < kind.inputs.size(); ++which) {
+      if ((kind.inputs[which].outputs & used) == 0) continue;
       EventBuilder* event = vocabulary_.Find(kind.inputs[which].event);
       if (event == nullptr) continue;  // not in this catalog; the decoder copes with what it gets
       DecoderFeed feed{index, which, {}};
@@ -334,7 +381,7 @@ void Compiler::CompileDecoders() {
         feed.arguments.push_back(event->HasArgument(argument) ? event->SlotOf(argument) : kNoSlot);
       }
       feed.is_in_order = FollowEachOther(feed.arguments);
-      event->plan().needs_time = event->plan().needs_time || !kind.span.empty();
+      event->plan().needs_time = event->plan().needs_time || opens;
       event->plan().needs_thread = true;
       event->plan().decoders.push_back(std::move(feed));
     }
@@ -399,6 +446,7 @@ void Compiler::Link() {
       DecoderPlan::Output& plan = decoder.outputs.emplace_back();
       if (found == derived.end()) continue;
       plan.plan = found->second;
+      decoder.counts_in_flight = decoder.counts_in_flight || output.is_in_flight;
       for (const std::string& name : program_->plans[plan.plan].slot_names) {
         auto argument = std::find(output.arguments.begin(), output.arguments.end(), name);
         plan.arguments.push_back(static_cast<size_t>(argument - output.arguments.begin()));

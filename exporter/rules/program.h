@@ -162,6 +162,8 @@ struct DecoderPlan {
   };
   const correlation::DecoderKind* kind = nullptr;
   std::vector<Output> outputs;
+  std::vector<size_t> parts;      // of DecoderKind::parts, those that some rule has a use for
+  bool counts_in_flight = false;  // some gauge shows what it has in flight
 };
 
 // A metric on lines that are no trace event. Its values are the regex's groups, by slot.

@@ -187,7 +187,8 @@ void Stream::ForEachInFlight(const SpanPlan& plan, std::span<const Value> saved,
   }
   label_sets_.Begin({});
   for (const RulePlan& rule : plan.in_flight) {
-    if (HoldsAll(rule.where, derived_values_)) visit(families_[rule.family], label_sets_.SeriesOf(rule, derived_values_), rule.scale);
+    if (HoldsAll(rule.where, derived_values_))
+      visit(families_[rule.family], label_sets_.SeriesOf(rule, derived_values_), rule.scale);
   }
 }
 
@@ -201,6 +202,22 @@ void Stream::CountInFlight() {
       });
     });
   }
+  AskDecoders(Asked::kCounts);
+}
+
+void Stream::AskDecoders(Asked what) {
+  asked_ = what;
+  for (uint32_t i = 0; i < decoders_.size(); ++i) {
+    emitting_ = i;
+    if (program_->decoders[i].counts_in_flight) decoders_[i]->CountInFlight(*this);
+  }
+  asked_ = Asked::kNothing;
+}
+
+void Stream::AddInFlight(const RulePlan& rule, const Values& values) {
+  if (!HoldsAll(rule.where, values)) return;
+  double amount = asked_ == Asked::kSeries ? 0 : rule.value == kNoSlot ? 1 : values[rule.value].AsDouble();
+  families_[rule.family].Add(label_sets_.SeriesOf(rule, values), amount * rule.scale);
 }
 
 void Stream::FeedDecoder(const DecoderFeed& feed, const Values& values, const Moment& moment) {
@@ -221,7 +238,9 @@ void Stream::Emit(size_t which, std::span<const Value> args) {
   const DecoderPlan::Output& output = program_->decoders[emitting_].outputs[which];
   if (output.plan == kNone) return;
   for (size_t slot = 0; slot < output.arguments.size(); ++slot) derived_values_[slot] = args[output.arguments[slot]];
-  RunDerived(output.plan);
+  if (asked_ == Asked::kNothing) return RunDerived(output.plan);
+  label_sets_.Begin({});
+  for (const RulePlan& rule : program_->plans[output.plan].rules) AddInFlight(rule, derived_values_);
 }
 
 // The rules of a derived event, whose values may lie anywhere.
@@ -296,7 +315,9 @@ void Stream::RunRule(const RulePlan& rule, const Values& values) {
   }
 }
 
+// A disk that came and went since somebody looked has its series all the same.
 void Stream::Restart() {
+  AskDecoders(Asked::kSeries);
   lookups_.Clear();
   for (correlation::SpanTable& span : spans_) span.Clear();
   for (auto& decoder : decoders_) decoder->Reset();

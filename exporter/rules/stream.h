@@ -52,7 +52,7 @@ class Stream final : private correlation::Sink {
   // A line that is no trace event.
   Outcome OnText(std::string_view text) { return program_->matches.empty() ? Outcome::kNotTaken : MatchText(text); }
 
-  // Adds every open span to the gauges that show what is in flight.
+  // Adds every open span, and what decoders have open, to the gauges that show what is in flight.
   void CountInFlight();
 
   // Whether something that learns names of disks does not know this one.
@@ -97,6 +97,9 @@ class Stream final : private correlation::Sink {
     uint64_t thread = correlation::kNoThread;
   };
 
+  // Whether a decoder is asked for what is in flight: to add it up, or only so that its series exist.
+  enum class Asked { kNothing, kSeries, kCounts };
+
   void MakeForeseeableSeries();
   bool TakeProbe();
   void Teach(uint32_t plan, const Values& values, uint64_t node);
@@ -107,6 +110,8 @@ class Stream final : private correlation::Sink {
   void ForEachInFlight(const SpanPlan& plan, std::span<const trace::Value> saved, Visit&& visit);
   void FeedDecoder(const DecoderFeed& feed, const Values& values, const Moment& moment);
   void Emit(size_t which, std::span<const trace::Value> args) override;
+  void AskDecoders(Asked what);
+  void AddInFlight(const RulePlan& rule, const Values& values);
   void RunDerived(uint32_t plan);
 
   Outcome MatchText(std::string_view text);
@@ -129,6 +134,7 @@ class Stream final : private correlation::Sink {
   correlation::KeyBuilder key_;
   std::vector<int> matching_;
   uint32_t emitting_ = kNone;  // the decoder that is at work
+  Asked asked_ = Asked::kNothing;
   Outcome outcome_ = Outcome::kDone;  // of the line at work
   bool lacks_time_ = false;
 };

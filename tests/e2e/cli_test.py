@@ -217,7 +217,8 @@ class ExplainTest(Case):
                      (3, "virtqueue_fill vq 0x1 elem 0x2 len 1 idx 0",
                       ["ends      span element: vq=0x1 elem=0x2 is not open: its start was not seen, or it was abandoned"
                        "   (0 open)"]),
-                     (4, "dma_blk_io dbs=0x7 bs=0x1 offset=0 to_dev=0", ["feeds     decoder dma_request   (1 request open)"]))
+                     (4, "dma_blk_io dbs=0x7 bs=0x1 offset=0 to_dev=0", ["feeds     decoder dma_request   (1 request open)",
+                       "knows     dbs 0x7 is an open read of 0x1, 0 bytes so far"]))
             text = "".join(prefix(at) + line + "\n" for at, line, _ in lines)
             out = self.assert_succeeds(["explain", f"--config.file={config}"], stdin=text.encode())
             for (_, line, words), told in zip(lines, out.split("\n\n"), strict=True):

@@ -17,6 +17,7 @@ import documents
 import exporter
 import parts
 import process
+import qemu
 import shell
 
 ROOT = documents.ROOT
@@ -171,6 +172,7 @@ class CheckoutTest(unittest.TestCase):
         """As a newcomer would, up to Ctrl-C."""
         self.need_built_here()
         (text,) = documents.marked(README, "run")
+        qemu.make_guest()  # by packages, which the shell's own network cannot reach
         here = self.shell()
         job, out = here.start(text, "curl -sf http://127.0.0.1:10177/metrics | "
                               """grep -q 'qemu_keyboard_keystrokes_total{vm="demo"} [1-9]'""", timeout=200)
@@ -336,7 +338,9 @@ class ReferenceTest(unittest.TestCase):
             if not code(event):
                 continue  # spans
             labels = ", ".join(f"l_{argument}: {argument}" for argument in code(arguments))
-            rules += f"  - {{name: {code(event)[0]}_x_total, type: counter, event: {code(event)[0]}, labels: {{{labels}}}}}\n"
+            name = code(event)[0]
+            kind = f"{name}_x, type: gauge, value: requests" if name.endswith("in_flight") else f"{name}_x_total, type: counter"
+            rules += f"  - {{name: {kind}, event: {name}, labels: {{{labels}}}}}\n"
         with tempfile.NamedTemporaryFile("w", suffix=".yaml") as config:
             config.write("metrics:\n" + rules)
             config.flush()

@@ -1,4 +1,4 @@
-#include "correlation/dma_decoder.h"
+#include "correlation/disk_decoder.h"
 
 #include <algorithm>
 #include <random>
@@ -35,8 +35,8 @@ void Check(const Case& c, const DecoderLimits& limits = {}) {
   Replay replay("dma_request", limits);
   replay.Play(c.lines);
   CHECK(replay.emitted == c.want);
-  CHECK(replay.decoder().abandoned() == c.abandoned);
-  CHECK(replay.decoder().open() == c.open);
+  CHECK(replay.abandoned() == c.abandoned);
+  CHECK(replay.open() == c.open);
 }
 
 }  // namespace
@@ -134,6 +134,16 @@ TEST_CASE("What is no transfer is not counted, what fails has no bytes") {
            kDiskA + Lines{"dma_blk_io dbs=0xd1 bs=0xa1 offset=0 to_dev=1", "dma_map_wait dbs=0xd1",
                           "dma_complete dbs=0xd1 ret=-125 cb=0x1"},
            {"dma_request_start /a.img write", "dma_request /a.img write - -"}},
+      Case{"cancelled while it waits for memory",
+           kDiskA + Lines{"dma_blk_io dbs=0xd1 bs=0xa1 offset=0 to_dev=1", "dma_blk_cb dbs=0xd1 ret=0",
+                          "dma_map_wait dbs=0xd1", "dma_aio_cancel dbs=0xd1"},
+           {"dma_request_start /a.img write", "dma_request /a.img write - -"}},
+      Case{"cancelled while a part is under way, which ends all the same",
+           kDiskA + Lines{"dma_blk_io dbs=0xd1 bs=0xa1 offset=0 to_dev=0", "dma_blk_cb dbs=0xd1 ret=0",
+                          "dma_map_wait dbs=0xd1", "dma_blk_cb dbs=0xd1 ret=0",
+                          "blk_co_preadv blk 0xa1 bs 0xb1 offset 0 bytes 512 flags 0x0", "dma_aio_cancel dbs=0xd1",
+                          "dma_blk_cb dbs=0xd1 ret=0", "dma_complete dbs=0xd1 ret=0 cb=0x1"},
+           {"dma_request_start /a.img read", "dma_request /a.img read 512 -"}},
       Case{"a part after the error is not awaited",
            kDiskA + Lines{"dma_blk_io dbs=0xd1 bs=0xa1 offset=0 to_dev=0", "dma_blk_cb dbs=0xd1 ret=0",
                           "dma_blk_cb dbs=0xd1 ret=-5", "blk_co_preadv blk 0xa1 bs 0xb1 offset 0 bytes 512 flags 0x0",
@@ -239,7 +249,7 @@ TEST_CASE("Times at the ends of their range are no trouble") {
   };
   play(3, {"0xd1", "0xa1", "0", "0"}, INT64_MIN + 1);
   play(8, {"0xd1", "0"}, INT64_MAX);  // far too old by then
-  CHECK(replay.decoder().abandoned() == 1);
+  CHECK(replay.abandoned() == 1);
   play(3, {"0xd1", "0xa1", "9223372036854775807", "0"}, INT64_MAX);
   play(4, {"0xd1", "0"}, INT64_MAX);
   play(6, {"0xa1", "0xb1", "9223372036854775807", "9223372036854775807"}, INT64_MAX);
@@ -261,8 +271,8 @@ TEST_CASE("Reset forgets names and requests, and that the block layer was seen")
   Replay replay("dma_request");
   replay.Play(kDiskA + Lines{"dma_blk_io dbs=0xd1 bs=0xa1 offset=0 to_dev=0", "dma_blk_cb dbs=0xd1 ret=0"});
   replay.decoder().Reset();
-  CHECK(replay.decoder().abandoned() == 1);
-  CHECK(replay.decoder().open() == 0);
+  CHECK(replay.abandoned() == 1);
+  CHECK(replay.open() == 0);
   replay.emitted.clear();
   replay.Play(Lines{"dma_complete dbs=0xd1 ret=0 cb=0x1", "dma_blk_io dbs=0xd1 bs=0xa1 offset=0 to_dev=0"});
   CHECK(replay.emitted == Lines{"dma_request_start 0xa1 read"});
@@ -280,8 +290,8 @@ TEST_CASE("Random events keep the decoder sound and bounded") {
     if (which == 0) args[1] = qte::trace::Value::Text(random() % 4 == 0 ? "" : "/a.img");
     begun += opens_request ? 1 : 0;
     replay.decoder().OnEvent({which, args, random() % 8 == 0 ? kNoTime : now, random() % 3}, replay);
-    REQUIRE(replay.decoder().open() <= 8);
-    REQUIRE(replay.decoder().abandoned() + replay.decoder().open() <= begun);
+    REQUIRE(replay.open() <= 8);
+    REQUIRE(replay.abandoned() + replay.open() <= begun);
     if (now % 1000 == 999) replay.decoder().Reset();
   }
   auto count = [&](const char* event) {
