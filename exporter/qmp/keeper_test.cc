@@ -1,5 +1,7 @@
 #include "qmp/keeper.h"
 
+#include <algorithm>
+
 #include "qmp/fake_qemu_for_test.h"
 
 namespace qte::qmp {

@@ -238,6 +238,9 @@ class Rounds:
             if daemon.stop() != 0:
                 raise Failure(f"the daemon ended with {daemon.process.returncode}:\n{daemon.log()}")
             return
+        if number == 0:
+            # Who finds none begins anew, and so do the counters.
+            process.wait_until((self._directory / "state" / "checkpoint").exists, "the first checkpoint")
         if number % 8 == 3:
             before = self._scraper.saved_until
             process.wait_until(lambda: self._scraper.saved_until > before, "two checkpoints")
