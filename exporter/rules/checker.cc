@@ -121,7 +121,7 @@ bool Checker::CheckNotInFlight(const config::Metric& metric, const std::vector<E
   bool good = true;
   for (const config::Text& argument : ArgumentsOf(metric)) {
     if (argument.value != kInFlight) continue;
-    Report(argument.place, std::string(kInFlight) + " is the value of a gauge, and nothing else");
+    Report(argument.place, argument.value + " is the value of a gauge, and nothing else");
     good = false;
   }
   return good;
