@@ -82,7 +82,10 @@ class DiskDecoder final : public Decoder {
   void OnScsiParsed(const Input& input, Out&) { scsi_.OnParsed(input); }
   void OnScsiContinue(const Input& input, Out& out);
   void OnScsiSense(const Input& input, Out&) { scsi_.OnSense(input); }
-  void OnScsiDequeue(const Input& input, Out& out) { scsi_.OnDequeue(input, devices_, out); }
+  void OnScsiDequeue(const Input& input, Out& out) {
+    hints_.DropScsi(ScsiCommands::KeyOf(input));
+    scsi_.OnDequeue(input, devices_, out);
+  }
 
   void OnIdeCommand(const Input& input, Out& out) { ide_.OnCommand(input, devices_, out); }
   void OnIdeDma(const Input& input, Out&) { ide_.OnDma(input, hints_); }
@@ -203,6 +206,7 @@ void DiskDecoder::Claim(const BlockIo& io, Out& out) {
   }
   Hint* pio = Announced(Hint::Of::kIdePio, io);
   Hint* scsi = Announced(Hint::Of::kScsi, io);
+  if (scsi == nullptr) scsi = Announced(Hint::Of::kScsiData, io);
   bool may_be_virtio = true;
   if (auto [id, reach] = claimants.of_thread; id != DmaRequests::kNone) {
     uint64_t rival = std::max({OrderOf(pio), OrderOf(scsi), virtio_.WaitingFor(io, devices_)});
@@ -216,7 +220,8 @@ void DiskDecoder::Claim(const BlockIo& io, Out& out) {
   }
   if (pio != nullptr) return OnPio(io, *pio, out);
   if (may_be_virtio && virtio_.OnBlockIo(io, devices_)) return;
-  if (scsi != nullptr && scsi_.OnBlockIo(scsi->key, io, devices_)) {
+  if (scsi != nullptr) {
+    scsi_.OnBlockIo(scsi->key, io, devices_);
     if (!scsi_.AwaitsMore(scsi->key)) scsi->of = Hint::Of::kNone;
     return;
   }
@@ -230,11 +235,12 @@ void DiskDecoder::Claim(const BlockIo& io, Out& out) {
 // What has announced this read or write without a transfer.
 Hint* DiskDecoder::Announced(Hint::Of of, const BlockIo& io) {
   Interface known = devices_.InterfaceOf(io.backend);
-  return hints_.Latest([&](const Hint& hint) {
+  auto fits = [&](const Hint& hint) {
     bool may_be = known == Interface::kNone || known == hint.interface();
-    bool fits = hint.of == of && may_be && hint.Fits(io.direction, io.offset, io.thread);
-    return fits && (of != Hint::Of::kIdePio || hint.bytes == static_cast<uint64_t>(io.bytes));
-  });
+    if (hint.of != of || !may_be || !hint.Fits(io.direction, io.offset, io.thread)) return false;
+    return of == Hint::Of::kIdePio ? hint.bytes == static_cast<uint64_t>(io.bytes) : scsi_.Fits(hint.key, io);
+  };
+  return of == Hint::Of::kScsi ? hints_.Earliest(fits) : hints_.Latest(fits);
 }
 
 // Its end is not logged, so it counts as it begins.
@@ -255,7 +261,7 @@ void DiskDecoder::OnScsiContinue(const Input& input, Out&) {
   ScsiCommands::Submission submission = scsi_.OnContinue(input);
   if (submission.unit == 0) return;
   Hint hint;
-  hint.of = Hint::Of::kScsi;
+  hint.of = submission.is_data_missing ? Hint::Of::kScsiData : Hint::Of::kScsi;
   hint.direction = submission.direction;
   hint.thread = input.thread;
   hint.front_end = submission.unit;
