@@ -70,6 +70,7 @@ make_initrd() {
   mkdir -p "$initrd"/{bin,modules,proc,sys,dev}
   cp "$work/root/bin/busybox" "$initrd/bin/"
   install -m 755 "$here/init" "$initrd/init"
+  "${CC:-cc}" -Os -static -nostdlib -fno-stack-protector -o "$initrd/bin/zeroout" "$here/zeroout.c"
   for module in "${modules[@]}"; do
     add_module "$module"
   done
@@ -84,7 +85,7 @@ exec {lock}>"$guest/lock"
 flock "$lock"
 
 # Made again when its sources here have changed.
-stamp=$(cat "$here/init" "$here/make-guest.sh" - <<<"$kernel" | sha256sum)
+stamp=$(cat "$here"/* - <<<"$kernel" | sha256sum)
 if [[ -f $guest/vmlinuz && -f $guest/initrd.gz && $(cat "$guest/stamp" 2>/dev/null) == "$stamp" ]]; then
   exit 0
 fi

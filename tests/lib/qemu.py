@@ -67,9 +67,18 @@ class Machine:
     def image(self, disk):
         return self.directory / f"{disk.name}.img"
 
+    def file(self, disk):
+        """What QEMU calls it."""
+        return self.image(disk) if disk.fails_at is None else f"blkdebug:{self._faults(disk)}:{self.image(disk)}"
+
+    def _faults(self, disk):
+        return self.directory / f"{disk.name}.blkdebug"
+
     def make_image(self, disk):
         with open(self.image(disk), "wb") as file:
             file.truncate(disk.size)
+        if disk.fails_at is not None:
+            self._faults(disk).write_text(f'[inject-error]\nevent = "none"\nsector = "{disk.fails_at}"\n')
 
     def __enter__(self):
         for disk in self.disks:
@@ -109,11 +118,7 @@ class Machine:
             yield from self._drive(disk)
 
     def _drive(self, disk):
-        image = f"file={self.image(disk)}"
-        if disk.fails_at is not None:
-            image = (f"file.driver=blkdebug,file.image.driver=file,file.image.filename={self.image(disk)},"
-                     f"file.inject-error.0.event=none,file.inject-error.0.sector={disk.fails_at}")
-        yield from ("-drive", f"{image},format=raw,if=none,id={disk.name}")
+        yield from ("-drive", f"file={self.file(disk)},format=raw,if=none,id={disk.name}")
         device = disk.device or {"ide": f"ide-hd,bus=ide.{disk.channel}", "nvme": f"nvme,serial={disk.name}",
                                  "virtio": "virtio-blk-pci", "scsi": "scsi-hd,bus=scsi.0"}[disk.interface]
         yield from ("-device", ",".join(filter(None, (device, f"drive={disk.name}", disk.properties))))
