@@ -155,10 +155,11 @@ class Machine:
         return {device["inserted"]["file"]: device["stats"] for device in self._block_devices()}
 
     def _block_devices(self):
-        statistics = {device["device"]: device["stats"] for device in self.qmp("query-blockstats")}
+        # What has no drive of its own has the name of its device.
+        statistics = {device["device"] or device["qdev"]: device["stats"] for device in self.qmp("query-blockstats")}
         for device in self.qmp("query-block"):
             if "inserted" in device:
-                yield {**device, "stats": statistics[device["device"]]}
+                yield {**device, "stats": statistics[device["device"] or device["qdev"]]}
 
 
 class Commands:
