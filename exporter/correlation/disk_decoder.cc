@@ -72,18 +72,19 @@ class DiskDecoder final : public Decoder {
   void OnDmaCancel(const Input& input, Out& out) { dma_.OnCancel(input, ContextOf(out)); }
   void OnDmaComplete(const Input& input, Out& out) { dma_.OnComplete(input, ContextOf(out)); }
 
-  void OnVirtqueuePop(const Input& input, Out&) { virtio_.OnPop(input); }
+  void OnVirtqueuePop(const Input& input, Out&) { virtio_.OnPop(input, hints_); }
   template <DmaDirection kDirection>
   void OnVirtioBlk(const Input& input, Out&) {
     virtio_.OnHandle(input, kDirection, devices_, hints_);
   }
-  void OnVirtioBlkComplete(const Input& input, Out& out) { virtio_.OnComplete(input, devices_, out); }
+  void OnVirtioBlkComplete(const Input& input, Out& out) { virtio_.OnComplete(input, devices_, hints_, out); }
 
   void OnScsiParsed(const Input& input, Out&) { scsi_.OnParsed(input); }
   void OnScsiContinue(const Input& input, Out& out);
   void OnScsiSense(const Input& input, Out&) { scsi_.OnSense(input); }
   void OnScsiDequeue(const Input& input, Out& out) {
-    hints_.DropScsi(ScsiCommands::KeyOf(input));
+    hints_.DropKey(Hint::Of::kScsi, ScsiCommands::KeyOf(input));
+    hints_.DropKey(Hint::Of::kScsiData, ScsiCommands::KeyOf(input));
     scsi_.OnDequeue(input, devices_, out);
   }
 
@@ -132,7 +133,7 @@ const std::vector<DiskDecoder::Event>& DiskDecoder::Events() {
       {{"dma_blk_cb", {"dbs", "ret"}}, &D::OnDmaCallback},
       {{"dma_map_wait", {"dbs"}}, &D::OnDmaMapWait},
       {{"blk_co_preadv", {"blk", "bs", "offset", "bytes"}}, &D::OnBlockIo<kReads>},
-      {{"blk_co_pwritev", {"blk", "bs", "offset", "bytes"}}, &D::OnBlockIo<kWrites>},
+      {{"blk_co_pwritev", {"blk", "bs", "offset", "bytes", "flags"}}, &D::OnBlockIo<kWrites>},
       {{"dma_complete", {"dbs", "ret"}}, &D::OnDmaComplete},
       {{"dma_aio_cancel", {"dbs"}}, &D::OnDmaCancel},
       {block("virtqueue_pop", {"vq", "elem", "in_num", "out_num"}, true), &D::OnVirtqueuePop},
@@ -197,7 +198,8 @@ void DiskDecoder::OnBlockIo(const Input& input, Out& out) {
 // right before in the same thread, so the latest one is it.
 void DiskDecoder::Claim(const BlockIo& io, Out& out) {
   Interface known = devices_.InterfaceOf(io.backend);
-  if (known == Interface::kVirtioBlk || io.is_probe() || io.bytes < 0) return;
+  if (io.is_probe() || io.bytes < 0) return;
+  if (known == Interface::kVirtioBlk) return virtio_.OnOwnBlockIo(io, hints_);
   using Claim = DmaRequests::Claim;
   using Reach = DmaRequests::Reach;
   DmaRequests::Claimants claimants = dma_.ClaimantsOf(io, devices_);

@@ -15,7 +15,7 @@ void FrontEndHints::Put(Hint hint) {
   hint.order = NextOrder();
   Hint* place = &slots_[0];
   for (Hint& slot : slots_) {
-    if (slot.of == hint.of && slot.thread == hint.thread && (hint.of != Hint::Of::kScsi || slot.key == hint.key)) {
+    if (slot.of == hint.of && slot.thread == hint.thread && (!hint.has_key() || slot.key == hint.key)) {
       slot = hint;
       return;
     }
@@ -31,9 +31,9 @@ void FrontEndHints::Drop(Hint::Of of, uint64_t thread) {
   }
 }
 
-void FrontEndHints::DropScsi(uint64_t key) {
+void FrontEndHints::DropKey(Hint::Of of, uint64_t key) {
   for (Hint& slot : slots_) {
-    if (slot.is_scsi() && slot.key == key) slot.of = Hint::Of::kNone;
+    if (slot.of == of && slot.key == key) slot.of = Hint::Of::kNone;
   }
 }
 

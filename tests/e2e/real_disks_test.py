@@ -240,8 +240,8 @@ class ChangingDisksTest(DisksTest):
             cls.host, cls.machine = host, host.machine
             cls.files = {disk.name: str(host.machine.file(disk)) for disk in [*cls.DISKS, *cls.PLUGGED.values()]}
             cls.paths = host.paths(cls.DISKS)
-            cls.fail()
-            cls.zero()
+            cls.make_fail()
+            cls.make_zeroes()
             cls.plug()
             cls.snapshot()
             cls.change_discs()
@@ -254,12 +254,12 @@ class ChangingDisksTest(DisksTest):
         return path
 
     @classmethod
-    def fail(cls):
+    def make_fail(cls):
         cls.host.run(f"busy {cls.paths['ide0']} 16", "wait", f"fails {cls.paths['ide0']} {BAD_BLOCK}")
         cls.failed = cls.host.account()
 
     @classmethod
-    def zero(cls):
+    def make_zeroes(cls):
         for name in ("virtio0", "scsi0", "nvme0", "ide1"):
             disk = cls.paths[name]
             # In one command, in several, and in a small one; ranges that are given up before and after.
@@ -302,12 +302,19 @@ class ChangingDisksTest(DisksTest):
         cls.overlay = str(cls.directory / "overlay.qcow2")
         cls.before_snapshot = cls.host.account()
         cls.host.run(f"busy {cls.paths['virtio0']} 400")
+        process.wait_until(cls.is_busy, "the guest to begin", interval=0.001)
         cls.machine.qmp("blockdev-snapshot-sync", device="virtio0", format="qcow2",
                         **{"snapshot-file": cls.overlay})
         cls.host.run("wait")
         cls.during_snapshot = cls.host.account()
         cls.host.run(f"busy {cls.paths['virtio0']} 20", "wait")
         cls.after_snapshot = cls.host.account()
+
+    @classmethod
+    def is_busy(cls):
+        now = cls.machine.block_statistics()[cls.files["virtio0"]]
+        before = cls.before_snapshot.truth[cls.files["virtio0"]]
+        return all(now[statistic] > before[statistic] for statistic in TRANSFERS.values())
 
     @classmethod
     def change_discs(cls):
