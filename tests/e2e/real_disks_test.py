@@ -155,6 +155,7 @@ class BusyDisksTest(DisksTest):
                 host.run(f"fails {paths[name]} {BAD_BLOCK}")
             cls.failed = host.account()
             cls.nvme_flushes = host.log().nvme_flushes()
+            cls.events = host.log().events()
 
     def test_all_were_busy(self):
         for name, count in self.counts.items():
@@ -163,6 +164,7 @@ class BusyDisksTest(DisksTest):
         for name in self.MERGING:
             self.assertGreater(sum(self.busy.expected(merged, self.files[name])
                                    for merged in ("rd_merged", "wr_merged")), 0, name)
+        self.assertGreater(self.events["process_ncq_command"], sum(self.counts[name] for name in self.QUEUED))
 
     def test_reads_and_writes_of_all_at_once(self):
         self.assert_transfers(self.busy, self.NAMES)
@@ -209,12 +211,17 @@ class BusyDisksTest(DisksTest):
 class ChangingDisksTest(DisksTest):
     """A PC whose disks fail, are zeroed and trimmed, come and go, and change what is under them."""
 
-    DISKS = [qemu.Disk("ide0", "ide", properties=REPORTS, fails_at=BAD_SECTOR),
+    DISKS = [qemu.Disk("ide0", "ide", properties=REPORTS, fails_at=BAD_SECTOR, fails_flush=True),
              qemu.Disk("ide1", "ide", channel=1, properties=f"{REPORTS},discard_granularity=512"),
-             qemu.Disk("virtio0", "virtio"), qemu.Disk("nvme0", "nvme"), qemu.Disk("scsi0", "scsi")]
+             qemu.Disk("virtio0", "virtio"), qemu.Disk("nvme0", "nvme"), qemu.Disk("scsi0", "scsi"),
+             qemu.Disk("virtio1", "virtio", properties=REPORTS, fails_at=BAD_SECTOR, fails_flush=True),
+             qemu.Disk("scsi1", "scsi", properties=REPORTS, fails_at=BAD_SECTOR, fails_flush=True),
+             # The guest is told to do without DMA.
+             qemu.Disk("pio0", "ide", device="ide-hd,bus=ide.0,unit=1", properties=REPORTS, fails_at=BAD_SECTOR)]
     for number, disk in enumerate(DISKS):
         disk.size += number << 20
-    NAMES = [disk.name for disk in DISKS]
+    NAMES = [disk.name for disk in DISKS if disk.name != "pio0"]
+    FAILING = ["ide0", "virtio1", "scsi1", "pio0"]
     # Plugged in one after the other, under one name each.
     PLUGGED = {f"{interface}{number}": qemu.Disk(f"{interface}{number}", interface.removeprefix("hot-"),
                                                  size=(48 + 4 * number + len(interface)) << 20)
@@ -236,7 +243,8 @@ class ChangingDisksTest(DisksTest):
         options = [*drives, "-device", "virtio-scsi-pci,id=discs", "-device",
                    "scsi-cd,id=scsi-cd,drive=scsi-drive,bus=discs.0", "-device",
                    "ide-cd,id=ide-cd,drive=ide-drive,bus=ide.1,unit=1"]
-        with Machine(cls.directory, cls.DISKS, options, guest_parameters="workload=commands") as host:
+        parameters = "workload=commands libata_options=force=1.01:pio4"
+        with Machine(cls.directory, cls.DISKS, options, guest_parameters=parameters) as host:
             cls.host, cls.machine = host, host.machine
             cls.files = {disk.name: str(host.machine.file(disk)) for disk in [*cls.DISKS, *cls.PLUGGED.values()]}
             cls.paths = host.paths(cls.DISKS)
@@ -255,7 +263,11 @@ class ChangingDisksTest(DisksTest):
 
     @classmethod
     def make_fail(cls):
-        cls.host.run(f"busy {cls.paths['ide0']} 16", "wait", f"fails {cls.paths['ide0']} {BAD_BLOCK}")
+        disks = [cls.paths[name] for name in cls.FAILING]
+        cls.host.run(*(f"busy {disk} 16" for disk in disks), "wait")
+        cls.busy = cls.host.account()
+        for disk in disks:
+            cls.host.run(f"fails {disk} {BAD_BLOCK}")
         cls.failed = cls.host.account()
 
     @classmethod
@@ -330,8 +342,30 @@ class ChangingDisksTest(DisksTest):
 
     def test_failures(self):
         self.assert_transfers(self.failed, self.NAMES)
-        self.assertGreater(self.failed.failed(self.files["ide0"]), 1)
-        self.assertEqual(self.failed.found(ERRORS, self.files["ide0"]), self.failed.failed(self.files["ide0"]))
+        for name in self.FAILING:
+            image = self.files[name]
+            done, failed = (self.failed.expected(statistic, image) for statistic in
+                            ("flush_operations", "failed_flush_operations"))
+            # QEMU does not log the end of IDE's flushes: all of them count.
+            flushes, errors = (done + failed, self.failed.failed(image) - failed) if name in ("ide0", "pio0") else (
+                done, self.failed.failed(image))
+            self.assertEqual(self.failed.found(FLUSHES, image), flushes, name)
+            if name != "pio0":
+                self.assertEqual(failed, 1, name)
+                self.assertGreater(errors, 1, name)
+                self.assertEqual(self.failed.found(ERRORS, image), errors, name)
+
+    def test_failures_without_dma(self):
+        """QEMU does not log that programmed I/O has failed: it counts with what has succeeded."""
+        image = self.files["pio0"]
+        self.assert_transfers(self.busy, ["pio0"])
+        for (operations, size), way in ((READS, "rd"), (WRITES, "wr")):
+            failed = self.failed.expected(f"failed_{way}_operations", image)
+            self.assertGreater(failed, 0)
+            self.assertEqual(self.failed.found(operations, image),
+                             self.failed.expected(f"{way}_operations", image) + failed)
+            self.assertEqual(self.failed.found(size, image), self.failed.expected(f"{way}_bytes", image) + failed * 4096)
+        self.assertEqual(self.failed.found(ERRORS, image), 0)
 
     def test_zeroed_ranges(self):
         self.assertGreater(self.zeroed.expected("wr_bytes", self.files["virtio0"]), 3 << 20)

@@ -45,6 +45,7 @@ class Disk:
     device: str = ""  # the -device, where it is another than the interface's usual one
     properties: str = ""  # more of the -device
     fails_at: int = None  # sector that can be neither read nor written, by blkdebug
+    fails_flush: bool = False  # the first one; with fails_at only
 
 
 class Machine:
@@ -78,7 +79,10 @@ class Machine:
         with open(self.image(disk), "wb") as file:
             file.truncate(disk.size)
         if disk.fails_at is not None:
-            self._faults(disk).write_text(f'[inject-error]\nevent = "none"\nsector = "{disk.fails_at}"\n')
+            faults = f'[inject-error]\nevent = "none"\nsector = "{disk.fails_at}"\n'
+            if disk.fails_flush:
+                faults += '[inject-error]\nevent = "none"\niotype = "flush"\nonce = "on"\n'
+            self._faults(disk).write_text(faults)
 
     def __enter__(self):
         for disk in self.disks:
