@@ -19,7 +19,18 @@
 namespace qte::correlation {
 
 struct Hint {
-  enum class Of : uint8_t { kNone, kIdeDma, kIdePio, kNcq, kNvme, kScsi, kScsiData, kTrim, kVirtioPayload, kLast = kVirtioPayload };
+  enum class Of : uint8_t {
+    kNone,
+    kIdeDma,
+    kIdePio,
+    kNcq,
+    kNvme,
+    kScsi,
+    kScsiData,
+    kTrim,
+    kVirtioPayload,
+    kLast = kVirtioPayload
+  };
 
   // kNone: this slot is free; kScsiData: a write goes to the disk by DMA, or else asks for its data; kVirtioPayload: a
   // virtio device has taken something from its guest, be it a range to zero.

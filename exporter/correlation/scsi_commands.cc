@@ -153,7 +153,8 @@ json ScsiCommands::Save() const {
   for (uint32_t id = open_.oldest(); id != kNone; id = open_.newer(id)) {
     const Command& command = open_[id];
     commands.push_back({open_.KeyOf(id), command.start_us, command.unit, command.backend, command.bytes,
-                        command.operation, command.next_offset, command.is_write_same, command.failed, command.has_data});
+                        command.operation, command.next_offset, command.is_write_same, command.failed,
+                        command.has_data});
   }
   return {{"commands", std::move(commands)}, {"abandoned", abandoned()}};
 }
