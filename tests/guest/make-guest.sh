@@ -70,7 +70,10 @@ make_initrd() {
   mkdir -p "$initrd"/{bin,modules,proc,sys,dev}
   cp "$work/root/bin/busybox" "$initrd/bin/"
   install -m 755 "$here/init" "$initrd/init"
-  "${CC:-cc}" -Os -static -nostdlib -fno-stack-protector -o "$initrd/bin/zeroout" "$here/zeroout.c"
+  # Only a test misses it.
+  if command -v "${CC:-cc}" >/dev/null; then
+    "${CC:-cc}" -Os -static -nostdlib -fno-stack-protector -o "$initrd/bin/zeroout" "$here/zeroout.c"
+  fi
   for module in "${modules[@]}"; do
     add_module "$module"
   done
