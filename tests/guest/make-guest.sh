@@ -88,7 +88,7 @@ exec {lock}>"$guest/lock"
 flock "$lock"
 
 # Made again when its sources here have changed.
-stamp=$(cat "$here"/* - <<<"$kernel" | sha256sum)
+stamp=$(cat "$here"/{init,make-guest.sh,zeroout.c} - <<<"$kernel" | sha256sum)
 if [[ -f $guest/vmlinuz && -f $guest/initrd.gz && $(cat "$guest/stamp" 2>/dev/null) == "$stamp" ]]; then
   exit 0
 fi
