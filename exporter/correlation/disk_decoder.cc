@@ -72,17 +72,21 @@ class DiskDecoder final : public Decoder {
   void OnDmaCancel(const Input& input, Out& out) { dma_.OnCancel(input, ContextOf(out)); }
   void OnDmaComplete(const Input& input, Out& out) { dma_.OnComplete(input, ContextOf(out)); }
 
-  void OnVirtqueuePop(const Input& input, Out&) { virtio_.OnPop(input); }
+  void OnVirtqueuePop(const Input& input, Out&) { virtio_.OnPop(input, hints_); }
   template <DmaDirection kDirection>
   void OnVirtioBlk(const Input& input, Out&) {
     virtio_.OnHandle(input, kDirection, devices_, hints_);
   }
-  void OnVirtioBlkComplete(const Input& input, Out& out) { virtio_.OnComplete(input, devices_, out); }
+  void OnVirtioBlkComplete(const Input& input, Out& out) { virtio_.OnComplete(input, devices_, hints_, out); }
 
   void OnScsiParsed(const Input& input, Out&) { scsi_.OnParsed(input); }
   void OnScsiContinue(const Input& input, Out& out);
   void OnScsiSense(const Input& input, Out&) { scsi_.OnSense(input); }
-  void OnScsiDequeue(const Input& input, Out& out) { scsi_.OnDequeue(input, devices_, out); }
+  void OnScsiDequeue(const Input& input, Out& out) {
+    hints_.DropKey(Hint::Of::kScsi, ScsiCommands::KeyOf(input));
+    hints_.DropKey(Hint::Of::kScsiData, ScsiCommands::KeyOf(input));
+    scsi_.OnDequeue(input, devices_, out);
+  }
 
   void OnIdeCommand(const Input& input, Out& out) { ide_.OnCommand(input, devices_, out); }
   void OnIdeDma(const Input& input, Out&) { ide_.OnDma(input, hints_); }
@@ -129,7 +133,7 @@ const std::vector<DiskDecoder::Event>& DiskDecoder::Events() {
       {{"dma_blk_cb", {"dbs", "ret"}}, &D::OnDmaCallback},
       {{"dma_map_wait", {"dbs"}}, &D::OnDmaMapWait},
       {{"blk_co_preadv", {"blk", "bs", "offset", "bytes"}}, &D::OnBlockIo<kReads>},
-      {{"blk_co_pwritev", {"blk", "bs", "offset", "bytes"}}, &D::OnBlockIo<kWrites>},
+      {{"blk_co_pwritev", {"blk", "bs", "offset", "bytes", "flags"}}, &D::OnBlockIo<kWrites>},
       {{"dma_complete", {"dbs", "ret"}}, &D::OnDmaComplete},
       {{"dma_aio_cancel", {"dbs"}}, &D::OnDmaCancel},
       {block("virtqueue_pop", {"vq", "elem", "in_num", "out_num"}, true), &D::OnVirtqueuePop},
@@ -194,7 +198,8 @@ void DiskDecoder::OnBlockIo(const Input& input, Out& out) {
 // right before in the same thread, so the latest one is it.
 void DiskDecoder::Claim(const BlockIo& io, Out& out) {
   Interface known = devices_.InterfaceOf(io.backend);
-  if (known == Interface::kVirtioBlk || io.is_probe() || io.bytes < 0) return;
+  if (io.is_probe() || io.bytes < 0) return;
+  if (known == Interface::kVirtioBlk) return virtio_.OnOwnBlockIo(io, hints_);
   using Claim = DmaRequests::Claim;
   using Reach = DmaRequests::Reach;
   DmaRequests::Claimants claimants = dma_.ClaimantsOf(io, devices_);
@@ -203,6 +208,7 @@ void DiskDecoder::Claim(const BlockIo& io, Out& out) {
   }
   Hint* pio = Announced(Hint::Of::kIdePio, io);
   Hint* scsi = Announced(Hint::Of::kScsi, io);
+  if (scsi == nullptr) scsi = Announced(Hint::Of::kScsiData, io);
   bool may_be_virtio = true;
   if (auto [id, reach] = claimants.of_thread; id != DmaRequests::kNone) {
     uint64_t rival = std::max({OrderOf(pio), OrderOf(scsi), virtio_.WaitingFor(io, devices_)});
@@ -216,7 +222,8 @@ void DiskDecoder::Claim(const BlockIo& io, Out& out) {
   }
   if (pio != nullptr) return OnPio(io, *pio, out);
   if (may_be_virtio && virtio_.OnBlockIo(io, devices_)) return;
-  if (scsi != nullptr && scsi_.OnBlockIo(scsi->key, io, devices_)) {
+  if (scsi != nullptr) {
+    scsi_.OnBlockIo(scsi->key, io, devices_);
     if (!scsi_.AwaitsMore(scsi->key)) scsi->of = Hint::Of::kNone;
     return;
   }
@@ -230,11 +237,12 @@ void DiskDecoder::Claim(const BlockIo& io, Out& out) {
 // What has announced this read or write without a transfer.
 Hint* DiskDecoder::Announced(Hint::Of of, const BlockIo& io) {
   Interface known = devices_.InterfaceOf(io.backend);
-  return hints_.Latest([&](const Hint& hint) {
+  auto fits = [&](const Hint& hint) {
     bool may_be = known == Interface::kNone || known == hint.interface();
-    bool fits = hint.of == of && may_be && hint.Fits(io.direction, io.offset, io.thread);
-    return fits && (of != Hint::Of::kIdePio || hint.bytes == static_cast<uint64_t>(io.bytes));
-  });
+    if (hint.of != of || !may_be || !hint.Fits(io.direction, io.offset, io.thread)) return false;
+    return of == Hint::Of::kIdePio ? hint.bytes == static_cast<uint64_t>(io.bytes) : scsi_.Fits(hint.key, io);
+  };
+  return of == Hint::Of::kScsi ? hints_.Earliest(fits) : hints_.Latest(fits);
 }
 
 // Its end is not logged, so it counts as it begins.
@@ -255,7 +263,7 @@ void DiskDecoder::OnScsiContinue(const Input& input, Out&) {
   ScsiCommands::Submission submission = scsi_.OnContinue(input);
   if (submission.unit == 0) return;
   Hint hint;
-  hint.of = Hint::Of::kScsi;
+  hint.of = submission.is_data_missing ? Hint::Of::kScsiData : Hint::Of::kScsi;
   hint.direction = submission.direction;
   hint.thread = input.thread;
   hint.front_end = submission.unit;

@@ -48,7 +48,9 @@ BlockIo::BlockIo(const Input& input, DmaDirection way)
       offset(SignedOf(input.args[2])),
       bytes(SignedOf(input.args[3])),
       thread(input.thread),
-      direction(way) {}
+      direction(way),
+      time_us(input.time_us),
+      zeroes(way == DmaDirection::kWrite && input.args[4].has_value() && (input.args[4].bits & 2) != 0) {}
 
 uint32_t DmaRequests::Open(const Input& io) {
   const auto& [dbs, target, offset, to_dev] = std::tie(io.args[0], io.args[1], io.args[2], io.args[3]);

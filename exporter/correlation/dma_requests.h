@@ -49,12 +49,14 @@ struct BlockIo {
   int64_t bytes = 0;
   uint64_t thread = kNoThread;
   DmaDirection direction = DmaDirection::kRead;
+  int64_t time_us = kNoTime;
+  bool zeroes = false;  // a write without data (BDRV_REQ_ZERO_WRITE)
 
   // A read of nothing between two sectors, which no guest can ask for: it is made by QMP to learn which backend a drive
   // is (rules/stream.h), and is no request.
   bool is_probe() const { return bytes == 0 && offset % 512 != 0; }
 
-  // Of blk_co_preadv or blk_co_pwritev with its arguments blk, bs, offset and bytes.
+  // Of blk_co_preadv or blk_co_pwritev with its arguments blk, bs, offset, bytes and, of a write, flags.
   BlockIo(const Input& input, DmaDirection direction);
 };
 

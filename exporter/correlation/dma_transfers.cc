@@ -77,7 +77,7 @@ void DmaTransfers::Announce(const Input& input, DmaRequest& request, Context con
   request.front_end = hint->front_end;
   request.interface = hint->interface();
   request.length = hint->bytes;
-  if (hint->of == Hint::Of::kScsi) context.scsi.OnDma(hint->key);
+  if (hint->is_scsi()) context.scsi.OnDma(hint->key);
   hint->of = Hint::Of::kNone;
 }
 
@@ -86,8 +86,8 @@ Hint* DmaTransfers::HintFor(const Input& input, const DmaRequest& request, Conte
   bool may_be_scsi = !context.devices.names().IsAttached(request.target);
   Interface known = context.devices.InterfaceOf(request.target);
   return context.hints.Latest([&](const Hint& hint) {
-    bool is_other = hint.of == Hint::Of::kIdePio || hint.of == Hint::Of::kTrim;
-    bool possible = hint.of == Hint::Of::kScsi ? may_be_scsi : !is_other;
+    bool is_other = hint.of == Hint::Of::kIdePio || hint.of == Hint::Of::kTrim || hint.of == Hint::Of::kVirtioPayload;
+    bool possible = hint.is_scsi() ? may_be_scsi : !is_other;
     bool of_others = known != Interface::kNone && known != hint.interface();
     return possible && !of_others && hint.Fits(request.direction, request.next_offset, input.thread);
   });

@@ -15,7 +15,7 @@ void FrontEndHints::Put(Hint hint) {
   hint.order = NextOrder();
   Hint* place = &slots_[0];
   for (Hint& slot : slots_) {
-    if (slot.of == hint.of && slot.thread == hint.thread) {
+    if (slot.of == hint.of && slot.thread == hint.thread && (!hint.has_key() || slot.key == hint.key)) {
       slot = hint;
       return;
     }
@@ -28,6 +28,12 @@ void FrontEndHints::Put(Hint hint) {
 void FrontEndHints::Drop(Hint::Of of, uint64_t thread) {
   for (Hint& slot : slots_) {
     if (slot.of == of && slot.thread == thread) slot.of = Hint::Of::kNone;
+  }
+}
+
+void FrontEndHints::DropKey(Hint::Of of, uint64_t key) {
+  for (Hint& slot : slots_) {
+    if (slot.of == of && slot.key == key) slot.of = Hint::Of::kNone;
   }
 }
 

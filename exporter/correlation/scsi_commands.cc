@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <stdexcept>
+#include <utility>
 
 #include "correlation/saved.h"
 
@@ -11,10 +12,6 @@ namespace {
 
 using nlohmann::json;
 using trace::Value;
-
-uint64_t KeyOf(const Input& input) {
-  return (input.args[0].bits & 0xffff) << 48 | (input.args[1].bits & 0xffff) << 32 | (input.args[2].bits & UINT32_MAX);
-}
 
 bool IsWriteSame(uint64_t command) {
   return command == 0x41 || command == 0x93;
@@ -48,6 +45,10 @@ std::optional<BlockOperation> OperationOf(uint64_t command) {
 
 }  // namespace
 
+uint64_t ScsiCommands::KeyOf(const Input& input) {
+  return (input.args[0].bits & 0xffff) << 48 | (input.args[1].bits & 0xffff) << 32 | (input.args[2].bits & UINT32_MAX);
+}
+
 void ScsiCommands::OnParsed(const Input& input) {
   uint64_t key = KeyOf(input);
   std::optional<BlockOperation> operation = OperationOf(input.args[3].bits);
@@ -65,32 +66,38 @@ void ScsiCommands::OnParsed(const Input& input) {
   command.operation = *operation;
 }
 
-ScsiCommands::Submission ScsiCommands::OnContinue(const Input& input) const {
+ScsiCommands::Submission ScsiCommands::OnContinue(const Input& input) {
   uint64_t key = KeyOf(input);
   uint32_t id = open_.Find(key);
   if (id == kNone || open_[id].operation == BlockOperation::kFlush) return {};
-  bool reads = open_[id].operation == BlockOperation::kRead;
-  return {key, open_[id].unit, reads ? DmaDirection::kRead : DmaDirection::kWrite, open_[id].bytes};
+  Command& command = open_[id];
+  bool reads = command.operation == BlockOperation::kRead;
+  bool is_data_missing = !reads && !std::exchange(command.has_data, true);
+  return {key, command.unit, reads ? DmaDirection::kRead : DmaDirection::kWrite, command.bytes, is_data_missing};
 }
 
 void ScsiCommands::OnDma(uint64_t key) {
   if (uint32_t id = open_.Find(key); id != kNone) open_.Close(id);
 }
 
-bool ScsiCommands::OnBlockIo(uint64_t key, const BlockIo& io, BlockDevices& devices) {
+bool ScsiCommands::Fits(uint64_t key, const BlockIo& io) const {
   uint32_t id = open_.Find(key);
   if (id == kNone || io.bytes < 0) return false;
-  Command& command = open_[id];
+  const Command& command = open_[id];
+  if (command.backend != 0 && command.backend != io.backend) return false;
+  if (!command.is_write_same) return static_cast<uint64_t>(io.bytes) <= command.bytes;
+  return command.backend == 0 || command.next_offset == io.offset;
+}
+
+void ScsiCommands::OnBlockIo(uint64_t key, const BlockIo& io, BlockDevices& devices) {
+  Command& command = open_[open_.Find(key)];
   auto bytes = static_cast<uint64_t>(io.bytes);
-  bool goes_on = command.backend == 0 || (command.backend == io.backend && command.next_offset == io.offset);
-  if (command.is_write_same ? !goes_on : bytes > command.bytes) return false;
   devices.Use(io);
   devices.Learn(command.unit, {io.backend, io.backend_text}, Interface::kScsi);
   command.backend = io.backend;
   if (command.is_write_same) command.bytes += bytes;
   // Unsigned, since a hostile line may hold any number.
   command.next_offset = static_cast<int64_t>(static_cast<uint64_t>(io.offset) + bytes);
-  return true;
 }
 
 bool ScsiCommands::AwaitsMore(uint64_t key) const {
@@ -140,20 +147,21 @@ void ScsiCommands::Reset() {
 }
 
 // {"commands": [[key, start_us, unit, backend, bytes, operation, next_offset,
-//  is_write_same, failed], ...], "abandoned"}
+//  is_write_same, failed, has_data], ...], "abandoned"}
 json ScsiCommands::Save() const {
   json commands = json::array();
   for (uint32_t id = open_.oldest(); id != kNone; id = open_.newer(id)) {
     const Command& command = open_[id];
     commands.push_back({open_.KeyOf(id), command.start_us, command.unit, command.backend, command.bytes,
-                        command.operation, command.next_offset, command.is_write_same, command.failed});
+                        command.operation, command.next_offset, command.is_write_same, command.failed,
+                        command.has_data});
   }
   return {{"commands", std::move(commands)}, {"abandoned", abandoned()}};
 }
 
 void ScsiCommands::Restore(const json& state) {
   for (const json& from : SavedList(state.at("commands"))) {
-    const json::array_t& row = SavedRow(from, 9);
+    const json::array_t& row = SavedRow(from, 10);
     Command& command = open_[open_.OpenSaved(row[0], [this](uint32_t id) { open_.Abandon(id); })];
     command.start_us = SavedSigned(row[1]);
     command.unit = SavedUnsigned(row[2]);
@@ -164,6 +172,7 @@ void ScsiCommands::Restore(const json& state) {
     command.next_offset = SavedSigned(row[6]);
     command.is_write_same = SavedFlag(row[7]);
     command.failed = SavedFlag(row[8]);
+    command.has_data = SavedFlag(row[9]);
   }
   open_.set_abandoned(abandoned() + SavedUnsigned(state.at("abandoned")));
 }

@@ -2,7 +2,8 @@
 //
 //   scsi_req_parsed target T lun L tag G command 40 dir 1 length 4096   a READ(10)
 //   scsi_req_continue target T lun L tag G                              goes to the disk, by DMA (dma_blk_io), or:
-//   blk_co_preadv blk K bs B offset O bytes N                           without it, in one piece or several
+//   blk_co_preadv blk K bs B offset O bytes N                           without it, in one piece or several; a write
+//                                                                       asks the guest for its data, and goes on again
 //   scsi_req_build_sense target T lun L tag G key 0x0b asc 0x00 ascq 0x06   fails, if the key is no mere information
 //   scsi_req_dequeue target T lun L tag G                               has ended
 //
@@ -30,16 +31,20 @@ class ScsiCommands {
     FrontEnd unit = 0;  // 0 if this is no command that reads or writes
     DmaDirection direction = DmaDirection::kRead;
     uint64_t bytes = 0;
+    bool is_data_missing = false;  // of a write that goes without DMA: it asks for it now
   };
 
+  static uint64_t KeyOf(const Input& input);
   // With the arguments target, lun, tag, cmd and xfer.
   void OnParsed(const Input& input);
   // With the arguments target, lun and tag: a transfer may follow.
-  Submission OnContinue(const Input& input) const;
+  Submission OnContinue(const Input& input);
   // The command's transfer goes by DMA.
   void OnDma(uint64_t key);
-  // The command's transfer, or a piece of it; false if it cannot be.
-  bool OnBlockIo(uint64_t key, const BlockIo& io, BlockDevices& devices);
+  // Whether this can be the command's transfer, or a piece of it.
+  bool Fits(uint64_t key, const BlockIo& io) const;
+  // It is.
+  void OnBlockIo(uint64_t key, const BlockIo& io, BlockDevices& devices);
   // Whether another piece may follow without an announcement of its own, as in a WRITE SAME of other than zeroes.
   bool AwaitsMore(uint64_t key) const;
   // With the arguments target, lun, tag and key.
@@ -70,6 +75,7 @@ class ScsiCommands {
     BlockOperation operation = BlockOperation::kRead;
     bool is_write_same = false;
     bool failed = false;
+    bool has_data = false;  // of a write; see Submission
   };
 
   OpenRequests<Command> open_;

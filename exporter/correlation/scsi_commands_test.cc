@@ -30,6 +30,22 @@ TEST_CASE("SCSI: by DMA and without, with flushes") {
                                "7@1.125000:scsi_req_dequeue " + kWho},
                 {"scsi /a.img read 196608 0.125 ok"},
                 {"scsi /a.img 1", "scsi /a.img 0"}},
+      BlockCase{"without DMA, two that begin while another one ends: their reads and writes come after, in order",
+                kDiskA + kDiskB +
+                    Lines{parsed("target 3 lun 0 tag 1", 42, 4096), "scsi_req_continue target 3 lun 0 tag 1",
+                          parsed("target 1 lun 0 tag 1", 40, 8192), "scsi_req_continue target 1 lun 0 tag 1",
+                          parsed("target 2 lun 0 tag 2", 40, 8192), "scsi_req_continue target 2 lun 0 tag 2",
+                          parsed("target 1 lun 0 tag 3", 42, 512), "scsi_req_continue target 1 lun 0 tag 3",
+                          "scsi_req_continue target 1 lun 0 tag 3", parsed("target 2 lun 0 tag 4", 42, 1024),
+                          "scsi_req_continue target 2 lun 0 tag 4", "scsi_req_continue target 2 lun 0 tag 4"} +
+                    Lines{ReadOf("0xa1", "0xb1", "offset 0 bytes 8192"), ReadOf("0xa2", "0xb2", "offset 0 bytes 8192"),
+                          "blk_co_pwritev blk 0xa1 bs 0xb1 offset 0 bytes 512 flags 0x0",
+                          "blk_co_pwritev blk 0xa2 bs 0xb2 offset 0 bytes 1024 flags 0x0",
+                          "scsi_req_dequeue target 2 lun 0 tag 2", "scsi_req_dequeue target 1 lun 0 tag 1",
+                          "scsi_req_dequeue target 2 lun 0 tag 4", "scsi_req_dequeue target 1 lun 0 tag 3",
+                          "scsi_req_dequeue target 3 lun 0 tag 1"},
+                {"scsi /b c.img read 8192 - ok", "scsi /a.img read 8192 - ok", "scsi /b c.img write 1024 - ok",
+                 "scsi /a.img write 512 - ok"}},
       BlockCase{
           "one that fails without DMA, one that only has something to tell, and a flush that fails",
           kDiskA +

@@ -22,7 +22,7 @@ constexpr int kMaxLooks = 1024;
 VirtioBlkRequests::VirtioBlkRequests(const DecoderLimits& limits)
     : open_(limits), pops_(std::min(kMaxPops, limits.max_open)) {}
 
-void VirtioBlkRequests::OnPop(const Input& input) {
+void VirtioBlkRequests::OnPop(const Input& input, FrontEndHints& hints) {
   uint64_t element = input.args[1].bits;
   bool may_be_flush = input.args[2].bits == 1 && input.args[3].bits == 1;
   if (may_be_flush) {
@@ -32,12 +32,21 @@ void VirtioBlkRequests::OnPop(const Input& input) {
   }
   uint32_t id = pops_.Find(element);
   if (id != kNone) pops_.Erase(id);
+  bool may_zero = input.args[2].bits == 1 && input.args[3].bits > 1;
+  if (!may_zero) return;
+  Hint hint;
+  hint.of = Hint::Of::kVirtioPayload;
+  hint.direction = DmaDirection::kWrite;
+  hint.thread = input.thread;
+  hint.key = element;
+  hints.Put(hint);
 }
 
 void VirtioBlkRequests::OnHandle(const Input& input, DmaDirection direction, const BlockDevices& devices,
                                  FrontEndHints& hints) {
   uint64_t key = input.args[1].bits;
   if (uint32_t pop = pops_.Find(key); pop != kNone) pops_.Erase(pop);
+  if (direction == DmaDirection::kWrite) hints.DropKey(Hint::Of::kVirtioPayload, key);
   Request request;
   request.start_us = input.time_us;
   request.device = input.args[0].bits;
@@ -58,6 +67,24 @@ void VirtioBlkRequests::OnHandle(const Input& input, DmaDirection direction, con
   } else {
     ++waiting_;
   }
+}
+
+void VirtioBlkRequests::OnOwnBlockIo(const BlockIo& io, FrontEndHints& hints) {
+  if (!io.zeroes) return;
+  Hint* pop = hints.Latest([&](const Hint& hint) {
+    return hint.of == Hint::Of::kVirtioPayload && hint.Fits(io.direction, io.offset, io.thread);
+  });
+  if (pop == nullptr) return;
+  pop->of = Hint::Of::kNone;
+  open_.MakeRoom(pop->key, [this](uint32_t id) { Abandon(id); });
+  Request& request = open_[open_.Open(pop->key)];
+  request.start_us = io.time_us;
+  request.backend = io.backend;
+  request.offset = io.offset;
+  request.bytes = static_cast<uint64_t>(io.bytes);
+  request.thread = io.thread;
+  request.direction = io.direction;
+  request.device_text.Assign(io.backend_text);
 }
 
 bool VirtioBlkRequests::OnBlockIo(const BlockIo& io, BlockDevices& devices) {
@@ -111,7 +138,9 @@ uint64_t VirtioBlkRequests::DeviceOf(const BlockIo& io, const BlockDevices& devi
   return ambiguous ? 0 : device;
 }
 
-void VirtioBlkRequests::OnComplete(const Input& input, const BlockDevices& devices, BlockRequestSink& out) {
+void VirtioBlkRequests::OnComplete(const Input& input, const BlockDevices& devices, FrontEndHints& hints,
+                                   BlockRequestSink& out) {
+  hints.DropKey(Hint::Of::kVirtioPayload, input.args[1].bits);
   uint32_t id = open_.Find(input.args[1].bits);
   if (id == kNone) return CompleteOther(input, devices, out);
   Request& request = open_[id];

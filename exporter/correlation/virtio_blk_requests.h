@@ -5,10 +5,13 @@
 //   blk_co_preadv blk K bs B offset 512*S bytes M          V's disk is K; of merged requests, the first one's offset
 //   virtio_blk_req_complete vdev V req R status 0          R ends, whatever it was
 //
+//   virtqueue_pop vq Q elem R in_num 1 out_num 2           of which no virtio_blk_handle_write tells, but ...
+//   blk_co_pwritev blk K bs B offset O bytes N flags 0x2   ... this, in the same thread: R writes zeroes
+//
 // All of QEMU 5.2 to 11.1 print these. Each request counts for itself, merged or not, as in QEMU's own statistics. A
-// request with an error that stops the guest (werror=stop) is handled again under its pointer, and goes on. Discards
-// and write-zeroes, which carry a payload, and the question for the serial number, which has room for it, are no
-// flushes.
+// request with an error that stops the guest (werror=stop) is handled again under its pointer, and goes on. Discards,
+// which carry a payload, and the question for the serial number, which has room for it, are no flushes. Zeroes are
+// written as far as K is known to be a virtio-blk's: its first request says so, if it is none of these.
 //
 // A request waits for its read or write only as long as V's disk is not known. Without thread ids (QEMU 10.1 and
 // later), two devices that wait at one offset cannot be told apart: then nothing is learned, a later request will tell.
@@ -28,7 +31,7 @@ class VirtioBlkRequests {
   explicit VirtioBlkRequests(const DecoderLimits& limits);
 
   // With the arguments vq, elem, in_num and out_num.
-  void OnPop(const Input& input);
+  void OnPop(const Input& input, FrontEndHints& hints);
   // With the arguments vdev, req, sector and nsectors.
   void OnHandle(const Input& input, DmaDirection direction, const BlockDevices& devices, FrontEndHints& hints);
   // When the latest request was announced that waits for this read or write, by its thread where that is known; 0 if
@@ -36,8 +39,10 @@ class VirtioBlkRequests {
   uint64_t WaitingFor(const BlockIo& io, const BlockDevices& devices) const;
   // A read or write that nobody else has claimed; false if it is not known to be of virtio-blk.
   bool OnBlockIo(const BlockIo& io, BlockDevices& devices);
+  // A read or write of a backend that is known to be of virtio-blk.
+  void OnOwnBlockIo(const BlockIo& io, FrontEndHints& hints);
   // With the arguments vdev, req and status.
-  void OnComplete(const Input& input, const BlockDevices& devices, BlockRequestSink& out);
+  void OnComplete(const Input& input, const BlockDevices& devices, FrontEndHints& hints, BlockRequestSink& out);
 
   void AbandonOld(int64_t now_us);
   void Reset();

@@ -14,9 +14,13 @@ import process
 GUEST = pathlib.Path(os.environ.get("QTE_GUEST_DIR", exporter.ROOT / "build/guest"))
 
 
-def make_guest():
+def guest_directory(kernel):
+    return GUEST if kernel == "cloud" else GUEST.with_name(f"{GUEST.name}-{kernel}")
+
+
+def make_guest(kernel="cloud"):
     """Makes kernel and initramfs, or finds them made."""
-    subprocess.run([exporter.ROOT / "tests/guest/make-guest.sh", GUEST], check=True)
+    subprocess.run([exporter.ROOT / "tests/guest/make-guest.sh", guest_directory(kernel), kernel], check=True)
 
 
 def trace_options(*exporter_arguments):
@@ -37,30 +41,52 @@ class Disk:
     name: str
     interface: str  # ide, nvme, scsi or virtio
     size: int = 32 << 20
-    channel: int = 0  # ide: 0 or 1
+    channel: int = 0  # ide: 0 or 1, on AHCI up to 5
+    device: str = ""  # the -device, where it is another than the interface's usual one
+    properties: str = ""  # more of the -device
+    fails_at: int = None  # sector that can be neither read nor written, by blkdebug
+    fails_flush: bool = False  # the first one; with fails_at only
 
 
 class Machine:
     """A PC under software emulation (the same everywhere), as a context manager. All its files are in `directory`, the
-    trace as NAME.log."""
+    trace as NAME.log. `kernel` is the guest's, as make_guest() has it."""
 
-    def __init__(self, directory, disks, options, guest_parameters="", name="trace"):
+    def __init__(self, directory, disks, options, guest_parameters="", name="trace", machine="pc", kernel="cloud"):
         self.directory = pathlib.Path(directory)
         self.disks = disks
         self.log = self.directory / f"{name}.log"
         self.serial = self.directory / "serial.log"
         self._options = options
         self._parameters = guest_parameters
+        self._machine = machine
+        self._kernel = kernel
         self._qmp = None
+        self._commands = None
         self.process = None
 
     def image(self, disk):
         return self.directory / f"{disk.name}.img"
 
+    def file(self, disk):
+        """What QEMU calls it."""
+        return self.image(disk) if disk.fails_at is None else f"blkdebug:{self._faults(disk)}:{self.image(disk)}"
+
+    def _faults(self, disk):
+        return self.directory / f"{disk.name}.blkdebug"
+
+    def make_image(self, disk):
+        with open(self.image(disk), "wb") as file:
+            file.truncate(disk.size)
+        if disk.fails_at is not None:
+            faults = f'[inject-error]\nevent = "none"\nsector = "{disk.fails_at}"\n'
+            if disk.fails_flush:
+                faults += '[inject-error]\nevent = "none"\niotype = "flush"\nonce = "on"\n'
+            self._faults(disk).write_text(faults)
+
     def __enter__(self):
         for disk in self.disks:
-            with open(self.image(disk), "wb") as file:
-                file.truncate(disk.size)
+            self.make_image(disk)
         with open(self.directory / "qemu.err", "wb") as errors:
             self.process = process.spawn(self._command(), stdin=subprocess.DEVNULL, stdout=errors, stderr=errors)
         try:
@@ -71,30 +97,35 @@ class Machine:
         return self
 
     def __exit__(self, *_):
+        if self._commands:
+            self._commands.close()
         if self._qmp:
             self._qmp.close()
         process.end(self.process)
 
     def _command(self):
-        yield from ("qemu-system-x86_64", "-M", "pc", "-accel", "tcg", "-m", "256", "-display", "none", "-nodefaults",
+        guest = guest_directory(self._kernel)
+        yield from ("qemu-system-x86_64", "-M", self._machine, "-accel", "tcg", "-m", "256", "-display", "none", "-nodefaults",
                     "-vga", "none", "-nic", "none", "-no-reboot", "-serial", f"file:{self.serial}",
                     "-qmp", f"unix:{self.directory}/qmp.sock,server=on,wait=off",
-                    "-kernel", GUEST / "vmlinuz", "-initrd", GUEST / "initrd.gz", "-append",
+                    "-kernel", guest / "vmlinuz", "-initrd", guest / "initrd.gz", "-append",
                     f"console=ttyS0 quiet panic=-1 disk_count={len(self.disks)} {self._parameters}")
-        if any(disk.interface == "scsi" for disk in self.disks):
-            yield from ("-device", "virtio-scsi-pci")
-        for disk in self.disks:
-            yield from self._drive(disk)
+        if "workload=commands" in self._parameters:
+            yield from ("-serial", f"unix:{self.directory}/commands.sock,server=on,wait=off")
+        if any(disk.interface == "scsi" and not disk.device for disk in self.disks):
+            yield from ("-device", "virtio-scsi-pci,id=scsi")
         if "-msg" not in self._options:
             yield from ("-msg", "timestamp=on")
+        # Ahead of the disks: there may be controllers among them.
         yield from (*self._options, "-D", self.log)
+        for disk in self.disks:
+            yield from self._drive(disk)
 
     def _drive(self, disk):
-        yield from ("-drive", f"file={self.image(disk)},format=raw,if=none,id={disk.name}")
-        yield from ("-device", {"ide": f"ide-hd,drive={disk.name},bus=ide.{disk.channel}",
-                                "nvme": f"nvme,drive={disk.name},serial={disk.name}",
-                                "virtio": f"virtio-blk-pci,drive={disk.name}",
-                                "scsi": f"scsi-hd,drive={disk.name}"}[disk.interface])
+        yield from ("-drive", f"file={self.file(disk)},format=raw,if=none,id={disk.name}")
+        device = disk.device or {"ide": f"ide-hd,bus=ide.{disk.channel}", "nvme": f"nvme,serial={disk.name}",
+                                 "virtio": "virtio-blk-pci", "scsi": "scsi-hd,bus=scsi.0"}[disk.interface]
+        yield from ("-device", ",".join(filter(None, (device, f"drive={disk.name}", disk.properties))))
 
     def _check_alive(self):
         if self.process.poll() is not None:
@@ -111,6 +142,12 @@ class Machine:
             return self.serial.exists() and "DONE" in self.serial.read_text(errors="replace")
         process.wait_until(done, "DONE on the guest's console", timeout, interval=0.2)
 
+    def run(self, command, timeout=60):
+        """Lets the guest, which was started with workload=commands, run a line of shell, and returns what that wrote."""
+        if not self._commands:
+            self._commands = Commands(self.directory / "commands.sock")
+        return self._commands.run(command, timeout)
+
     def press(self, *keys):
         """Presses keys together and releases them in the opposite order, by qcode."""
         for down, order in ((True, keys), (False, reversed(keys))):
@@ -122,10 +159,35 @@ class Machine:
         return {device["inserted"]["file"]: device["stats"] for device in self._block_devices()}
 
     def _block_devices(self):
-        statistics = {device["device"]: device["stats"] for device in self.qmp("query-blockstats")}
+        # What has no drive of its own has the name of its device.
+        statistics = {device["device"] or device["qdev"]: device["stats"] for device in self.qmp("query-blockstats")}
         for device in self.qmp("query-block"):
             if "inserted" in device:
-                yield {**device, "stats": statistics[device["device"]]}
+                yield {**device, "stats": statistics[device["device"] or device["qdev"]]}
+
+
+class Commands:
+    """The guest's second serial port."""
+
+    def __init__(self, path):
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.connect(str(path))
+        self._lines = self._socket.makefile("r")
+
+    def run(self, command, timeout):
+        self._socket.settimeout(timeout)
+        self._socket.sendall(command.encode() + b"\n")
+        output = []
+        while not (line := self._lines.readline()).startswith("= "):
+            if not line:
+                raise ConnectionError(f"QEMU closed the guest's serial port during: {command}")
+            output.append(line)
+        if line != "= 0\n":
+            raise RuntimeError(f"{command}: status {line[2:].strip()}: {''.join(output)}")
+        return "".join(output).strip()
+
+    def close(self):
+        self._socket.close()
 
 
 class Qmp:
