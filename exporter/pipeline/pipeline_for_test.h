@@ -44,11 +44,13 @@ inline std::string Problems(const std::string& yaml) {
 
 class PipelineForTest {
  public:
-  explicit PipelineForTest(const std::string& yaml, const std::string& path = "/log/vm1.log") {
+  explicit PipelineForTest(const std::string& yaml, const std::string& path = "/log/vm1.log")
+      : PipelineForTest(yaml, path, BundledCatalog()) {}
+  PipelineForTest(const std::string& yaml, const std::string& path, const trace::Catalog& catalog) {
     config::Loaded loaded = config::Parse(yaml, "test.yaml");
     for (const config::Diagnostic& diagnostic : loaded.diagnostics) UNSCOPED_INFO(diagnostic.Format());
     REQUIRE(loaded.config.has_value());
-    rules::Compiled compiled = rules::Compile(*loaded.config, BundledCatalog());
+    rules::Compiled compiled = rules::Compile(*loaded.config, catalog);
     for (const config::Diagnostic& diagnostic : compiled.diagnostics) UNSCOPED_INFO(diagnostic.Format());
     REQUIRE(compiled.program != nullptr);
     pipeline_ = std::make_unique<Pipeline>(compiled.program, SourceLabels(loaded.config->sources));

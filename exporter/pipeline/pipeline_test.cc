@@ -124,6 +124,32 @@ metrics:
   CHECK(pipeline.Value("qemu_trace_exporter_unparsed_lines_total{reason=not_an_event}") == 0);
 }
 
+TEST_CASE("An argument has the name of any declaration that prints it alike") {
+  trace::Catalog catalog;
+  // As QEMU 7.2 has it, whose own declarations come before the bundled ones.
+  REQUIRE(catalog
+              .Add("migrate_transferred(uint64_t tranferred, uint64_t time_spent, uint64_t bandwidth, uint64_t size) "
+                   "\"transferred %\" PRIu64 \" time_spent %\" PRIu64 \" bandwidth %\" PRIu64 \" max_size %\" PRId64\n")
+              .empty());
+  REQUIRE(catalog.Add(ReadFile("config/trace-events")).empty());
+  for (std::string argument : {"transferred", "tranferred"}) {
+    PipelineForTest pipeline(
+        "metrics: [{name: x_total, type: counter, event: migrate_transferred, value: " + argument + "}]\n", "/log/vm1.log",
+        catalog);
+    pipeline.Feed("migrate_transferred transferred 5 time_spent 1 bandwidth 2 max_size 3\n");
+    CHECK(pipeline.Value("x_total") == 5);
+  }
+}
+
+TEST_CASE("An event's own argument may be called in_flight") {
+  trace::Catalog catalog;
+  REQUIRE(catalog.Add("mirror_yield(void *s, int in_flight) \"s %p in_flight %d\"\n").empty());
+  PipelineForTest pipeline("metrics: [{name: x, type: gauge, event: mirror_yield, value: in_flight}]\n", "/log/vm1.log",
+                           catalog);
+  pipeline.Feed("mirror_yield s 0x1 in_flight 3\n");
+  CHECK(pipeline.Value("x") == 3);
+}
+
 TEST_CASE("Lookups name what was learned, the key itself until then") {
   PipelineForTest pipeline(R"(
 lookups: {image: {event: bdrv_open_common, key: bs, value: filename}}

@@ -1,26 +1,13 @@
 #include "rules/compiler.h"
 
 #include <algorithm>
-#include <set>
 
-#include "correlation/key.h"
-#include "rules/checker.h"
-#include "rules/parts.h"
-#include "rules/vocabulary.h"
+#include "rules/compiler_impl.h"
 
 namespace qte::rules {
 namespace {
 
 using config::Diagnostic;
-
-constexpr int64_t kDefaultSpanTimeoutUs = 600'000'000;
-constexpr std::string_view kDuration = "duration";
-
-// What names disks; see block_names.h.
-constexpr std::string_view kOpenEvent = "bdrv_open_common";
-constexpr std::string_view kAttachEvent = "blk_root_attach";
-constexpr std::string_view kDetachEvent = "blk_root_detach";
-constexpr std::string_view kReadEvent = "blk_co_preadv";
 
 metrics::Type TypeOf(config::MetricType type) {
   switch (type) {
@@ -34,23 +21,6 @@ metrics::Type TypeOf(config::MetricType type) {
   return metrics::Type::kCounter;
 }
 
-// A declaration as one text, for telling whether it is the same as before a reload.
-std::string Definition(const std::vector<std::vector<config::Text>>& parts) {
-  std::string text;
-  for (const std::vector<config::Text>& part : parts) {
-    for (const config::Text& word : part) text += word.value + ',';
-    text += ';';
-  }
-  return text;
-}
-
-bool FollowEachOther(const std::vector<Slot>& slots) {
-  for (size_t i = 0; i < slots.size(); ++i) {
-    if (slots[i] == kNoSlot || slots[i] != slots[0] + i) return false;
-  }
-  return !slots.empty();
-}
-
 // Whether this is what a decoder tells of what is in flight.
 bool IsInFlight(std::string_view event) {
   for (const correlation::DecoderKind& kind : correlation::BuiltinDecoders()) {
@@ -61,80 +31,19 @@ bool IsInFlight(std::string_view event) {
   return false;
 }
 
-class Compiler {
- public:
-  Compiler(const config::Config& config, const trace::Catalog& catalog)
-      : config_(config), catalog_(catalog), vocabulary_(catalog), checker_(vocabulary_) {}
+}  // namespace
 
-  Compiled Run() {
-    program_->limits = config_.limits;
-    DeclareDerivedEvents();
-    for (const config::Lookup& lookup : config_.lookups) CompileLookup(lookup);
-    for (const config::Metric& metric : config_.metrics) CompileMetric(metric);
-    for (const config::Span& span : config_.spans) CompileSpan(span);
-    CompileDecoders();
-    MakeProbeSlots();
-    if (!checker_.diagnostics().empty()) return {nullptr, checker_.diagnostics()};
-    Link();
-    return {program_, {}};
-  }
-
- private:
-  void DeclareDerivedEvents();
-  void CompileLookup(const config::Lookup& lookup);
-  void CompileNames(const config::Lookup& lookup, LookupPlan& plan);
-  void CompileSpan(const config::Span& span);
-  void CompileSpanEvent(const config::Span& span, const std::string& name, bool is_start, SpanPlan& plan);
-  correlation::OutputSet UsedOutputs(const correlation::DecoderKind& kind);
-  void CompileDecoders();
-  void MakeProbeSlots();
-  void LinkProbe();
-  void CompileMetric(const config::Metric& metric);
-  void CompileInFlight(const config::Metric& metric, uint32_t family, const std::vector<EventBuilder*>& events);
-  bool CheckCountedInFlight(const config::Metric& metric, uint32_t family, const std::vector<EventBuilder*>& events);
-  void CompileMatch(const config::Metric& metric, uint32_t family);
-  void Link();
-
-  RulePlan CompileRule(const config::Metric& metric, uint32_t family, const SlotFinder& slot_of);
-  void JoinLabelSet(LabelSetPlan set, const std::vector<RulePlan>& others, RulePlan& rule);
-  std::vector<Slot> Slots(EventBuilder& event, const std::vector<config::Text>& arguments);
-
-  const config::Config& config_;
-  const trace::Catalog& catalog_;
-  Vocabulary vocabulary_;
-  Checker checker_;
-  std::map<std::string, std::vector<RulePlan>> in_flight_;  // by span
-  std::shared_ptr<Program> program_ = std::make_shared<Program>();
-};
-
-// Derived events are known before anything refers to them. A span's arguments are those of its start and its end.
-void Compiler::DeclareDerivedEvents() {
-  for (const correlation::DecoderKind& kind : correlation::BuiltinDecoders()) {
-    for (const correlation::DecoderOutput& output : kind.outputs) {
-      std::vector<std::string> arguments(output.arguments.begin(), output.arguments.end());
-      vocabulary_.AddDerived(std::string(output.event), arguments,
-                             {"device", "direction", "keyboard", "interface", "status"});
-    }
-  }
-  for (const config::Span& span : config_.spans) {
-    std::vector<std::string> arguments = {std::string(kDuration), std::string(kInFlight)};
-    std::vector<std::string> texts;
-    for (const auto* events : {&span.start, &span.end}) {
-      for (const config::Text& name : *events) {
-        const trace::EventDeclaration* event = catalog_.Find(name.value);
-        if (event == nullptr) continue;  // reported where the span is compiled
-        for (const std::string& argument : event->arguments) {
-          if (std::find(arguments.begin(), arguments.end(), argument) != arguments.end()) continue;
-          arguments.push_back(argument);
-          if (!event->IsNumeric(argument)) texts.push_back(argument);
-        }
-      }
-    }
-    if (arguments.size() > kMaxSlots) arguments.resize(kMaxSlots);
-    if (!vocabulary_.AddDerived(span.name.value, arguments, texts)) {
-      checker_.Report(span.name.place, "span \"" + span.name.value + "\" has the name of an event; choose another");
-    }
-  }
+Compiled Compiler::Run() {
+  program_->limits = config_.limits;
+  DeclareDerivedEvents();
+  for (const config::Lookup& lookup : config_.lookups) CompileLookup(lookup);
+  for (const config::Metric& metric : config_.metrics) CompileMetric(metric);
+  for (const config::Span& span : config_.spans) CompileSpan(span);
+  CompileDecoders();
+  MakeProbeSlots();
+  if (!checker_.diagnostics().empty()) return {nullptr, checker_.diagnostics()};
+  Link();
+  return {program_, {}};
 }
 
 void Compiler::CompileMetric(const config::Metric& metric) {
@@ -145,7 +54,12 @@ void Compiler::CompileMetric(const config::Metric& metric) {
   if (metric.match) return CompileMatch(metric, family);
   std::vector<EventBuilder*> events = checker_.FindEvents(metric.events);
   if (!checker_.CheckMetric(metric, events)) return;
-  if (metric.value && metric.value->value == kInFlight) return CompileInFlight(metric, family, events);
+  // Some of QEMU's own events have an argument of this name, which is as good as any other.
+  bool asks_for_open = metric.value && metric.value->value == kInFlight;
+  bool has_span = std::any_of(events.begin(), events.end(), [](const EventBuilder* event) {
+    return event->derived() && event->HasArgument(kInFlight);
+  });
+  if (asks_for_open && has_span) return CompileInFlight(metric, family, events);
   if (!CheckCountedInFlight(metric, family, events)) return;
   for (EventBuilder* event : events) {
     // A condition on an argument that this event of several lacks never holds, so there is nothing to do here.
@@ -153,9 +67,7 @@ void Compiler::CompileMetric(const config::Metric& metric) {
       return event->HasArgument(condition.argument.value);
     });
     if (!applies || (metric.value && !event->HasArgument(metric.value->value))) continue;
-    auto slot_of = [event](std::string_view argument) {
-      return event->HasArgument(argument) ? event->SlotOf(argument) : kNoSlot;
-    };
+    auto slot_of = [event](std::string_view argument) { return event->FindSlot(argument); };
     RulePlan rule = CompileRule(metric, family, slot_of);
     JoinLabelSet(CompileLabels(metric.labels, program_->lookups, slot_of), event->plan().rules, rule);
     event->plan().rules.push_back(std::move(rule));
@@ -177,7 +89,7 @@ void Compiler::CompileInFlight(const config::Metric& metric, uint32_t family,
     for (const config::Text& start : span->start) starts.push_back(catalog_.Find(start.value));
     if (!checker_.CheckInFlight(metric, event->name(), starts)) continue;
     auto slot_of = [event](std::string_view argument) {
-      return event->HasArgument(argument) ? event->SlotOf(argument) : kNoSlot;
+      return argument == kInFlight ? kNoSlot : event->FindSlot(argument);  // that is counted, and no value
     };
     event->plan();  // used, be it that no label shows anything
     RulePlan rule = CompileRule(metric, family, slot_of);
@@ -226,7 +138,7 @@ RulePlan Compiler::CompileRule(const config::Metric& metric, uint32_t family, co
   rule.family = family;
   rule.type = TypeOf(metric.type);
   rule.scale = metric.scale;
-  if (metric.value && metric.value->value != kInFlight) rule.value = slot_of(metric.value->value);
+  if (metric.value) rule.value = slot_of(metric.value->value);
   for (const config::Condition& condition : metric.where) {
     ConditionPlan plan;
     plan.kind = condition.kind;
@@ -258,169 +170,6 @@ void Compiler::CompileMatch(const config::Metric& metric, uint32_t family) {
   plan.rule = CompileRule(metric, family, slot_of);
   JoinLabelSet(CompileLabels(metric.labels, program_->lookups, slot_of), {}, plan.rule);
   program_->matches.push_back(std::move(plan));
-}
-
-std::vector<Slot> Compiler::Slots(EventBuilder& event, const std::vector<config::Text>& arguments) {
-  std::vector<Slot> slots;
-  for (const config::Text& argument : arguments) slots.push_back(event.SlotOf(argument.value));
-  return slots;
-}
-
-void Compiler::CompileLookup(const config::Lookup& lookup) {
-  auto index = static_cast<uint32_t>(program_->lookups.size());
-  program_->lookups.push_back(
-      {lookup.name.value, Definition({{lookup.name}, {lookup.event}, lookup.key, {lookup.value}})});
-  if (!lookup.names.empty()) return CompileNames(lookup, program_->lookups.back());
-  EventBuilder* event = checker_.FindEvent(lookup.event, EventUse::kQemuOnly);
-  if (event == nullptr) return;
-  bool good = checker_.CheckArgument(lookup.value, {event});
-  for (const config::Text& key : lookup.key) good = checker_.CheckArgument(key, {event}) && good;
-  if (good) event->plan().lookups.push_back({index, Slots(*event, lookup.key), event->SlotOf(lookup.value.value)});
-}
-
-// A key that is a number stands for the number, however it is printed, and for the text, where an argument is one.
-void Compiler::CompileNames(const config::Lookup& lookup, LookupPlan& plan) {
-  correlation::KeyBuilder builder;
-  auto add = [&](const trace::Value& value, const std::string& name) {
-    builder.Clear();
-    builder.Add(value);
-    return plan.names.emplace(builder.key(), name).second;
-  };
-  for (const auto& [key, name] : lookup.names) {
-    Constant constant = ParseConstant(key.value);
-    bool is_new = add(trace::Value::Text(key.value), name) && (!constant.is_number || add(constant.number, name));
-    if (!is_new) checker_.Report(key.place, "\"" + key.value + "\" has a name already in lookup \"" + plan.name + "\"");
-  }
-}
-
-void Compiler::CompileSpan(const config::Span& span) {
-  EventBuilder* derived = vocabulary_.Find(span.name.value);
-  if (derived == nullptr) return;  // its name was taken, and reported
-  SpanPlan plan;
-  plan.name = span.name.value;
-  plan.timeout_us = span.timeout ? span.timeout->count() : kDefaultSpanTimeoutUs;
-  // What rules use of the derived event: from the start where it has it, else from the end.
-  const std::vector<std::string>& names = derived->plan().slot_names;
-  auto start_has = [&](const std::string& name) {
-    return std::any_of(span.start.begin(), span.start.end(), [&](const config::Text& start) {
-      const trace::EventDeclaration* event = catalog_.Find(start.value);
-      return event != nullptr && event->FindArgument(name);
-    });
-  };
-  for (const std::string& name : names) {
-    using From = SpanPlan::Source::From;
-    if (name == kDuration) {
-      plan.slots.push_back({From::kDuration, 0});
-    } else if (start_has(name)) {
-      plan.slots.push_back({From::kStart, plan.saved++});
-    } else {
-      plan.slots.push_back({From::kEnd, 0});
-    }
-  }
-  plan.in_flight = std::move(in_flight_[span.name.value]);
-  plan.definition = Definition({{span.name}, span.start, span.end, span.key});
-  for (const std::string& name : names) plan.definition += ' ' + name;
-  for (const config::Text& name : span.start) CompileSpanEvent(span, name.value, true, plan);
-  for (const config::Text& name : span.end) CompileSpanEvent(span, name.value, false, plan);
-  program_->spans.push_back(std::move(plan));
-}
-
-void Compiler::CompileSpanEvent(const config::Span& span, const std::string& name, bool is_start, SpanPlan& plan) {
-  const std::vector<config::Text>& names = is_start ? span.start : span.end;
-  auto place = std::find_if(names.begin(), names.end(), [&](const config::Text& text) { return text.value == name; });
-  EventBuilder* event = checker_.FindEvent(*place, EventUse::kQemuOnly);
-  if (event == nullptr) return;
-  bool good = true;
-  for (const config::Text& key : span.key) good = checker_.CheckArgument(key, {event}) && good;
-  if (!good) return;
-  SpanFeed feed;
-  feed.span = static_cast<uint32_t>(program_->spans.size());
-  feed.is_start = is_start;
-  feed.key = Slots(*event, span.key);
-  const std::vector<std::string>& wanted = vocabulary_.Find(span.name.value)->plan().slot_names;
-  using From = SpanPlan::Source::From;
-  for (size_t i = 0; i < wanted.size(); ++i) {
-    bool from_here = plan.slots[i].from == (is_start ? From::kStart : From::kEnd);
-    if (!from_here) continue;
-    Slot slot = event->HasArgument(wanted[i]) ? event->SlotOf(wanted[i]) : kNoSlot;
-    feed.saved.push_back(slot);
-  }
-  event->plan().needs_time = true;
-  event->plan().spans.push_back(std::move(feed));
-}
-
-correlation::OutputSet Compiler::UsedOutputs(const correlation::DecoderKind& kind) {
-  correlation::OutputSet used = 0;
-  for (size_t i = 0; i < kind.outputs.size(); ++i) {
-    EventBuilder* event = vocabulary_.Find(kind.outputs[i].event);
-    if (event != nullptr && event->derived() && event->used()) used |= correlation::OutputSet{1} << i;
-  }
-  return used;
-}
-
-// A decoder runs if some rule uses one of its events, and reads what it needs for that.
-void Compiler::CompileDecoders() {
-  for (const correlation::DecoderKind& kind : correlation::BuiltinDecoders()) {
-    correlation::OutputSet used = UsedOutputs(kind);
-    if (used == 0) continue;
-    bool opens = false;
-    auto index = static_cast<uint32_t>(program_->decoders.size());
-    DecoderPlan& plan = program_->decoders.emplace_back();
-    plan.kind = &kind;
-    for (size_t part = 0; part < kind.parts.size(); ++part) {
-      if ((kind.parts[part].outputs & used) == 0) continue;
-      plan.parts.push_back(part);
-      opens = opens || kind.parts[part].opens;
-    }
-    for (size_t which = 0; which < kind.inputs.size(); ++which) {
-      if ((kind.inputs[which].outputs & used) == 0) continue;
-      EventBuilder* event = vocabulary_.Find(kind.inputs[which].event);
-      if (event == nullptr) continue;  // not in this catalog; the decoder copes with what it gets
-      DecoderFeed feed{index, which, {}};
-      for (std::string_view argument : kind.inputs[which].arguments) {
-        feed.arguments.push_back(event->HasArgument(argument) ? event->SlotOf(argument) : kNoSlot);
-      }
-      feed.is_in_order = FollowEachOther(feed.arguments);
-      event->plan().needs_time = event->plan().needs_time || opens;
-      event->plan().needs_thread = true;
-      event->plan().decoders.push_back(std::move(feed));
-    }
-  }
-}
-
-// What a probe reads has slots, be it that no rule needs them.
-void Compiler::MakeProbeSlots() {
-  EventBuilder* open = vocabulary_.Find(kOpenEvent);
-  EventBuilder* read = vocabulary_.Find(kReadEvent);
-  if (open == nullptr || read == nullptr || !open->used() || !read->used()) return;
-  auto slot_of = [](EventBuilder& event, std::string_view argument) {
-    return event.HasArgument(argument) ? event.SlotOf(argument) : kNoSlot;
-  };
-  ProbePlan& probe = program_->probe;
-  probe.open_node = slot_of(*open, "bs");
-  probe.open_file = slot_of(*open, "filename");
-  probe.read_backend = slot_of(*read, "blk");
-  probe.read_node = slot_of(*read, "bs");
-  probe.read_offset = slot_of(*read, "offset");
-  probe.read_bytes = slot_of(*read, "bytes");
-  EventBuilder* attach = vocabulary_.Find(kAttachEvent);
-  if (attach == nullptr || !attach->used()) return;
-  probe.attach_backend = slot_of(*attach, "blk");
-  probe.attach_node = slot_of(*attach, "bs");
-}
-
-void Compiler::LinkProbe() {
-  ProbePlan& probe = program_->probe;
-  auto plan_of = [this](std::string_view event) {
-    uint32_t id = program_->names.Find(event);
-    return id == trace::NameTable::kNone ? kNone : program_->plan_of[id];
-  };
-  bool is_whole = probe.open_node != kNoSlot && probe.open_file != kNoSlot && probe.read_backend != kNoSlot &&
-                  probe.read_node != kNoSlot && probe.read_offset != kNoSlot && probe.read_bytes != kNoSlot;
-  if (!is_whole) return;
-  probe.read = plan_of(kReadEvent);
-  probe.open = plan_of(kOpenEvent);
-  if (probe.attach_backend != kNoSlot && probe.attach_node != kNoSlot) probe.attach = plan_of(kAttachEvent);
 }
 
 // Gives ids to events and plans.
@@ -459,8 +208,6 @@ void Compiler::Link() {
   LinkProbe();
 }
 
-}  // namespace
-
 Compiled Compile(const config::Config& config, const trace::Catalog& catalog) {
   Compiled compiled = Compiler(config, catalog).Run();
   std::stable_sort(compiled.diagnostics.begin(), compiled.diagnostics.end(),
@@ -468,37 +215,6 @@ Compiled Compile(const config::Config& config, const trace::Catalog& catalog) {
                      return std::pair(a.place.line, a.place.column) < std::pair(b.place.line, b.place.column);
                    });
   return compiled;
-}
-
-std::vector<std::string> Program::NeededEvents() const {
-  std::set<std::string> needed;
-  for (uint32_t id = 0; id < plan_of.size(); ++id) {
-    if (plan_of[id] != kNone) needed.emplace(names.NameOf(id));
-  }
-  return {needed.begin(), needed.end()};
-}
-
-EventOrder Program::OrderOfNeededEvents() const {
-  auto begins = [this](const EventPlan& plan) {
-    return std::any_of(plan.spans.begin(), plan.spans.end(), [](const SpanFeed& feed) { return feed.is_start; }) ||
-           std::any_of(plan.decoders.begin(), plan.decoders.end(), [this](const DecoderFeed& feed) {
-             return decoders[feed.decoder].kind->inputs[feed.which].begins;
-           });
-  };
-  EventOrder order;
-  std::vector<std::string> beginning;
-  for (const std::string& name : NeededEvents()) {
-    bool names_disks = probe.read != kNone &&
-                       (name == kOpenEvent || name == kAttachEvent || name == kDetachEvent || name == kReadEvent);
-    bool is_last = begins(plans[plan_of[this->names.Find(name)]]);
-    (names_disks ? order.naming : is_last ? beginning : order.rest).push_back(name);
-  }
-  order.rest.insert(order.rest.end(), beginning.begin(), beginning.end());
-  return order;
-}
-
-bool Program::NeedsTime() const {
-  return std::any_of(plans.begin(), plans.end(), [](const EventPlan& plan) { return plan.needs_time; });
 }
 
 }  // namespace qte::rules

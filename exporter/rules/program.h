@@ -172,6 +172,12 @@ struct MatchPlan {
   RulePlan rule;
 };
 
+// What names disks; see block_names.h.
+inline constexpr std::string_view kOpenEvent = "bdrv_open_common";
+inline constexpr std::string_view kAttachEvent = "blk_root_attach";
+inline constexpr std::string_view kDetachEvent = "blk_root_detach";
+inline constexpr std::string_view kReadEvent = "blk_co_preadv";
+
 // How names of drives that were opened before the log began are learned: a read of nothing that somebody makes on
 // purpose tells a drive's backend and node, and the name is handed over as the events would that tell it otherwise.
 struct ProbePlan {

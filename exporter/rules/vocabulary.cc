@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <map>
 
 #include "base/suggest.h"
 #include "rules/parts.h"
@@ -39,10 +40,13 @@ Slot EventBuilder::SlotOf(std::string_view argument) {
   return slot;
 }
 
+// Of variants that are printed alike (a later QEMU has mended an argument's name, say), the one that has most of what is
+// asked for reads the lines.
 EventPlan EventBuilder::Finish() {
   PutSameConditionsTogether(plan_.rules);
   plan_.name = name_;
   if (declaration_ == nullptr) return std::move(plan_);
+  std::map<std::string_view, size_t> by_format;
   for (const trace::Variant& variant : declaration_->variants) {
     EventPlan::Reader reader{variant.reader, {}};
     const std::vector<trace::Argument>& arguments = variant.declaration.arguments;
@@ -58,7 +62,12 @@ EventPlan EventBuilder::Finish() {
       }
     }
     reader.format.SelectArguments(slots);
-    plan_.readers.push_back(std::move(reader));
+    auto [place, is_new] = by_format.try_emplace(variant.declaration.format, plan_.readers.size());
+    if (is_new) {
+      plan_.readers.push_back(std::move(reader));
+    } else if (EventPlan::Reader& other = plan_.readers[place->second]; reader.absent.size() < other.absent.size()) {
+      other = std::move(reader);
+    }
   }
   return std::move(plan_);
 }

@@ -29,6 +29,8 @@ class EventBuilder {
 
   // The slot of an argument that is there, made on first use.
   Slot SlotOf(std::string_view argument);
+  // The same, or kNoSlot for one that the event does not have.
+  Slot FindSlot(std::string_view argument) { return HasArgument(argument) ? SlotOf(argument) : kNoSlot; }
   EventPlan& plan() {
     used_ = true;
     return plan_;
