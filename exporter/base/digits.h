@@ -119,6 +119,11 @@ inline uint64_t DecimalNumber(const char* p, size_t n) {
   uint64_t high = internal::FoldDecimal(internal::LoadDigits(p, n - 8));
   return high * 100'000'000 + internal::FoldDecimal(internal::LoadDigits(p + n - 8, 8));
 }
+// What the `n` digits before `end` make, 1 to 8 of them. Eight bytes must be readable there.
+inline uint64_t DecimalNumberBefore(const char* end, size_t n) {
+  const size_t others = 64 - 8 * n;
+  return internal::FoldDecimal(LoadLittle64(end - 8) >> others << others);
+}
 inline uint64_t HexNumber(const char* p, size_t n) {
   if (n <= 8) return internal::FoldHex(internal::LoadDigits(p, n));
   uint64_t high = internal::FoldHex(internal::LoadDigits(p, n - 8));

@@ -35,6 +35,10 @@ TEST_CASE("Digits make the number that the C library reads") {
       for (char& c : decimal) c = "0123456789"[random() % 10];
       for (char& c : hex) c = "0123456789abcdefABCDEF"[random() % 22];
       CAPTURE(decimal, hex);
+      if (n <= 8) {
+        std::string before = "12345678" + decimal;
+        REQUIRE(DecimalNumberBefore(before.data() + before.size(), n) == std::strtoull(decimal.c_str(), nullptr, 10));
+      }
       REQUIRE(DecimalNumber((decimal + std::string(16, 'x')).data(), n) == std::strtoull(decimal.c_str(), nullptr, 10));
       REQUIRE(HexNumber((hex + std::string(16, '1')).data(), n) == std::strtoull(hex.c_str(), nullptr, 16));
     }

@@ -286,7 +286,7 @@ TEST_CASE("Random events keep the decoder sound and bounded") {
   for (int64_t now = 0; now < 100'000; ++now) {
     size_t which = random() % 9;
     bool opens_request = which == 3;
-    std::vector<qte::trace::Value> args = {any(16), any(16), any(4), any(2)};
+    std::vector<qte::trace::Value> args = {any(16), any(16), any(4), any(2), any(4)};
     if (which == 0) args[1] = qte::trace::Value::Text(random() % 4 == 0 ? "" : "/a.img");
     begun += opens_request ? 1 : 0;
     replay.decoder().OnEvent({which, args, random() % 8 == 0 ? kNoTime : now, random() % 3}, replay);

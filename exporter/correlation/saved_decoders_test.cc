@@ -82,7 +82,7 @@ std::vector<RandomEvent> RandomDmaEvents(size_t count) {
     now += static_cast<int64_t>(random() % 8) - 1;  // at times back
     event.which = random() % 9;
     event.args = {SmallNumber(random() % 8), SmallNumber(random() % 8), SmallNumber(random() % 2),
-                  SmallNumber(random() % 2)};
+                  SmallNumber(random() % 2), SmallNumber(random() % 4)};
     bool opens_node = event.which == 0;
     if (opens_node) event.args[1] = Value::Text(random() % 4 == 0 ? "" : "/\xff\xfe \"x\".img");
     if (random() % 8 != 0) event.time_us = now;

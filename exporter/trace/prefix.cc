@@ -110,11 +110,11 @@ int64_t ReadIsoTime(std::string_view line, const Prefix& prefix) {
   return duration_cast<microseconds>(time).count() + micros;
 }
 
-// Whatever the digits, eight bytes can be read: a colon and one more byte stand behind the last six.
+// Behind the seconds, and from two bytes before the last six digits on, stand eight bytes of the prefix.
 int64_t ReadSecondsAndMicros(std::string_view text) {
   size_t dot = text.size() - kMicroDigits - 1;
   uint64_t seconds = DecimalNumber(text.data(), dot);
-  return static_cast<int64_t>(seconds * 1'000'000 + DecimalNumber(text.data() + dot + 1, kMicroDigits));
+  return static_cast<int64_t>(seconds * 1'000'000 + DecimalNumberBefore(text.data() + text.size(), kMicroDigits));
 }
 
 }  // namespace
