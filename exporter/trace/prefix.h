@@ -34,7 +34,9 @@ class PrefixFinder {
  public:
   Prefix Find(std::string_view line) {
     if (line.empty() || !IsDecimalDigit(line[0])) return {};
-    return line.size() >= kDigitMaskSize && IsLikeLast(line.data()) ? last_ : FindAnew(line);
+    bool may_be_like_last = line.size() >= kDigitMaskSize && line[4] != '-';  // which a date has there
+    if (!may_be_like_last) return FindPrefix(line);
+    return IsLikeLast(line.data()) ? last_ : FindAnew(line);
   }
 
  private:
