@@ -17,7 +17,8 @@ namespace qte::trace {
 
 enum class PrefixKind : uint8_t { kNone, kThreadAndTime, kIsoTime };
 
-struct Prefix {
+// One word, so that copies of it are.
+struct alignas(uint32_t) Prefix {
   PrefixKind kind = PrefixKind::kNone;
   uint8_t size = 0;       // bytes up to the event's name
   uint8_t separator = 0;  // kThreadAndTime: where '@' stands

@@ -36,7 +36,7 @@ name == "pci_cfg_read" { reads[$(FIELD + 1)]++; next }
 name == "blk_co_preadv" { bytes += $(FIELD + 8); next }
 name == "pci_cfg_write" { writes[$(FIELD + 1)]++; next }
 END {
-  print "keycodes_total", keycodes + 0; print "bytes_total", bytes + 0
+  print "keycodes_total", keycodes + 0; printf "bytes_total %.0f\n", bytes
   for (d in reads) print "reads_total", d, reads[d]
   for (d in writes) print "writes_total", d, writes[d]
 }
