@@ -34,6 +34,7 @@ struct Scan {
   std::vector<FoundFile> files;  // each path once; two paths may name one file
   std::vector<Problem> problems;
   DirectoryInterests directories;
+  bool is_outdated = false;  // a path names another file by now
 };
 
 class Discovery {

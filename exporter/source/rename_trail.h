@@ -33,18 +33,20 @@ class RenameTrail {
   static constexpr size_t kMaxEntries = 1024;
 
   // `source_of(path)` is the spec that follows a path, as std::optional<size_t>.
+  // True if there is a file to look for, where it is now.
   template <class SourceOf>
-  void Add(const Watcher::Move& move, SourceOf&& source_of) {
+  bool Add(const Watcher::Move& move, SourceOf&& source_of) {
     std::optional<Entry> moved = Take(move.from);
     Take(move.to);  // what stood there is gone
     if (!moved && !move.from.empty()) {
       if (std::optional<size_t> source = source_of(move.from))
         moved = Entry{.origin = move.from, .source = *source, .path = {}};
     }
-    if (!moved || moved->looks >= kMaxLooks || entries_.size() >= kMaxEntries) return;
+    if (!moved || moved->looks >= kMaxLooks || entries_.size() >= kMaxEntries) return false;
     moved->path = move.to;
     moved->is_settled = false;
     entries_.push_back(std::move(*moved));
+    return true;
   }
 
   const std::vector<Entry>& entries() const { return entries_; }

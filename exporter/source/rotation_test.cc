@@ -1,3 +1,6 @@
+#include <atomic>
+#include <thread>
+
 #include "source/following.h"
 #include "source/rename_trail.h"
 #include "source/stream_table.h"
@@ -187,6 +190,38 @@ TEST_CASE("rotations between two looks: the files in the middle are found where 
     CHECK(f.set->Totals().rotations == 4);
     f.Pass(seconds(10));
     CHECK(f.seen.All() == "0 1 2 3 4 ");
+  }
+}
+
+TEST_CASE("rotations in the middle of looks: each file in its turn, and none uncounted") {
+  Following f;
+  std::string path = f.dir / "vm.log";
+  f.Append(path, "0 ");
+  f.Follow(path);
+  f.Settle();
+  std::string want = "0 ";
+  std::vector<StreamId> order = {1};
+  uint64_t rotations = 0;
+  for (uint64_t burst = 0; burst < 300; ++burst) {
+    std::atomic<bool> is_over = false;
+    std::jthread rotator([&] {
+      for (uint64_t i = 0; i <= burst % 4; ++i) {
+        std::filesystem::rename(path, path + "." + std::to_string(++rotations));
+        std::ofstream(path) << rotations << ' ';
+      }
+      is_over = true;
+    });
+    while (!is_over) f.set->Step(std::chrono::milliseconds(0));
+    rotator.join();
+    f.Settle();
+    for (StreamId id = order.back(); id <= rotations; ++id) {
+      want += std::to_string(id) + " ";
+      order.push_back(id + 1);
+    }
+    INFO("after burst " << burst);
+    REQUIRE(f.seen.All() == want);
+    REQUIRE(f.seen.order == order);
+    REQUIRE(f.set->Totals().rotations == rotations);
   }
 }
 

@@ -48,6 +48,7 @@ constexpr seconds kRescan{5};  // for what no watched directory tells, as a rena
 constexpr seconds kUnwatchedRescan{1};
 // Looking through a huge directory must not eat the time for reading: of five parts of time, one.
 constexpr int kRestPerScan = 4;
+constexpr milliseconds kMostLooking{10};
 
 }  // namespace
 
@@ -147,10 +148,9 @@ void SourceSet::Impl::TakeNews() {
   Watcher::News news = watcher_.Take();
   if (news.names_changed || news.overflowed) is_scan_needed_ = true;
   for (const Watcher::Move& move : news.moves) {
-    trail_.Add(move, [this](const std::string& path) { return discovery_.SourceOf(path); });
+    if (trail_.Add(move, [this](const std::string& path) { return discovery_.SourceOf(path); })) is_scan_needed_ = true;
   }
   trail_.ForgetSettled();
-  if (!trail_.entries().empty()) is_scan_needed_ = true;
   for (StreamId id : news.files) {
     if (Stream* stream = table_.Find(id)) stream->is_idle = false;
   }
@@ -160,21 +160,33 @@ void SourceSet::Impl::TakeNews() {
 
 // What is renamed during a look may be missed by it, under its old name as under its new one: then another look.
 void SourceSet::Impl::DiscoverAtRest() {
-  constexpr int kMostLooks = 100;
+  constexpr int kMostTimes = 100;
   TakeNews();
-  for (int looks = 0; looks < kMostLooks; ++looks) {
+  for (int times = 0; times < kMostTimes && is_scan_needed_; ++times) {
     Discover(clock_.Now());
     TakeNews();
-    if (trail_.entries().empty()) return;
   }
+}
+
+// The names as of one moment with the trail that led to them: files are opened in the order in which they came to their
+// path, which is the order they are read in. Where names change all the time that may fail, and costs order alone.
+Scan SourceSet::Impl::Look() {
+  const Time end = clock_.Now() + kMostLooking;
+  Scan scan;
+  do {
+    is_scan_needed_ = false;
+    scan = discovery_.Look();
+    TakeNews();
+  } while (is_scan_needed_ && clock_.Now() < end);
+  return scan;
 }
 
 void SourceSet::Impl::Discover(Time now) {
   looked_at_ = FileClockNow();
-  Scan scan = discovery_.Look();
+  Scan scan = Look();
   table_.Reconcile(scan, trail_, now);
   trail_.MarkLookedFor();
-  is_scan_needed_ = watcher_.SetDirectories(scan.directories);
+  if (watcher_.SetDirectories(scan.directories) || scan.is_outdated) is_scan_needed_ = true;
   if (problems_ != scan.problems) ++changes_;
   problems_ = std::move(scan.problems);
   Time end = clock_.Now();

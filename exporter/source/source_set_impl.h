@@ -36,6 +36,7 @@ class SourceSet::Impl {
   void TellOfGone();
   bool Round();
   void TakeNews();
+  Scan Look();
   void Discover(Time now);
   void DiscoverAtRest();
   bool IsDue(const Stream& stream, Time now) const;

@@ -66,6 +66,12 @@ StreamPosition PositionOf(const Stream& stream, bool is_finished) {
           .source = stream.source};
 }
 
+std::optional<FileIdentity> IdentityAt(const std::string& path) {
+  struct stat status;
+  if (::stat(path.c_str(), &status) != 0) return std::nullopt;
+  return FileIdentity::Of(status);
+}
+
 void Return(Stream& stream) {
   stream.is_draining = false;
   stream.former_path.reset();
@@ -87,6 +93,12 @@ struct StreamTable::Index {
   std::unordered_map<std::string_view, const FoundFile*> by_path;
   std::map<FileIdentity, const FoundFile*> by_identity;
   std::set<FileIdentity> followed;
+  bool is_outdated = false;
+
+  Stream* Outdated() {
+    is_outdated = true;
+    return nullptr;
+  }
 };
 
 void StreamTable::SkipContents(const Scan& scan, size_t source) {
@@ -108,7 +120,7 @@ void StreamTable::Reconcile(Scan& scan, const RenameTrail& trail, Clock::Time no
     if (stream->id > last_old) stream->last_data = now;
     if (stream->id > last_linked_ && !stream->has_predecessor) LinkToPredecessor(*stream, now);
   }
-  // What was just opened may have come to its path after the look, which showed its predecessor there: once more, then.
+  // Where names changed all the time, the look may have shown its predecessor still at its path: once more, then.
   last_linked_ = last_old;
   BoundDraining();
   ForgetFinished();
@@ -134,11 +146,12 @@ void StreamTable::AdoptRotatedAway(const std::vector<RenameTrail::Entry>& entrie
 
 void StreamTable::OpenFound(Scan& scan, Index& index) {
   for (const FoundFile& file : scan.files) {
-    Result<Stream*> opened = Open(file.path, file.source, index);
+    Result<Stream*> opened = Open(file.path, file.source, index, &file);
     if (opened) continue;
     scan.problems.push_back({file.path, file.source, opened.error()});
     scan.directories[ParentOf(file.path)].attributes = true;
   }
+  scan.is_outdated = index.is_outdated;
 }
 
 Stream* StreamTable::Find(StreamId id) const {
@@ -158,14 +171,19 @@ Stream& StreamTable::Add(const std::string& path, size_t source) {
 
 // The new stream, or null if the file is followed already. It is looked at before it is opened, since opening has side
 // effects (a FIFO's writer wakes up), and again afterwards, since the path may name another file by then.
-Result<Stream*> StreamTable::Open(const std::string& path, size_t source, Index& index) {
+//
+// Null, too, if that is not the one that was `found` there: what came to the path in between has its turn after the
+// next look. Both by the path, for some file systems give an open file another identity.
+Result<Stream*> StreamTable::Open(const std::string& path, size_t source, Index& index, const FoundFile* found) {
   struct stat status;
   if (::stat(path.c_str(), &status) != 0) return Failure();
   if (!S_ISREG(status.st_mode) && !S_ISFIFO(status.st_mode)) return Error{"is neither a file nor a FIFO"};
   if (index.followed.contains(FileIdentity::Of(status))) return nullptr;
+  if (found != nullptr && FileIdentity::Of(status) != found->identity) return index.Outdated();
   UniqueFd file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
   if (!file || ::fstat(file.get(), &status) != 0) return Failure();
   FileIdentity identity = FileIdentity::Of(status);
+  if (found != nullptr && identity != found->identity && IdentityAt(path) == identity) return index.Outdated();
   if (!index.followed.insert(identity).second) return nullptr;
 
   Stream& stream = Add(path, source);

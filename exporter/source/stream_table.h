@@ -59,7 +59,7 @@ class StreamTable {
   struct Index;
 
   Stream& Add(const std::string& path, size_t source);
-  Result<Stream*> Open(const std::string& path, size_t source, Index& index);
+  Result<Stream*> Open(const std::string& path, size_t source, Index& index, const FoundFile* found = nullptr);
   void OpenFile(UniqueFd file, Stream& stream);
   void AdoptRotatedAway(const std::vector<RenameTrail::Entry>& entries, Index& index);
   void OpenFound(Scan& scan, Index& index);

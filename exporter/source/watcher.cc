@@ -59,19 +59,15 @@ bool Watcher::SetDirectories(const DirectoryInterests& wanted) {
   return has_new;
 }
 
-// Two paths may lead to one directory, which has one watch: their interests add up.
+// Two paths may lead to one directory, which has one watch: their interests add up. So do those of earlier looks, for
+// what happens while the kernel replaces a watch's mask is not told.
 bool Watcher::AddDirectory(const std::string& path, const DirectoryInterest& interest, Directories& watched) {
   uint32_t mask = MaskOf(interest);
-  int watch = ::inotify_add_watch(inotify_.get(), path.c_str(), mask | IN_ONLYDIR);
+  int watch = ::inotify_add_watch(inotify_.get(), path.c_str(), mask | IN_ONLYDIR | IN_MASK_ADD);
   if (watch < 0) return false;
   Directory& directory = watched[watch];
-  if (directory.mask != 0) {
-    mask |= directory.mask;
-    ::inotify_add_watch(inotify_.get(), path.c_str(), mask | IN_ONLYDIR);
-  } else {
-    directory.path = path;
-  }
-  directory.mask = mask;
+  if (directory.mask == 0) directory.path = path;
+  directory.mask |= mask;
   directory.names.insert(directory.names.end(), interest.names.begin(), interest.names.end());
   struct statfs status;
   return ::statfs(path.c_str(), &status) == 0 && !IsRemote(status);
