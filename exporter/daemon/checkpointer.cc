@@ -44,20 +44,45 @@ void Checkpointer::SetAside(const std::string& why) {
   spdlog::warn("{}", directory_.SetAside(why));
 }
 
-void Checkpointer::Start(Take take, Positions positions) {
+void Checkpointer::Start(Take take, Positions positions, Rests rests) {
   take_ = std::move(take);
   positions_ = std::move(positions);
+  rests_ = std::move(rests);
   thread_ = std::thread([this] { Run(); });
 }
 
 void Checkpointer::Run() {
   Write();
-  std::unique_lock lock(mutex_);
-  while (!wake_.wait_for(lock, reclaims_ ? kReclaimInterval : kInterval, [this] { return stopping_; })) {
-    lock.unlock();
+  while (true) {
+    Rest();
+    {
+      std::unique_lock lock(mutex_);
+      if (wake_.wait_for(lock, reclaims_ ? kReclaimInterval : kInterval, [this] { return stopping_; })) return;
+    }
     if (IsDue()) Write();
-    lock.lock();
   }
+}
+
+// Until something happens.
+void Checkpointer::Rest() {
+  if (failing_ || !KnowsAllReclaimed() || !rests_(written_version_)) return;
+  std::unique_lock lock(mutex_);
+  is_resting_ = !is_woken_;
+  wake_.wait(lock, [this] { return stopping_ || is_woken_; });
+  is_woken_ = false;
+}
+
+void Checkpointer::Wake() {
+  {
+    std::lock_guard lock(mutex_);
+    is_woken_ = true;
+    is_resting_ = false;
+  }
+  wake_.notify_all();
+}
+
+double Checkpointer::last_success() const {
+  return is_resting_ ? SecondsSinceEpoch() : last_success_.load();
 }
 
 bool Checkpointer::IsDue() {
@@ -105,8 +130,7 @@ Status Checkpointer::Write(pipeline::Moment moment) {
 // A failure is told once, not every few seconds.
 void Checkpointer::Write() {
   // What was given back after the last one is news as well.
-  bool is_written = reclaimed_before_ + reclaimer_.bytes() == totals().reclaimed_bytes;
-  std::optional<pipeline::Moment> moment = take_(is_written ? written_version_ : UINT64_MAX);
+  std::optional<pipeline::Moment> moment = take_(KnowsAllReclaimed() ? written_version_ : UINT64_MAX);
   next_ = std::chrono::steady_clock::now() + kInterval - kReclaimInterval / 2;
   Status written;
   if (moment) written = Write(std::move(*moment));

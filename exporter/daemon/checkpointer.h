@@ -36,29 +36,39 @@ class Checkpointer {
   using Take = std::function<std::optional<pipeline::Moment>(uint64_t version)>;
   // Where the sources are now.
   using Positions = std::function<source::Positions()>;
-  // Writes at once, and then every few seconds; sooner where a log that is to be reclaimed has grown.
-  void Start(Take take, Positions positions);
+  // Whether nothing has come since the moment of that version; then Wake() will be called once something does.
+  using Rests = std::function<bool(uint64_t version)>;
+  // Writes at once, and then every few seconds while something happens; sooner where a log that is to be reclaimed has
+  // grown.
+  void Start(Take take, Positions positions, Rests rests);
+  // From any thread: a rest is over.
+  void Wake();
   // Ends the thread and writes a last time. Nothing happens without Start.
   void Stop();
 
-  // When the last checkpoint was written, in seconds since the epoch; 0 if none was.
-  double last_success() const { return last_success_.load(); }
+  // When the last checkpoint was written, or found to be what one of then would be: in seconds since the epoch; 0 if
+  // none was.
+  double last_success() const;
   // As the last checkpoint has them: a restart does not go back behind these.
   pipeline::Totals totals() const;
 
  private:
   explicit Checkpointer(state::CheckpointDirectory directory) : directory_(std::move(directory)) {}
   void Run();
+  void Rest();
   void EndThread();
   void Write();
   Status Write(pipeline::Moment moment);
   bool IsDue();
+  bool KnowsAllReclaimed() const { return reclaimed_before_ + reclaimer_.bytes() == totals().reclaimed_bytes; }
 
   state::CheckpointDirectory directory_;
   Take take_;
   Positions positions_;
+  Rests rests_;
   Reclaimer reclaimer_;
   std::atomic<double> last_success_ = 0;
+  std::atomic<bool> is_resting_ = false;
   uint64_t reclaimed_before_ = 0;  // by earlier processes
   // Of whoever writes, one thread at a time.
   uint64_t written_version_ = UINT64_MAX;
@@ -68,6 +78,7 @@ class Checkpointer {
   mutable std::mutex mutex_;
   pipeline::Totals totals_;  // guarded by mutex_
   std::condition_variable wake_;
+  bool is_woken_ = false;  // guarded by mutex_
   bool stopping_ = false;  // guarded by mutex_
   std::thread thread_;
 };

@@ -5,6 +5,18 @@ namespace qte::daemon {
 void EventRates::Sample(Clock::time_point now, const std::vector<pipeline::SeenEvent>& events) {
   Point point{now, {}};
   for (const pipeline::SeenEvent& event : events) point.counts[event.name] = event.count;
+  Append(std::move(point));
+}
+
+void EventRates::Repeat(Clock::time_point now) {
+  if (points_.empty()) return;
+  Point last = points_.back();
+  if (last.time < now - kWindow) Append({now - kWindow, last.counts});
+  Append({now, std::move(last.counts)});
+}
+
+void EventRates::Append(Point point) {
+  const Clock::time_point now = point.time;
   points_.push_back(std::move(point));
   // One point older than the window stays: rates span it whole.
   while (points_.size() > 2 && now - points_[1].time >= kWindow) points_.pop_front();

@@ -18,6 +18,8 @@ class EventRates {
 
   // Notes the counts of now.
   void Sample(Clock::time_point now, const std::vector<pipeline::SeenEvent>& events);
+  // Nothing has been seen since the last time.
+  void Repeat(Clock::time_point now);
   // Events a second since the oldest sample of the last minute; 0 while there is none.
   double RateOf(const pipeline::SeenEvent& event, Clock::time_point now) const;
 
@@ -26,6 +28,8 @@ class EventRates {
     Clock::time_point time;
     std::unordered_map<std::string, uint64_t> counts;
   };
+  void Append(Point point);
+
   std::deque<Point> points_;
 };
 

@@ -47,7 +47,7 @@ void Ingest::Run() {
     }
     sources_.Step(kLongestWait);
     pipeline_->Balance();
-    changes_.store(sources_.changes(), std::memory_order_release);
+    NoteChanges();
     if (sources_.caught_up()) caught_up_.store(true, std::memory_order_release);
   }
   bool drain = false;
@@ -56,7 +56,7 @@ void Ingest::Run() {
     drain = drain_;
   }
   if (drain) sources_.Drain();
-  changes_.store(sources_.changes(), std::memory_order_release);
+  NoteChanges();
   // What was asked for up to the end is answered; what comes later is done by those who ask.
   while (true) {
     RunTasks();
@@ -65,6 +65,19 @@ void Ingest::Run() {
     stopped_ = true;
     return;
   }
+}
+
+bool Ingest::AwaitChange(uint64_t known) {
+  // Here first asked, then looked; there first changed, then seen whether somebody has asked: so one of both notices.
+  is_change_awaited_.store(true);
+  return changes_.load() == known;
+}
+
+void Ingest::NoteChanges() {
+  const uint64_t changes = sources_.changes();
+  if (changes == changes_.load(std::memory_order_relaxed)) return;
+  changes_.store(changes);
+  if (is_change_awaited_.load() && is_change_awaited_.exchange(false)) listener_.on_change();
 }
 
 void Ingest::RunTasks() {
@@ -109,7 +122,7 @@ void Ingest::Replace(std::unique_ptr<pipeline::Lanes> next, std::vector<source::
     for (const source::StreamStatus& stream : sources_.Streams()) source_of[stream.id] = stream.source;
     next->Adopt(std::move(*pipeline_), source_of);
     pipeline_ = std::move(next);
-    changes_.store(sources_.changes(), std::memory_order_release);
+    NoteChanges();
     also();
   });
 }

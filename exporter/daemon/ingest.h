@@ -25,6 +25,7 @@ class Ingest final : private source::Receiver {
   struct Listener {
     std::function<void(source::StreamId)> on_begin;  // opened, or what was known of it is forgotten
     std::function<void()> on_end;
+    std::function<void()> on_change;  // see AwaitChange
   };
 
   // `resume` tells where the streams of a checkpoint were; the pipeline has been restored from the same one.
@@ -49,13 +50,17 @@ class Ingest final : private source::Receiver {
   // True once what was there at the start has been read.
   bool caught_up() const { return caught_up_.load(std::memory_order_acquire); }
   // As SourceSet's, from any thread: while it stays, there is nothing to ask for.
-  uint64_t changes() const { return changes_.load(std::memory_order_acquire); }
+  uint64_t changes() const { return changes_.load(); }
+  // For who wants to sleep until something happens: the listener hears on_change once changes() is not `known` any
+  // more. False if that is so already.
+  bool AwaitChange(uint64_t known);
 
  private:
   using Task = std::function<void()>;
 
   void Run();
   void RunTasks();
+  void NoteChanges();
   void Post(const Task& task);
 
   void OnOpen(source::StreamId id, size_t source, const std::string& path) override;
@@ -70,6 +75,7 @@ class Ingest final : private source::Receiver {
   source::SourceSet sources_;                  // of the ingest thread, but for Wake
   std::atomic<bool> caught_up_ = false;
   std::atomic<uint64_t> changes_ = 0;
+  std::atomic<bool> is_change_awaited_ = false;
 
   std::mutex mutex_;
   std::condition_variable done_;

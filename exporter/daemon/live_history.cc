@@ -115,7 +115,10 @@ void LiveHistory::Sample(Clock::time_point now, const std::vector<FamilySnapshot
 }
 
 void LiveHistory::Repeat(Clock::time_point now) {
-  if (!points_.empty() && IsDue(now)) Append({now, points_.back().charts});
+  if (points_.empty()) return;
+  Clock::time_point next = std::max(points_.back().time, now - kWindow - kStep) + kStep;
+  for (; next < now; next += kStep) Append({next, points_.back().charts});
+  if (IsDue(now)) Append({now, points_.back().charts});
 }
 
 void LiveHistory::Append(Point point) {

@@ -39,6 +39,7 @@ class LiveHistory {
   using Clock = std::chrono::steady_clock;
   static constexpr std::chrono::seconds kWindow{300};
   static constexpr std::chrono::milliseconds kLeastStep{900};
+  static constexpr std::chrono::seconds kStep{5};
   // A value is of so much time at least, where there is as much: guests work in bursts.
   static constexpr std::chrono::milliseconds kRateOver{4500};
   static constexpr size_t kMostSeries = 32;
@@ -59,7 +60,7 @@ class LiveHistory {
   // `families` may hold one several times, with other series each time.
   void Sample(Clock::time_point now, const std::vector<metrics::FamilySnapshot>& families);
 
-  // The last point once more, since nothing has moved.
+  // The last point once more, as often as one was due since then, for nothing has moved.
   void Repeat(Clock::time_point now);
 
   // When the values of all series were: at every point but the first.

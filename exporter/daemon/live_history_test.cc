@@ -96,6 +96,26 @@ TEST_CASE("A point that is repeated says that nothing moved, and keeps the next 
   CHECK(series[0].values.back() == 2.0);
 }
 
+TEST_CASE("A rest is caught up on at its end, with the points that ticks would have made") {
+  Metric keys("qemu_keyboard_keystrokes_total", {});
+  LiveHistory ticked;
+  LiveHistory rested;
+  keys.Add("a", "", 5);
+  for (LiveHistory* history : {&ticked, &rested}) history->Sample(At(0), {keys.Take()});
+  for (int second = 5; second <= 1000; second += 5) ticked.Repeat(At(second));
+  rested.Repeat(At(12));  // somebody has looked
+  CHECK(rested.Times() == std::vector{At(5), At(10), At(12)});
+  rested.Repeat(At(1000));
+  CHECK(rested.Times().size() == ticked.Times().size());
+  CHECK(rested.Times().back() == At(1000));
+  keys.Add("a", "", 10);
+  for (LiveHistory* history : {&ticked, &rested}) {
+    history->Sample(At(1005), {keys.Take()});
+    CHECK(history->SeriesOf(ChartOf("keystrokes"))[0].values.back() == 2.0);
+    CHECK(history->SeriesOf(ChartOf("keystrokes"))[0].values[0] == 0.0);
+  }
+}
+
 TEST_CASE("A mean is of what was observed in between; without anything there is none") {
   metrics::Family family({"qemu_block_read_duration_seconds", "help", Type::kHistogram, {"interface", "device"}, {1}},
                          9);

@@ -141,7 +141,7 @@ void Server::AppendOwnMetrics(metrics::Snapshot& snapshot, const std::vector<sou
       "wait.",
       Type::kCounter, single(totals.pipe_full_seconds));
   if (checkpointer_ != nullptr) {
-    add("checkpoint_last_success_timestamp_seconds", "When the last checkpoint was written; 0 if none was.",
+    add("checkpoint_last_success_timestamp_seconds", "When the last checkpoint was written, or was still up to date; 0 if none was.",
         Type::kGauge, single(checkpointer_->last_success()));
     add("reclaimed_bytes_total", "Bytes of consumed logs given back to the disk.", Type::kCounter,
         single(totals.reclaimed_bytes));
@@ -187,7 +187,7 @@ Response Server::RequestReload() {
   if (!options_.enable_lifecycle) {
     return {kForbidden, "text/plain; charset=utf-8", "reload by HTTP is off; switch it on by --web.enable-lifecycle\n"};
   }
-  Status status = request_reload_();
+  Status status = main_thread_.request_reload();
   if (!status) return {500, "text/plain; charset=utf-8", status.error() + "\n"};
   return {200, "text/plain; charset=utf-8", "config reloaded\n"};
 }
@@ -228,6 +228,7 @@ Response Server::Landing() {
     page.sources.push_back({stream.path, stream.up, stream.error, stream.offset, stream.size});
   }
   SortByCount(events);
+  CatchUpOnRest();
   SampleHistory();
   page.activities = Activities();
   EventRates::Clock::time_point now = EventRates::Clock::now();
@@ -289,6 +290,7 @@ Response Server::EventsJson() {
     return Unavailable("not running");
   }
   SortByCount(events);
+  CatchUpOnRest();
   json list = json::array();
   EventRates::Clock::time_point now = EventRates::Clock::now();
   std::lock_guard lock(mutex_);
@@ -305,6 +307,7 @@ Response Server::EventsJson() {
 // What the page's charts show; `times` are seconds since the epoch, values null where there is none.
 Response Server::HistoryJson() {
   if (ingest_ptr() == nullptr) return Unavailable("not running");
+  CatchUpOnRest();
   SampleHistory();
   const auto now = LiveHistory::Clock::now();
   const double epoch_now = SecondsSinceEpoch();

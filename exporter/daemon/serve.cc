@@ -7,6 +7,8 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <future>
 #include <iostream>
@@ -22,17 +24,23 @@
 namespace qte::daemon {
 namespace {
 
-constexpr int kTickMillis = 5000;
+constexpr std::chrono::seconds kTick{5};
 constexpr std::chrono::seconds kReloadTimeout{60};
 
-// Hands reloads asked for by HTTP threads to the main thread.
-class ReloadQueue {
+// What other threads ask of the main thread: reloads, and to go on ticking.
+class MainThread {
  public:
-  ReloadQueue() : wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+  MainThread() : wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
   int fd() const { return wake_.get(); }
 
-  Status Request() {
+  void Wake() {
+    uint64_t one = 1;
+    // It can only fail when the counter is full, and then the thread wakes as well.
+    [[maybe_unused]] ssize_t written = ::write(wake_.get(), &one, sizeof one);
+  }
+
+  Status RequestReload() {
     std::future<Status> answer;
     {
       std::lock_guard lock(mutex_);
@@ -40,8 +48,7 @@ class ReloadQueue {
       waiting_.emplace_back();
       answer = waiting_.back().get_future();
     }
-    uint64_t one = 1;
-    if (::write(wake_.get(), &one, sizeof one) < 0) return Error{"cannot wake the main thread"};
+    Wake();
     if (answer.wait_for(kReloadTimeout) != std::future_status::ready) return Error{"the reload takes too long"};
     return answer.get();
   }
@@ -56,7 +63,7 @@ class ReloadQueue {
 
   // One reload answers all who asked before it began.
   template <class Reload>
-  void Answer(Reload&& reload) {
+  void AnswerRequests(Reload&& reload) {
     uint64_t count = 0;
     if (::read(wake_.get(), &count, sizeof count) < 0) return;
     std::vector<std::promise<Status>> waiting;
@@ -64,6 +71,7 @@ class ReloadQueue {
       std::lock_guard lock(mutex_);
       waiting.swap(waiting_);
     }
+    if (waiting.empty()) return;
     Status status = reload();
     for (std::promise<Status>& promise : waiting) promise.set_value(status);
   }
@@ -106,14 +114,19 @@ void ReturnFreedMemory() {
 }
 
 // Serves until SIGTERM or SIGINT.
-void WaitForTheEnd(Server& server, ReloadQueue& reloads, int signals) {
+void WaitForTheEnd(Server& server, MainThread& requests, int signals) {
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point next_tick = Clock::now() + kTick;
   while (true) {
-    pollfd fds[] = {{signals, POLLIN, 0}, {reloads.fd(), POLLIN, 0}};
-    int ready = ::poll(fds, std::size(fds), kTickMillis);
-    if (ready == 0) server.Tick();
-    if ((fds[1].revents & POLLIN) != 0) {
-      reloads.Answer([&] { return server.Reload(); });
-    }
+    pollfd fds[] = {{signals, POLLIN, 0}, {requests.fd(), POLLIN, 0}};
+    const bool rests = server.Rest();
+    const auto rest_of_tick = std::chrono::ceil<std::chrono::milliseconds>(next_tick - Clock::now());
+    ::poll(fds, std::size(fds), rests ? -1 : static_cast<int>(std::max<int64_t>(rest_of_tick.count(), 0)));
+    const bool is_due = !rests && Clock::now() >= next_tick;
+    if (rests) server.EndRest();
+    if (is_due) server.Tick();
+    if (rests || is_due) next_tick = Clock::now() + kTick;
+    if ((fds[1].revents & POLLIN) != 0) requests.AnswerRequests([&] { return server.Reload(); });
     signalfd_siginfo info{};
     if ((fds[0].revents & POLLIN) == 0 || ::read(signals, &info, sizeof info) != sizeof info) continue;
     if (info.ssi_signo == SIGHUP) {
@@ -142,14 +155,15 @@ int Serve(const Options& options) {
   RaiseDescriptorLimit();
   ReturnFreedMemory();
   UniqueFd signals = BlockSignals();
-  ReloadQueue reloads;
-  Server server(options, std::move(*outcome.loaded), [&reloads] { return reloads.Request(); });
+  MainThread requests;
+  Server server(options, std::move(*outcome.loaded),
+                {.request_reload = [&] { return requests.RequestReload(); }, .wake = [&] { requests.Wake(); }});
   if (Status status = server.Start(); !status) {
     std::cerr << "qemu-trace-exporter: " << status.error() << '\n';
     return kExitBadInput;
   }
-  WaitForTheEnd(server, reloads, signals.get());
-  reloads.Close();
+  WaitForTheEnd(server, requests, signals.get());
+  requests.Close();
   server.Stop();
   spdlog::info("ended");
   return kExitFine;

@@ -33,8 +33,8 @@ exposition::BasicAuth::Users Users(const config::WebConfig& web) {
 
 }  // namespace
 
-Server::Server(const Options& options, LoadedConfig loaded, std::function<Status()> request_reload)
-    : options_(options), loaded_(std::move(loaded)), request_reload_(std::move(request_reload)) {
+Server::Server(const Options& options, LoadedConfig loaded, MainThread main_thread)
+    : options_(options), loaded_(std::move(loaded)), main_thread_(std::move(main_thread)) {
   reload_ = {true, SecondsSinceEpoch(), loaded_.config.file, loaded_.config.hash};
   catalog_ = loaded_.catalog;
   auth_->SetUsers(Users(loaded_.web));
@@ -83,7 +83,13 @@ void Server::StartIngest(std::optional<pipeline::Resumption> resumption) {
   tracer_ = std::make_unique<Tracer>([this](const Tracer::Task& task) { return Ask(task); },
                                      [this] { return ingest_ptr()->caught_up(); }, saved_qmp);
   tracer_->Use(loaded_);
-  Ingest::Listener listener = {[this](source::StreamId id) { tracer_->OnBegin(id); }, [this] { tracer_->OnEnd(); }};
+  Ingest::Listener listener = {.on_begin = [this](source::StreamId id) { tracer_->OnBegin(id); },
+                               .on_end = [this] { tracer_->OnEnd(); },
+                               .on_change =
+                                   [this] {
+                                     main_thread_.wake();
+                                     if (checkpointer_ != nullptr) checkpointer_->Wake();
+                                   }};
   {
     std::lock_guard lock(mutex_);
     ingest_ = std::make_unique<Ingest>(std::move(pipeline), SourceSpecs(loaded_.config), std::move(positions),
@@ -92,7 +98,8 @@ void Server::StartIngest(std::optional<pipeline::Resumption> resumption) {
   tracer_->Start();
   if (checkpointer_ == nullptr) return;
   checkpointer_->Start([this](uint64_t known_version) { return TakeMoment(known_version); },
-                       [this] { return PositionsNow(); });
+                       [this] { return PositionsNow(); },
+                       [this](uint64_t version) { return RestsSinceMoment(version); });
 }
 
 // Nothing if the version is the known one.
@@ -110,6 +117,11 @@ std::optional<pipeline::Moment> Server::TakeMoment(uint64_t known_version) const
     moment = {pipeline.Save(), sources.SavePositions(), Sum(totals_before_, totals), tracer_->Save(), version};
   });
   return moment;
+}
+
+// With QMP there is always something to look after.
+bool Server::RestsSinceMoment(uint64_t version) const {
+  return version == taken_version_ && !tracer_->is_used() && ingest_ptr()->AwaitChange(taken_at_ - tracer_->version());
 }
 
 source::Positions Server::PositionsNow() const {
@@ -166,23 +178,37 @@ Server::ReloadState Server::reload_state() const {
   return reload_;
 }
 
-// While nothing happens, the ingest thread sleeps on.
 void Server::Tick() {
-  // The first quiet tick still looks: a point for somebody at the page may be older than the last change.
-  constexpr int kTicksToRest = 2;
   const uint64_t changes = ingest_ptr()->changes();
-  quiet_ticks_ = changes == ticked_at_ ? quiet_ticks_ + 1 : 0;
+  is_tick_quiet_ = changes == ticked_at_;
   ticked_at_ = changes;
-  const bool is_quiet = quiet_ticks_ >= kTicksToRest && !loaded_.config.limits.expire_after && !catching_up();
-  if (!is_quiet) LookAtIngest();
-  if (is_quiet) {
-    std::lock_guard lock(history_mutex_);
-    history_.Repeat(LiveHistory::Clock::now());
-  } else {
-    SampleHistory();
-  }
+  LookAtIngest();
+  SampleHistory();
   std::lock_guard lock(mutex_);
   rates_.Sample(EventRates::Clock::now(), seen_events_);
+}
+
+// After a tick that found nothing new, for the last point may be older than the last change.
+bool Server::Rest() {
+  is_resting_ =
+      is_tick_quiet_ && !loaded_.config.limits.expire_after && !catching_up() && ingest_ptr()->AwaitChange(ticked_at_);
+  return is_resting_;
+}
+
+void Server::EndRest() {
+  CatchUpOnRest();
+  is_resting_ = false;
+  is_tick_quiet_ = false;
+}
+
+void Server::CatchUpOnRest() {
+  if (!is_resting_) return;
+  {
+    std::lock_guard lock(history_mutex_);
+    history_.Repeat(LiveHistory::Clock::now());
+  }
+  std::lock_guard lock(mutex_);
+  rates_.Repeat(EventRates::Clock::now());
 }
 
 void Server::LookAtIngest() {
@@ -197,7 +223,7 @@ void Server::LookAtIngest() {
   });
   if (expired > 0) spdlog::info("{} series of sources that are silent have expired", expired);
   if (!path.empty()) {
-    quiet_ticks_ = 0;  // there may be another one
+    is_tick_quiet_ = false;  // there may be another one
     spdlog::warn("{}: lines carry no timestamps, so durations stay empty; run QEMU with -msg timestamp=on", path);
   }
   WarnAboutStreams(streams);

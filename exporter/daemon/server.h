@@ -4,6 +4,7 @@
 // done by the main thread, which handlers ask for it, since it parses YAML and compiles regexes.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -24,8 +25,14 @@ namespace qte::daemon {
 
 class Server {
  public:
-  // `loaded` is what the config at start said. `request_reload` has the main thread call Reload and returns its answer.
-  Server(const Options& options, LoadedConfig loaded, std::function<Status()> request_reload);
+  // What other threads ask of the main one.
+  struct MainThread {
+    std::function<Status()> request_reload;  // has it call Reload, and returns the answer
+    std::function<void()> wake;              // ends its rest
+  };
+
+  // `loaded` is what the config at start said.
+  Server(const Options& options, LoadedConfig loaded, MainThread main_thread);
 
   // Starts to follow and to listen; the error names the address that cannot be had.
   Status Start();
@@ -33,6 +40,9 @@ class Server {
   Status Reload();
   // What is due every few seconds: rates of events, points of the charts, warnings about sources.
   void Tick();
+  // True if there is nothing to tick for until something happens; then the main thread is woken.
+  bool Rest();
+  void EndRest();
   // Reads all files to their end and ends all threads.
   void Stop();
 
@@ -61,6 +71,8 @@ class Server {
   void AppendQmpMetrics(metrics::Snapshot& snapshot) const;
   // What the charts show grows by a point, unless the last one is very young.
   void SampleHistory();
+  // What ticks during the rest would have noted.
+  void CatchUpOnRest();
   std::vector<exposition::LandingPage::Activity> Activities();
   ReloadState reload_state() const;
   // Null until Start has come so far: the port is open a moment before.
@@ -68,6 +80,7 @@ class Server {
   // Runs `task` on the ingest thread; false where there is none yet.
   bool Ask(const std::function<void(pipeline::Lanes&, const source::SourceSet&)>& task) const;
   std::optional<pipeline::Moment> TakeMoment(uint64_t known_version) const;
+  bool RestsSinceMoment(uint64_t version) const;
   source::Positions PositionsNow() const;
   void StartIngest(std::optional<pipeline::Resumption> resumption);
   // True while what came since a checkpoint is being read: counters are then lower than they were.
@@ -77,7 +90,7 @@ class Server {
 
   const Options options_;
   LoadedConfig loaded_;  // of the main thread
-  const std::function<Status()> request_reload_;
+  const MainThread main_thread_;
   std::unique_ptr<Checkpointer> checkpointer_;  // null without --state.path
   pipeline::Totals totals_before_;              // of the checkpoint
   bool resumed_ = false;
@@ -96,7 +109,8 @@ class Server {
   // Of the main thread: what the last tick saw, and Ingest::changes() before it.
   std::vector<pipeline::SeenEvent> seen_events_;
   uint64_t ticked_at_ = UINT64_MAX;
-  int quiet_ticks_ = 0;
+  bool is_tick_quiet_ = false;
+  std::atomic<bool> is_resting_ = false;
 
   // Of whoever writes checkpoints: the version of the last moment, and what had changed by then.
   mutable uint64_t taken_version_ = UINT64_MAX;

@@ -1,7 +1,7 @@
 // The pace of a file, which is what keeps QEMU undisturbed and idle machines asleep:
 //
 //   busy    looked at in every round, rounds at most kSlowPoll apart          (data lately)
-//   idle    carries a one-shot inotify watch, else untouched for kSafetyPoll  (no data for kBusyTime)
+//   idle    carries a one-shot inotify watch, else untouched until the rescan (no data for kBusyTime)
 //   failed  looked at again after kRetry
 //
 // A round that read every stream to its end is not followed by the next one at once, even if it found something: a
@@ -41,10 +41,10 @@ constexpr milliseconds kBusyPoll{5};
 constexpr milliseconds kSlowPoll{10};  // after a round that brought less than kLittle
 constexpr size_t kLittle = 64 * 1024;
 constexpr seconds kBusyTime{1};
-constexpr seconds kSafetyPoll{5};           // of an idle file with a watch
 constexpr milliseconds kUnwatchedPoll{50};  // of an idle file that cannot be watched
 constexpr seconds kRetry{1};
-constexpr seconds kRescan{5};  // for what no watched directory tells, as a renamed mount point
+// For what no watch tells, as a renamed mount point; idle files are looked at as well.
+constexpr seconds kRescan{5};
 constexpr seconds kUnwatchedRescan{1};
 // Looking through a huge directory must not eat the time for reading: of five parts of time, one.
 constexpr int kRestPerScan = 4;
@@ -191,7 +191,7 @@ void SourceSet::Impl::Discover(Time now) {
   problems_ = std::move(scan.problems);
   Time end = clock_.Now();
   scan_not_before_ = end + kRestPerScan * (end - now);
-  next_rescan_ = end + (watcher_.complete() ? kRescan : kUnwatchedRescan);
+  next_rescan_ = std::max(scan_not_before_, end + (watcher_.complete() ? kRescan : kUnwatchedRescan));
 }
 
 bool SourceSet::Impl::IsDue(const Stream& stream, Time now) const {
@@ -292,7 +292,8 @@ bool SourceSet::Impl::Take(const Reading& reading, Stream& stream, Time now) {
 bool SourceSet::Impl::GoIdle(Stream& stream, Time now) {
   if (stream.follower->pollable() || now - stream.last_data < kBusyTime) return false;
   bool is_watched = watcher_.WatchOnce(stream.follower->fd(), stream.id);
-  Rest(stream, now + (is_watched ? Clock::Duration(kSafetyPoll) : Clock::Duration(kUnwatchedPoll)));
+  // Watched ones with the next look at the names, so that there is one wake-up for all.
+  Rest(stream, is_watched ? next_rescan_ : now + kUnwatchedPoll);
   return is_watched;
 }
 

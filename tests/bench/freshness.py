@@ -111,16 +111,10 @@ def row(title, values, share):
 
 def wake_ups(pid, seconds):
     """Voluntary context switches a second of all threads, and the share of a core."""
-    def switches():
-        total = 0
-        for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
-            text = (task / "status").read_text()
-            total += int(text.split("\nvoluntary_ctxt_switches:")[1].split()[0])
-        return total
-    before, used, begin = switches(), measuring.nanoseconds(pid), time.monotonic()
+    before, used, begin = procfs.wakeups(pid), measuring.nanoseconds(pid), time.monotonic()
     time.sleep(seconds)
     took = time.monotonic() - begin
-    return (switches() - before) / took, (measuring.nanoseconds(pid) - used) / took / 1e9
+    return (procfs.wakeups(pid) - before) / took, (measuring.nanoseconds(pid) - used) / took / 1e9
 
 
 def main():
@@ -133,7 +127,7 @@ def main():
         (directory / "measured.log").write_bytes(KEY)
         (directory / "other.log").touch()
         rows = []
-        with exporter.Daemon(f"--trace.path={directory}/*.log") as daemon:
+        with exporter.Daemon(f"--trace.path={directory}/*.log", f"--state.path={directory}/state") as daemon:
             daemon.wait_ready()
             measured = Measured(directory, daemon)
             silence = 2.5
@@ -149,7 +143,7 @@ def main():
                 busy.stop()
             measuring.print_table(["log", "lines", "median ms", "99th percentile ms", "longest ms",
                                    "seen by one look after 20 ms"], rows)
-            time.sleep(5)
+            time.sleep(15)
             rate, share = wake_ups(daemon.process.pid, 20)
             print(f"\nIdle daemon: {rate:.1f} wake-ups a second over {procfs.threads(daemon.process.pid)} threads, "
                   f"{share:.3%} of a core")

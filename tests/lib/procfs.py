@@ -17,10 +17,14 @@ def memory(pid):
 
 
 def _status(pid, field):
-    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+    return _field(pathlib.Path(f"/proc/{pid}/status"), field)
+
+
+def _field(path, field):
+    for line in path.read_text().splitlines():
         if line.startswith(field + ":"):
             return int(line.split()[1])
-    raise AssertionError(f"no {field} of process {pid}; has it ended?")
+    raise AssertionError(f"no {field} in {path}; has the process ended?")
 
 
 def processor_seconds(pid):
@@ -37,6 +41,11 @@ def started(pid):
 
 def descriptors(pid):
     return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def wakeups(pid):
+    """How often threads that are still there have slept and gone on."""
+    return sum(_field(task / "status", "voluntary_ctxt_switches") for task in pathlib.Path(f"/proc/{pid}/task").iterdir())
 
 
 def threads(pid):
