@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Two files on two cores beside one core: `replay A B`, and `serve` that catches up on the same two. In each round both
-are run one after the other, so that what else the machine does hits both; medians of the rounds. The processor time tells
-what the second core costs beside what it saves; "at best" is one core's time over half of two cores' processor time."""
+are run one after the other, so that what else the machine does hits both; medians of the rounds,
+and the fastest of each, since another machine's work only adds. The processor time tells what the second core costs beside
+what it saves; "at best" is one core's time over half of two cores' processor time."""
 
 import argparse
 import contextlib
+import http.client
 import os
 import pathlib
 import resource
@@ -62,10 +64,19 @@ def catch_up(cores, paths):
     with bound_to(cores):
         started_daemon = exporter.Daemon(f"--trace.path={pattern}")
     with started_daemon as daemon:
-        while daemon.status("/-/ready") != 200:
+        # By one kept connection, for a busy client would take from the second core.
+        connection = http.client.HTTPConnection("127.0.0.1", daemon.port, timeout=30)
+        while ready(connection) != 200:
             time.sleep(0.005)
         took = time.monotonic() - started
     return took, cpu_seconds() - used
+
+
+def ready(connection):
+    connection.request("GET", "/-/ready")
+    with connection.getresponse() as response:
+        response.read()
+        return response.status
 
 
 def row(title, run, paths, rounds):
@@ -75,8 +86,9 @@ def row(title, run, paths, rounds):
         two.append(run({0, 1}, paths))
     seconds = [statistics.median(took for took, _ in of) for of in (one, two)]
     cpu = [statistics.median(used for _, used in of) for of in (one, two)]
+    fastest = [min(took for took, _ in of) for of in (one, two)]
     return [title, *(f"{s:.2f} s ({c:.2f} s CPU)" for s, c in zip(seconds, cpu)), f"{seconds[0] / seconds[1]:.2f}",
-            f"{2 * cpu[0] / cpu[1]:.2f}"]
+            f"{fastest[0] / fastest[1]:.2f}", f"{2 * cpu[0] / cpu[1]:.2f}"]
 
 
 def main():
@@ -88,7 +100,7 @@ def main():
         paths = write_logs(pathlib.Path(name), options.lines)
         rows = [row("replay of two files", replay, paths, options.rounds),
                 row("serve, until it has caught up on two files", catch_up, paths, options.rounds)]
-    measuring.print_table(["", "one core", "two cores", "times as fast", "at best"], rows)
+    measuring.print_table(["", "one core", "two cores", "times as fast", "fastest rounds", "at best"], rows)
 
 
 if __name__ == "__main__":
