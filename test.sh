@@ -40,7 +40,7 @@ run_tests() {
   fi
   echo "== $name: testing (built in $((SECONDS - started)) s)"
   started=$SECONDS
-  ctest --test-dir "build/$preset" --parallel 2 --no-tests=error --output-on-failure --test-output-size-failed 200000 \
+  ctest --test-dir "build/$preset" --parallel 3 --no-tests=error --output-on-failure --test-output-size-failed 200000 \
     --test-output-size-passed 20000 --output-junit "$PWD/$logs/$name.xml" "$@" >"$logs/$name.log" 2>&1 || true
   echo "== $name: done in $((SECONDS - started)) s; $logs/$name.log"
 }
