@@ -1,4 +1,5 @@
-// SourceSet's inside: rounds of looks (source_set.cc) and what it tells of itself (source_set_report.cc).
+// SourceSet's inside: rounds of looks (source_set.cc), names (source_set_names.cc), and what it tells of itself
+// (source_set_report.cc).
 #pragma once
 
 #include <cstdint>

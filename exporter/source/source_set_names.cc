@@ -1,0 +1,73 @@
+// What stands at the followed names: news of them, looks, and what is opened and let go by these.
+#include <algorithm>
+#include <utility>
+
+#include "source/source_set_impl.h"
+
+namespace qte::source {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using Time = Clock::Time;
+
+// For what no watch tells, as a renamed mount point; idle files are looked at as well.
+constexpr seconds kRescan{5};
+constexpr seconds kUnwatchedRescan{1};
+// Looking through a huge directory must not eat the time for reading: of five parts of time, one.
+constexpr int kRestPerScan = 4;
+constexpr milliseconds kMostLooking{10};
+
+}  // namespace
+
+void SourceSet::Impl::TakeNews() {
+  Watcher::News news = watcher_.Take();
+  if (news.names_changed || news.overflowed) is_scan_needed_ = true;
+  for (const Watcher::Move& move : news.moves) {
+    if (trail_.Add(move, [this](const std::string& path) { return discovery_.SourceOf(path); })) is_scan_needed_ = true;
+  }
+  trail_.ForgetSettled();
+  for (StreamId id : news.files) {
+    if (Stream* stream = table_.Find(id)) stream->is_idle = false;
+  }
+  if (!news.overflowed) return;
+  for (const auto& stream : table_.streams()) stream->is_idle = false;
+}
+
+// What is renamed during a look may be missed by it, under its old name as under its new one: then another look.
+void SourceSet::Impl::DiscoverAtRest() {
+  constexpr int kMostTimes = 100;
+  TakeNews();
+  for (int times = 0; times < kMostTimes && is_scan_needed_; ++times) {
+    Discover(clock_.Now());
+    TakeNews();
+  }
+}
+
+// The names as of one moment with the trail that led to them: files are opened in the order in which they came to their
+// path, which is the order they are read in. Where names change all the time that may fail, and costs order alone.
+Scan SourceSet::Impl::Look() {
+  const Time end = clock_.Now() + kMostLooking;
+  Scan scan;
+  do {
+    is_scan_needed_ = false;
+    scan = discovery_.Look();
+    TakeNews();
+  } while (is_scan_needed_ && clock_.Now() < end);
+  return scan;
+}
+
+void SourceSet::Impl::Discover(Time now) {
+  looked_at_ = FileClockNow();
+  Scan scan = Look();
+  table_.Reconcile(scan, trail_, now);
+  trail_.MarkLookedFor();
+  if (watcher_.SetDirectories(scan.directories) || scan.is_outdated) is_scan_needed_ = true;
+  if (problems_ != scan.problems) ++changes_;
+  problems_ = std::move(scan.problems);
+  Time end = clock_.Now();
+  scan_not_before_ = end + kRestPerScan * (end - now);
+  next_rescan_ = std::max(scan_not_before_, end + (watcher_.complete() ? kRescan : kUnwatchedRescan));
+}
+
+}  // namespace qte::source
