@@ -2,7 +2,6 @@
 #include <malloc.h>
 #include <poll.h>
 #include <spdlog/spdlog.h>
-#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -16,6 +15,7 @@
 #include <vector>
 
 #include "base/unique_fd.h"
+#include "base/wake_event.h"
 #include "daemon/commands.h"
 #include "daemon/load.h"
 #include "daemon/logging.h"
@@ -24,21 +24,15 @@
 namespace qte::daemon {
 namespace {
 
-constexpr std::chrono::seconds kTick{5};
+constexpr auto kTick = LiveHistory::kStep;
 constexpr std::chrono::seconds kReloadTimeout{60};
 
 // What other threads ask of the main thread: reloads, and to go on ticking.
 class MainThread {
  public:
-  MainThread() : wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+  int fd() const { return wake_.fd(); }
 
-  int fd() const { return wake_.get(); }
-
-  void Wake() {
-    uint64_t one = 1;
-    // It can only fail when the counter is full, and then the thread wakes as well.
-    [[maybe_unused]] ssize_t written = ::write(wake_.get(), &one, sizeof one);
-  }
+  void Wake() { wake_.Set(); }
 
   Status RequestReload() {
     std::future<Status> answer;
@@ -64,8 +58,7 @@ class MainThread {
   // One reload answers all who asked before it began.
   template <class Reload>
   void AnswerRequests(Reload&& reload) {
-    uint64_t count = 0;
-    if (::read(wake_.get(), &count, sizeof count) < 0) return;
+    if (!wake_.Clear()) return;
     std::vector<std::promise<Status>> waiting;
     {
       std::lock_guard lock(mutex_);
@@ -77,7 +70,7 @@ class MainThread {
   }
 
  private:
-  UniqueFd wake_;
+  WakeEvent wake_;
   std::mutex mutex_;
   std::vector<std::promise<Status>> waiting_;  // guarded by mutex_
   bool closed_ = false;                        // guarded by mutex_

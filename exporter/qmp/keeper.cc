@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <spdlog/spdlog.h>
-#include <sys/eventfd.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -37,8 +36,7 @@ std::array<uint64_t, 3> FileAt(const std::string& path) {
 
 }  // namespace
 
-Keeper::Keeper(Host& host, const json& saved, Pace pace)
-    : host_(host), pace_(pace), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+Keeper::Keeper(Host& host, const json& saved, Pace pace) : host_(host), pace_(pace) {
   Restore(saved);
   Publish();
 }
@@ -69,8 +67,7 @@ void Keeper::Change(const std::function<void(Changes&)>& change) {
     std::lock_guard lock(mutex_);
     change(changes_);
   }
-  uint64_t one = 1;
-  [[maybe_unused]] ssize_t written = ::write(wake_.get(), &one, sizeof one);
+  wake_.Set();
 }
 
 void Keeper::ConfigChanged() {
@@ -190,7 +187,7 @@ void Keeper::Connect(Clock::time_point now) {
 
 void Keeper::Await(milliseconds longest_wait) {
   Clock::time_point until = Clock::now() + longest_wait;
-  std::vector<pollfd> fds = {{wake_.get(), POLLIN, 0}};
+  std::vector<pollfd> fds = {{wake_.fd(), POLLIN, 0}};
   for (const auto& [path, socket] : sockets_) {
     if (socket.connection != nullptr) {
       fds.push_back({socket.connection->fd(), POLLIN, 0});
@@ -203,8 +200,7 @@ void Keeper::Await(milliseconds longest_wait) {
   // Where more connections are due than may wait at once, they are due all the time.
   if (fds.size() > kMostWaiting) left = std::max(left, std::min(longest_wait, milliseconds(10)));
   ::poll(fds.data(), fds.size(), static_cast<int>(left.count()));
-  uint64_t count = 0;
-  [[maybe_unused]] ssize_t size = ::read(wake_.get(), &count, sizeof count);
+  wake_.Clear();
 }
 
 void Keeper::Greet() {

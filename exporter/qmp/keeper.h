@@ -25,7 +25,7 @@
 #include <thread>
 #include <vector>
 
-#include "base/unique_fd.h"
+#include "base/wake_event.h"
 #include "qmp/connection.h"
 #include "qmp/drives.h"
 #include "qmp/switches.h"
@@ -162,7 +162,7 @@ class Keeper {
 
   Host& host_;
   const Pace pace_;
-  UniqueFd wake_;
+  WakeEvent wake_;
   Sockets sockets_;  // by path
   std::array<uint64_t, kReasons> failures_{};
   Clock::time_point next_look_{};

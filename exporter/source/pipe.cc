@@ -7,7 +7,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -56,7 +55,6 @@ Pipe::Pipe(UniqueFd input, WithoutWriter without_writer, ChunkPool& pool, Sleepe
     : without_writer_(without_writer),
       pool_(pool),
       reader_(reader),
-      ready_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
       capacity_(Enlarge(input.get())) {
   blocks_ = (::fcntl(input.get(), F_GETFL) & O_NONBLOCK) == 0;
   input_ = std::move(input);
@@ -214,9 +212,11 @@ Reading Pipe::NoWriter() {
 void Pipe::SetReady(bool ready) {
   if (ready == is_ready_) return;
   is_ready_ = ready;
-  uint64_t count = 1;
-  [[maybe_unused]] ssize_t n =
-      ready ? ::write(ready_.get(), &count, sizeof count) : ::read(ready_.get(), &count, sizeof count);
+  if (ready) {
+    ready_.Set();
+  } else {
+    ready_.Clear();
+  }
 }
 
 uint64_t Pipe::Pending() const {

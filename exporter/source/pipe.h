@@ -18,6 +18,7 @@
 #include <span>
 
 #include "base/unique_fd.h"
+#include "base/wake_event.h"
 #include "source/chunk_pool.h"
 #include "source/follower.h"
 
@@ -55,7 +56,7 @@ class Pipe {
   bool has_writer() const;
   bool has_more() const;
   // Readable while Next() has something to give.
-  int ready_fd() const { return ready_.get(); }
+  int ready_fd() const { return ready_.fd(); }
   // The reader thread may still hold the pipe: descriptor and memory go now.
   void Close();
 
@@ -78,7 +79,7 @@ class Pipe {
   const WithoutWriter without_writer_;
   ChunkPool& pool_;
   Sleeper& reader_;
-  const UniqueFd ready_;  // an eventfd
+  const WakeEvent ready_;
   const size_t capacity_;
 
   mutable std::mutex mutex_;  // guards all that follows; the ingest thread alone writes offset_ and current_

@@ -7,21 +7,19 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "base/unique_fd.h"
+#include "base/wake_event.h"
 
 namespace qte::source {
 
 class Sleeper {
  public:
-  Sleeper();
-
   // From any thread. A call before Sleep() is not lost.
-  void Wake();
+  void Wake() { wake_.Set(); }
   // At most `time`. True if it was Wake() that ended it. Negative descriptors are ignored.
   bool Sleep(Clock::Duration time, std::span<const int> readable = {});
 
  private:
-  UniqueFd wake_;
+  WakeEvent wake_;
   std::vector<pollfd> entries_;  // kept for its memory
 };
 
