@@ -70,6 +70,7 @@ void Checkpointer::Rest() {
   is_resting_ = !is_woken_;
   wake_.wait(lock, [this] { return stopping_ || is_woken_; });
   is_woken_ = false;
+  is_resting_ = false;
 }
 
 void Checkpointer::Wake() {

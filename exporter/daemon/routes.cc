@@ -141,8 +141,9 @@ void Server::AppendOwnMetrics(metrics::Snapshot& snapshot, const std::vector<sou
       "wait.",
       Type::kCounter, single(totals.pipe_full_seconds));
   if (checkpointer_ != nullptr) {
-    add("checkpoint_last_success_timestamp_seconds", "When the last checkpoint was written, or was still up to date; 0 if none was.",
-        Type::kGauge, single(checkpointer_->last_success()));
+    add("checkpoint_last_success_timestamp_seconds",
+        "When the last checkpoint was written, or was still up to date; 0 if none was.", Type::kGauge,
+        single(checkpointer_->last_success()));
     add("reclaimed_bytes_total", "Bytes of consumed logs given back to the disk.", Type::kCounter,
         single(totals.reclaimed_bytes));
   }
@@ -228,7 +229,6 @@ Response Server::Landing() {
     page.sources.push_back({stream.path, stream.up, stream.error, stream.offset, stream.size});
   }
   SortByCount(events);
-  CatchUpOnRest();
   SampleHistory();
   page.activities = Activities();
   EventRates::Clock::time_point now = EventRates::Clock::now();
@@ -307,7 +307,6 @@ Response Server::EventsJson() {
 // What the page's charts show; `times` are seconds since the epoch, values null where there is none.
 Response Server::HistoryJson() {
   if (ingest_ptr() == nullptr) return Unavailable("not running");
-  CatchUpOnRest();
   SampleHistory();
   const auto now = LiveHistory::Clock::now();
   const double epoch_now = SecondsSinceEpoch();

@@ -230,6 +230,7 @@ void Server::LookAtIngest() {
 }
 
 void Server::SampleHistory() {
+  CatchUpOnRest();
   // Counters that go up to where they were before a restart are no rate.
   if (ingest_ptr() == nullptr || catching_up()) return;
   {

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Two files on two cores beside one core: `replay A B`, and `serve` that catches up on the same two. In each round both
-are run one after the other, so that what else the machine does hits both; medians of the rounds,
-and the fastest of each, since another machine's work only adds. The processor time tells what the second core costs beside
-what it saves; "at best" is one core's time over half of two cores' processor time."""
+are run one after the other, so that what else the machine does hits both; medians of the rounds, and the
+fastest of each, since another machine's work only adds. The processor time tells what the second core costs beside what it
+saves; "at best" is one core's time over half of two cores' processor time."""
 
 import argparse
 import contextlib
