@@ -8,7 +8,6 @@
 #include <string>
 #include <vector>
 
-#include "correlation/elapsed.h"
 #include "daemon/commands.h"
 #include "daemon/load.h"
 #include "daemon/progress.h"
@@ -16,6 +15,7 @@
 #include "daemon/trace_reader.h"
 #include "exposition/history.h"
 #include "exposition/text.h"
+#include "joins/elapsed.h"
 #include "pipeline/pipeline.h"
 #include "trace/prefix.h"
 
@@ -77,7 +77,7 @@ class SourceHistory {
     trace::Prefix prefix = trace::FindPrefix(text);
     if (prefix.kind == trace::PrefixKind::kNone) return kUnknown;
     int64_t micros = trace::ReadTime(text, prefix);
-    return micros == correlation::kNoTime ? kUnknown : micros / 1000;
+    return micros == joins::kNoTime ? kUnknown : micros / 1000;
   }
 
   bool IsOver(int64_t time_ms) const { return !has_time_ || time_ms >= next_ms_; }

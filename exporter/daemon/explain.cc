@@ -9,11 +9,11 @@
 #include <optional>
 #include <sstream>
 
-#include "correlation/elapsed.h"
 #include "daemon/commands.h"
 #include "daemon/explain_joins.h"
 #include "daemon/load.h"
 #include "exposition/text.h"
+#include "joins/elapsed.h"
 #include "pipeline/pipeline.h"
 #include "rules/ready_rule.h"
 
@@ -100,7 +100,7 @@ class Explainer {
   }
 
   static int64_t TimeOf(std::string_view line, const trace::Prefix& prefix) {
-    return prefix.kind == trace::PrefixKind::kNone ? correlation::kNoTime : trace::ReadTime(line, prefix);
+    return prefix.kind == trace::PrefixKind::kNone ? joins::kNoTime : trace::ReadTime(line, prefix);
   }
 
   // The arguments that the first format that fits reads from the line; nothing if none fits.
@@ -154,9 +154,9 @@ class Explainer {
       std::cout << "used by   span " << program.spans[feed.span].name << (feed.is_start ? " (start)\n" : " (end)\n");
     }
     for (const rules::DecoderFeed& feed : plan.decoders) {
-      const correlation::DecoderKind& kind = *program.decoders[feed.decoder].kind;
+      const decoders::DecoderKind& kind = *program.decoders[feed.decoder].kind;
       std::cout << "used by   decoder " << kind.name << ", which emits";
-      for (const correlation::DecoderOutput& output : kind.outputs) std::cout << ' ' << output.event;
+      for (const decoders::DecoderOutput& output : kind.outputs) std::cout << ' ' << output.event;
       std::cout << '\n';
     }
     return &plan;

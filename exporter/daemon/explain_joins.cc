@@ -5,13 +5,13 @@
 #include <ostream>
 #include <set>
 
-#include "correlation/elapsed.h"
-#include "correlation/key.h"
+#include "joins/elapsed.h"
+#include "joins/key.h"
 
 namespace qte::daemon {
 namespace {
 
-using correlation::kNoTime;
+using joins::kNoTime;
 
 std::string Held(size_t count, const char* one, const char* several) {
   return fmt::format("   ({} {})", count, count == 1 ? one : several);
@@ -41,7 +41,7 @@ void JoinsOfLine::Print(const rules::Stream& after, std::ostream& out) const {
   for (const rules::DecoderFeed& feed : plan_.decoders) {
     const rules::DecoderPlan& decoder = program_.decoders[feed.decoder];
     for (size_t part : decoder.parts) {
-      const correlation::DecoderPart& fed = decoder.kind->parts[part];
+      const decoders::DecoderPart& fed = decoder.kind->parts[part];
       if ((fed.outputs & decoder.kind->inputs[feed.which].outputs) == 0) continue;
       out << "feeds     decoder " << fed.name
           << Held(after.decoder(feed.decoder).open(part), "request open", "requests open") << '\n';
@@ -62,7 +62,7 @@ trace::Value JoinsOfLine::ValueOf(rules::Slot slot) const {
 }
 
 std::string JoinsOfLine::Key(const std::vector<rules::Slot>& slots) const {
-  correlation::KeyBuilder key;
+  joins::KeyBuilder key;
   for (rules::Slot slot : slots) key.Add(ValueOf(slot));
   return std::string(key.key());
 }
@@ -93,7 +93,7 @@ std::string JoinsOfLine::KeptByStart(uint32_t span, const std::vector<trace::Val
 }
 
 void JoinsOfLine::PrintLearned(const rules::LookupFeed& feed, const rules::Stream& after, std::ostream& out) const {
-  const correlation::LookupTable& table = after.lookup(feed.lookup);
+  const joins::LookupTable& table = after.lookup(feed.lookup);
   const std::string* name = table.Find(Key(feed.key));
   out << "learns    lookup " << program_.lookups[feed.lookup].name << ": " << Show(feed.key)
       << (name == nullptr ? " has no name" : " is " + *name) << Held(table.size(), "name held", "names held") << '\n';
@@ -118,7 +118,7 @@ void JoinsOfLine::PrintLabels(const rules::Stream& after, std::ostream& out) con
 
 void JoinsOfLine::PrintStart(size_t feed, const rules::Stream& after, std::ostream& out) const {
   const rules::SpanFeed& start = plan_.spans[feed];
-  const correlation::SpanTable& table = after.span(start.span);
+  const joins::SpanTable& table = after.span(start.span);
   out << "opens     span " << program_.spans[start.span].name << ": " << Show(start.key);
   if (open_[feed]) out << ", instead of one that was open and is abandoned";
   std::string kept = Show(start.saved);
@@ -132,7 +132,7 @@ void JoinsOfLine::PrintEnd(size_t feed, const rules::Stream& after, std::ostream
   if (!open_[feed]) {
     out << " is not open: its start was not seen, or it was abandoned";
   } else {
-    trace::Value duration = correlation::DurationOf(open_[feed]->start_us, time_us_);
+    trace::Value duration = joins::DurationOf(open_[feed]->start_us, time_us_);
     if (duration.has_value()) out << fmt::format(", open for {:.6f} s", duration.real);
     if (!open_[feed]->kept.empty()) out << ", kept" << open_[feed]->kept;
   }

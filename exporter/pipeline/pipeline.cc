@@ -146,7 +146,7 @@ Losses Pipeline::LossesOf(const rules::Stream& stream) const {
   }
   for (size_t i = 0; i < program_->decoders.size(); ++i) {
     for (size_t part : program_->decoders[i].parts) {
-      const correlation::DecoderPart& shown = program_->decoders[i].kind->parts[part];
+      const decoders::DecoderPart& shown = program_->decoders[i].kind->parts[part];
       if (shown.opens) losses.abandoned[std::string(shown.name)] += stream.decoder(i).abandoned(part);
       losses.forgotten[std::string(shown.name)] += stream.decoder(i).forgotten(part);
     }
@@ -301,7 +301,7 @@ void Pipeline::CountSpans(OwnCounts& counts) const {
   for (const rules::SpanPlan& span : program_->spans) counts.open_spans[span.name];
   for (const rules::DecoderPlan& decoder : program_->decoders) {
     for (size_t part : decoder.parts) {
-      const correlation::DecoderPart& shown = decoder.kind->parts[part];
+      const decoders::DecoderPart& shown = decoder.kind->parts[part];
       if (shown.opens) counts.open_spans[std::string(shown.name)];
       counts.losses.forgotten[std::string(shown.name)];
     }
@@ -318,7 +318,7 @@ void Pipeline::CountSpans(OwnCounts& counts) const {
     }
     for (size_t i = 0; i < program_->decoders.size(); ++i) {
       for (size_t part : program_->decoders[i].parts) {
-        const correlation::DecoderPart& shown = program_->decoders[i].kind->parts[part];
+        const decoders::DecoderPart& shown = program_->decoders[i].kind->parts[part];
         if (shown.opens) counts.open_spans[std::string(shown.name)] += feed.stream->decoder(i).open(part);
       }
     }

@@ -23,8 +23,8 @@ metrics::Type TypeOf(config::MetricType type) {
 
 // Whether this is what a decoder tells of what is in flight.
 bool IsInFlight(std::string_view event) {
-  for (const correlation::DecoderKind& kind : correlation::BuiltinDecoders()) {
-    for (const correlation::DecoderOutput& output : kind.outputs) {
+  for (const decoders::DecoderKind& kind : decoders::BuiltinDecoders()) {
+    for (const decoders::DecoderOutput& output : kind.outputs) {
       if (output.event == event) return output.is_in_flight;
     }
   }
@@ -190,7 +190,7 @@ void Compiler::Link() {
     if (auto found = derived.find(span.name); found != derived.end()) span.plan = found->second;
   }
   for (DecoderPlan& decoder : program_->decoders) {
-    for (const correlation::DecoderOutput& output : decoder.kind->outputs) {
+    for (const decoders::DecoderOutput& output : decoder.kind->outputs) {
       auto found = derived.find(output.event);
       DecoderPlan::Output& plan = decoder.outputs.emplace_back();
       if (found == derived.end()) continue;

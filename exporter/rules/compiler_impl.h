@@ -28,7 +28,7 @@ class Compiler {
   void CompileNames(const config::Lookup& lookup, LookupPlan& plan);
   void CompileSpan(const config::Span& span);
   void CompileSpanEvent(const config::Span& span, const std::string& name, bool is_start, SpanPlan& plan);
-  correlation::OutputSet UsedOutputs(const correlation::DecoderKind& kind);
+  decoders::OutputSet UsedOutputs(const decoders::DecoderKind& kind);
   void CompileDecoders();
   void MakeProbeSlots();
   void LinkProbe();

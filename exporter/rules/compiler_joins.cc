@@ -1,7 +1,7 @@
 // Lookups, spans and decoders, and the events that are derived by them.
 #include <algorithm>
 
-#include "correlation/key.h"
+#include "joins/key.h"
 #include "rules/compiler_impl.h"
 
 namespace qte::rules {
@@ -31,8 +31,8 @@ bool FollowEachOther(const std::vector<Slot>& slots) {
 
 // Derived events are known before anything refers to them. A span's arguments are those of its start and its end.
 void Compiler::DeclareDerivedEvents() {
-  for (const correlation::DecoderKind& kind : correlation::BuiltinDecoders()) {
-    for (const correlation::DecoderOutput& output : kind.outputs) {
+  for (const decoders::DecoderKind& kind : decoders::BuiltinDecoders()) {
+    for (const decoders::DecoderOutput& output : kind.outputs) {
       std::vector<std::string> arguments(output.arguments.begin(), output.arguments.end());
       vocabulary_.AddDerived(std::string(output.event), arguments,
                              {"device", "direction", "keyboard", "interface", "status"});
@@ -79,7 +79,7 @@ void Compiler::CompileLookup(const config::Lookup& lookup) {
 
 // A key that is a number stands for the number, however it is printed, and for the text, where an argument is one.
 void Compiler::CompileNames(const config::Lookup& lookup, LookupPlan& plan) {
-  correlation::KeyBuilder builder;
+  joins::KeyBuilder builder;
   auto add = [&](const trace::Value& value, const std::string& name) {
     builder.Clear();
     builder.Add(value);
@@ -148,19 +148,19 @@ void Compiler::CompileSpanEvent(const config::Span& span, const std::string& nam
   event->plan().spans.push_back(std::move(feed));
 }
 
-correlation::OutputSet Compiler::UsedOutputs(const correlation::DecoderKind& kind) {
-  correlation::OutputSet used = 0;
+decoders::OutputSet Compiler::UsedOutputs(const decoders::DecoderKind& kind) {
+  decoders::OutputSet used = 0;
   for (size_t i = 0; i < kind.outputs.size(); ++i) {
     EventBuilder* event = vocabulary_.Find(kind.outputs[i].event);
-    if (event != nullptr && event->derived() && event->used()) used |= correlation::OutputSet{1} << i;
+    if (event != nullptr && event->derived() && event->used()) used |= decoders::OutputSet{1} << i;
   }
   return used;
 }
 
 // A decoder runs if some rule uses one of its events, and reads what it needs for that.
 void Compiler::CompileDecoders() {
-  for (const correlation::DecoderKind& kind : correlation::BuiltinDecoders()) {
-    correlation::OutputSet used = UsedOutputs(kind);
+  for (const decoders::DecoderKind& kind : decoders::BuiltinDecoders()) {
+    decoders::OutputSet used = UsedOutputs(kind);
     if (used == 0) continue;
     bool opens = false;
     auto index = static_cast<uint32_t>(program_->decoders.size());

@@ -2,7 +2,7 @@
 
 namespace qte::rules {
 
-std::string_view BuildKey(correlation::KeyBuilder& builder, std::span<const Slot> slots, const Values& values) {
+std::string_view BuildKey(joins::KeyBuilder& builder, std::span<const Slot> slots, const Values& values) {
   builder.Clear();
   for (Slot slot : slots) builder.Add(slot == kNoSlot ? trace::Value() : values[slot]);
   return builder.key();
@@ -21,7 +21,7 @@ const std::string* Lookups::NameOf(size_t index, std::string_view key) const {
 }
 
 void Lookups::Clear() {
-  for (correlation::LookupTable& table : tables_) table.Clear();
+  for (joins::LookupTable& table : tables_) table.Clear();
 }
 
 }  // namespace qte::rules

@@ -1,6 +1,6 @@
 // The names that one source's lookups have learned from its events, or that the config gives.
 //
-// Belongs to one Stream and its thread. Bounded as each correlation::LookupTable is.
+// Belongs to one Stream and its thread. Bounded as each joins::LookupTable is.
 #pragma once
 
 #include <span>
@@ -8,20 +8,19 @@
 #include <string_view>
 #include <vector>
 
-#include "correlation/key.h"
-#include "correlation/lookup_table.h"
+#include "joins/key.h"
+#include "joins/lookup_table.h"
 #include "rules/program.h"
 
 namespace qte::rules {
 
 // The key that these slots' values make. Valid until the builder is used again.
-std::string_view BuildKey(correlation::KeyBuilder& builder, std::span<const Slot> slots, const Values& values);
+std::string_view BuildKey(joins::KeyBuilder& builder, std::span<const Slot> slots, const Values& values);
 
 class Lookups {
  public:
   explicit Lookups(const Program& program)
-      : program_(program),
-        tables_(program.lookups.size(), correlation::LookupTable(program.limits.max_lookup_entries)) {}
+      : program_(program), tables_(program.lookups.size(), joins::LookupTable(program.limits.max_lookup_entries)) {}
 
   void Learn(const LookupFeed& feed, const Values& values);
   // The name that lookup `index` has for a key, or null. Valid until something is learned.
@@ -32,13 +31,13 @@ class Lookups {
   void Clear();
 
   // By index of Program::lookups; empty where the config gives the names.
-  const std::vector<correlation::LookupTable>& tables() const { return tables_; }
-  std::vector<correlation::LookupTable>& tables() { return tables_; }
+  const std::vector<joins::LookupTable>& tables() const { return tables_; }
+  std::vector<joins::LookupTable>& tables() { return tables_; }
 
  private:
   const Program& program_;
-  std::vector<correlation::LookupTable> tables_;
-  correlation::KeyBuilder key_;
+  std::vector<joins::LookupTable> tables_;
+  joins::KeyBuilder key_;
 };
 
 }  // namespace qte::rules

@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "config/config.h"
-#include "correlation/decoder.h"
+#include "decoders/decoder.h"
 #include "metrics/snapshot.h"
 #include "rules/match_filter.h"
 #include "trace/catalog.h"
@@ -160,7 +160,7 @@ struct DecoderPlan {
     uint32_t plan = kNone;          // of the derived event; kNone where no rule uses it
     std::vector<size_t> arguments;  // by slot: index into DecoderOutput::arguments
   };
-  const correlation::DecoderKind* kind = nullptr;
+  const decoders::DecoderKind* kind = nullptr;
   std::vector<Output> outputs;
   std::vector<size_t> parts;      // of DecoderKind::parts, those that some rule has a use for
   bool counts_in_flight = false;  // some gauge shows what it has in flight

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <utility>
 
-#include "correlation/block_names.h"
+#include "decoders/disk/block_names.h"
 #include "rules/parts.h"
 
 namespace qte::rules {
@@ -43,9 +43,9 @@ Stream::Stream(std::shared_ptr<const Program> program, std::shared_ptr<const met
       lookups_(*program_),
       label_sets_(*program_, labels_, lookups_, families_) {
   for (const SpanPlan& span : program_->spans) {
-    spans_.emplace_back(correlation::SpanLimits{program_->limits.max_open_spans, span.timeout_us});
+    spans_.emplace_back(joins::SpanLimits{program_->limits.max_open_spans, span.timeout_us});
   }
-  correlation::DecoderLimits limits;
+  decoders::DecoderLimits limits;
   limits.max_open = program_->limits.max_open_spans;
   limits.max_names = program_->limits.max_lookup_entries;
   for (const DecoderPlan& decoder : program_->decoders) decoders_.push_back(decoder.kind->make(limits));
@@ -78,7 +78,7 @@ Stream::Moment Stream::MomentOf(const EventPlan& plan, std::string_view line, co
   Moment moment;
   if (plan.needs_time) {
     moment.time_us = trace::ReadTime(line, prefix);
-    lacks_time_ = lacks_time_ || moment.time_us == correlation::kNoTime;
+    lacks_time_ = lacks_time_ || moment.time_us == joins::kNoTime;
   }
   if (plan.needs_thread) moment.thread = trace::ReadThread(line, prefix);
   return moment;
@@ -140,7 +140,7 @@ void Stream::Teach(uint32_t index, const Values& values, uint64_t node) {
   const EventPlan& plan = program_->plans[index];
   for (const LookupFeed& feed : plan.lookups) lookups_.Learn(feed, values);
   for (const DecoderFeed& feed : plan.decoders) {
-    const correlation::BlockNames* names = decoders_[feed.decoder]->names();
+    const decoders::BlockNames* names = decoders_[feed.decoder]->names();
     if (names != nullptr && !names->IsNamed(node)) FeedDecoder(feed, values, {});
   }
 }
@@ -319,7 +319,7 @@ void Stream::RunRule(const RulePlan& rule, const Values& values) {
 void Stream::Restart() {
   AskDecoders(Asked::kSeries);
   lookups_.Clear();
-  for (correlation::SpanTable& span : spans_) span.Clear();
+  for (joins::SpanTable& span : spans_) span.Clear();
   for (auto& decoder : decoders_) decoder->Reset();
 }
 

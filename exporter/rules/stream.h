@@ -13,10 +13,10 @@
 #include <string_view>
 #include <vector>
 
-#include "correlation/decoder.h"
-#include "correlation/key.h"
-#include "correlation/lookup_table.h"
-#include "correlation/span_table.h"
+#include "decoders/decoder.h"
+#include "joins/key.h"
+#include "joins/lookup_table.h"
+#include "joins/span_table.h"
 #include "metrics/family.h"
 #include "rules/label_sets.h"
 #include "rules/lookups.h"
@@ -41,7 +41,7 @@ struct DriveProbe {
   std::string file;
 };
 
-class Stream final : private correlation::Sink {
+class Stream final : private decoders::Sink {
  public:
   Stream(std::shared_ptr<const Program> program, std::shared_ptr<const metrics::Labels> labels,
          std::vector<metrics::Family>& families);
@@ -80,11 +80,11 @@ class Stream final : private correlation::Sink {
 
   size_t open_spans(size_t span) const { return spans_[span].open(); }
   uint64_t abandoned_spans(size_t span) const { return spans_[span].abandoned(); }
-  const correlation::Decoder& decoder(size_t index) const { return *decoders_[index]; }
-  const correlation::LookupTable& lookup(size_t index) const { return lookups_.tables()[index]; }
+  const decoders::Decoder& decoder(size_t index) const { return *decoders_[index]; }
+  const joins::LookupTable& lookup(size_t index) const { return lookups_.tables()[index]; }
   // The name that a lookup has for a key, be it learned or given by the config; null if it has none.
   const std::string* NameOf(size_t lookup, std::string_view key) const { return lookups_.NameOf(lookup, key); }
-  const correlation::SpanTable& span(size_t index) const { return spans_[index]; }
+  const joins::SpanTable& span(size_t index) const { return spans_[index]; }
   const std::shared_ptr<const metrics::Labels>& labels() const { return labels_; }
   const Program& program() const { return *program_; }
   // True once a line lacked the timestamp that a duration needs.
@@ -93,8 +93,8 @@ class Stream final : private correlation::Sink {
  private:
   // The event being handled; what spans and decoders need beside its values.
   struct Moment {
-    int64_t time_us = correlation::kNoTime;
-    uint64_t thread = correlation::kNoThread;
+    int64_t time_us = joins::kNoTime;
+    uint64_t thread = decoders::kNoThread;
   };
 
   // Whether a decoder is asked for what is in flight: to add it up, or only so that its series exist.
@@ -123,15 +123,15 @@ class Stream final : private correlation::Sink {
   std::vector<metrics::Family>& families_;
   Lookups lookups_;
   LabelSets label_sets_;
-  std::vector<correlation::SpanTable> spans_;
-  std::vector<std::unique_ptr<correlation::Decoder>> decoders_;
+  std::vector<joins::SpanTable> spans_;
+  std::vector<std::unique_ptr<decoders::Decoder>> decoders_;
   std::vector<DriveProbe> probes_;
 
   // Scratch, kept so that no line allocates.
   Values values_;          // of the line
   Values derived_values_;  // of the derived event it led to
   Values span_values_;
-  correlation::KeyBuilder key_;
+  joins::KeyBuilder key_;
   std::vector<int> matching_;
   uint32_t emitting_ = kNone;  // the decoder that is at work
   Asked asked_ = Asked::kNothing;

@@ -53,7 +53,7 @@ class PrefixFinder {
   uint32_t others_ = 0;     // those that are no digits
 };
 
-// Microseconds since the epoch, or correlation's kNoTime (INT64_MIN) where the prefix has no time.
+// Microseconds since the epoch, or joins::kNoTime (INT64_MIN) where the prefix has no time.
 int64_t ReadTime(std::string_view line, const Prefix& prefix);
 
 // QEMU's thread id, or 0 where the prefix has none.

@@ -1,0 +1,390 @@
+#include "decoders/disk/disk_decoder.h"
+
+#include <algorithm>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+
+#include "decoders/disk/block_devices.h"
+#include "decoders/disk/block_request.h"
+#include "decoders/disk/dma_transfers.h"
+#include "decoders/disk/front_end_hints.h"
+#include "decoders/disk/ide_commands.h"
+#include "decoders/disk/scsi_commands.h"
+#include "decoders/disk/virtio_blk_requests.h"
+
+namespace qte::decoders {
+namespace {
+
+using trace::Value;
+
+// Indices into DecoderKind::parts, and the outputs that come of each.
+enum DiskPart : size_t { kTransfers, kRequests };
+constexpr OutputSet kDmaOutputs = 1 << kDmaStart | 1 << kDmaRequest;
+constexpr OutputSet kBlockOutputs = 1 << kBlockRequest | 1 << kInFlight;
+
+// Opcodes of NVMe's I/O commands.
+enum NvmeOpcode : uint64_t { kNvmeFlush = 0x00, kNvmeWrite = 0x01, kNvmeRead = 0x02, kNvmeZoneAppend = 0x7d };
+
+class DiskDecoder final : public Decoder {
+ public:
+  explicit DiskDecoder(const DecoderLimits& limits)
+      : limits_(limits), devices_(limits.max_names), dma_(limits), virtio_(limits), scsi_(limits) {}
+
+  void OnEvent(const Input& input, Sink& sink) override;
+  void CountInFlight(Sink& sink) const override;
+  void Reset() override;
+  nlohmann::json Save() const override;
+  void Restore(const nlohmann::json& state) override;
+  size_t open(size_t part) const override {
+    return dma_.open() + (part == kTransfers ? 0 : virtio_.open() + scsi_.open());
+  }
+  uint64_t abandoned(size_t part) const override {
+    return dma_.abandoned() + (part == kTransfers ? 0 : virtio_.abandoned() + scsi_.abandoned());
+  }
+  uint64_t forgotten(size_t part) const override {
+    return part == kTransfers ? devices_.names().forgotten() : devices_.forgotten();
+  }
+  std::vector<std::string> Explain(const Input& input) const override;
+  const BlockNames* names() const override { return &devices_.names(); }
+
+ private:
+  using Out = BlockRequestSink;
+
+  // What each event does; the index is Input::which.
+  struct Event {
+    DecoderInput input;
+    void (DiskDecoder::*handle)(const Input& input, Out& out);
+  };
+  static const std::vector<Event>& Events();
+  friend DecoderKind qte::decoders::DiskDecoderKind();
+
+  void OnOpen(const Input& input, Out& out);
+  void OnAttach(const Input& input, Out& out);
+  void OnDetach(const Input& input, Out& out);
+  template <DmaDirection kDirection>
+  void OnBlockIo(const Input& input, Out& out);
+
+  void OnDmaIo(const Input& input, Out& out) { dma_.OnIo(input, ContextOf(out)); }
+  void OnDmaCallback(const Input& input, Out&) { dma_.OnCallback(input, hints_); }
+  void OnDmaMapWait(const Input& input, Out&) { dma_.OnMapWait(input); }
+  void OnDmaCancel(const Input& input, Out& out) { dma_.OnCancel(input, ContextOf(out)); }
+  void OnDmaComplete(const Input& input, Out& out) { dma_.OnComplete(input, ContextOf(out)); }
+
+  void OnVirtqueuePop(const Input& input, Out&) { virtio_.OnPop(input, hints_); }
+  template <DmaDirection kDirection>
+  void OnVirtioBlk(const Input& input, Out&) {
+    virtio_.OnHandle(input, kDirection, devices_, hints_);
+  }
+  void OnVirtioBlkComplete(const Input& input, Out& out) { virtio_.OnComplete(input, devices_, hints_, out); }
+
+  void OnScsiParsed(const Input& input, Out&) { scsi_.OnParsed(input); }
+  void OnScsiContinue(const Input& input, Out& out);
+  void OnScsiSense(const Input& input, Out&) { scsi_.OnSense(input); }
+  void OnScsiDequeue(const Input& input, Out& out) {
+    hints_.DropKey(Hint::Of::kScsi, ScsiCommands::KeyOf(input));
+    hints_.DropKey(Hint::Of::kScsiData, ScsiCommands::KeyOf(input));
+    scsi_.OnDequeue(input, devices_, out);
+  }
+
+  void OnIdeCommand(const Input& input, Out& out) { ide_.OnCommand(input, devices_, out); }
+  void OnIdeDma(const Input& input, Out&) { ide_.OnDma(input, hints_); }
+  template <DmaDirection kDirection>
+  void OnIdePio(const Input& input, Out&) {
+    ide_.OnPio(input, kDirection, hints_);
+  }
+  void OnNcqCommand(const Input& input, Out&) { ide_.OnNcqCommand(input, hints_); }
+  void OnAhciPio(const Input& input, Out&) { ide_.OnAhciPio(input, devices_); }
+
+  void OnNvmeCommand(const Input& input, Out& out);
+  void OnNvmeEnd(const Input&, Out&) {}  // see OnEvent
+
+  std::string ExplainBackend(uint64_t backend) const;
+  void Claim(const BlockIo& io, Out& out);
+  Hint* Announced(Hint::Of of, const BlockIo& io);
+  static uint64_t OrderOf(const Hint* hint) { return hint == nullptr ? 0 : hint->order; }
+  void OnPio(const BlockIo& io, Hint& hint, Out& out);
+  void AbandonOld(int64_t now_us);
+  DmaTransfers::Context ContextOf(Out& out) { return {devices_, hints_, scsi_, out}; }
+
+  DecoderLimits limits_;
+  BlockDevices devices_;
+  FrontEndHints hints_;
+  DmaTransfers dma_;
+  VirtioBlkRequests virtio_;
+  ScsiCommands scsi_;
+  IdeCommands ide_;
+};
+
+const std::vector<DiskDecoder::Event>& DiskDecoder::Events() {
+  using D = DiskDecoder;
+  constexpr auto kReads = DmaDirection::kRead;
+  constexpr auto kWrites = DmaDirection::kWrite;
+  // Front ends are of no use to transfers.
+  auto block = [](std::string_view event, std::vector<std::string_view> arguments, bool begins = false) {
+    return DecoderInput{event, std::move(arguments), begins, kBlockOutputs};
+  };
+  static const std::vector<Event> kEvents = {
+      {{"bdrv_open_common", {"bs", "filename"}}, &D::OnOpen},
+      {{"blk_root_attach", {"blk", "bs"}}, &D::OnAttach},
+      {{"blk_root_detach", {"blk", "bs"}}, &D::OnDetach},
+      {{"dma_blk_io", {"dbs", "bs", "offset", "to_dev"}, true}, &D::OnDmaIo},
+      {{"dma_blk_cb", {"dbs", "ret"}}, &D::OnDmaCallback},
+      {{"dma_map_wait", {"dbs"}}, &D::OnDmaMapWait},
+      {{"blk_co_preadv", {"blk", "bs", "offset", "bytes"}}, &D::OnBlockIo<kReads>},
+      {{"blk_co_pwritev", {"blk", "bs", "offset", "bytes", "flags"}}, &D::OnBlockIo<kWrites>},
+      {{"dma_complete", {"dbs", "ret"}}, &D::OnDmaComplete},
+      {{"dma_aio_cancel", {"dbs"}}, &D::OnDmaCancel},
+      {block("virtqueue_pop", {"vq", "elem", "in_num", "out_num"}, true), &D::OnVirtqueuePop},
+      {block("virtio_blk_handle_read", {"vdev", "req", "sector", "nsectors"}, true), &D::OnVirtioBlk<kReads>},
+      {block("virtio_blk_handle_write", {"vdev", "req", "sector", "nsectors"}, true), &D::OnVirtioBlk<kWrites>},
+      {block("virtio_blk_req_complete", {"vdev", "req", "status"}), &D::OnVirtioBlkComplete},
+      {block("scsi_req_parsed", {"target", "lun", "tag", "cmd", "xfer"}, true), &D::OnScsiParsed},
+      {block("scsi_req_continue", {"target", "lun", "tag"}), &D::OnScsiContinue},
+      {block("scsi_req_build_sense", {"target", "lun", "tag", "key"}), &D::OnScsiSense},
+      {block("scsi_req_dequeue", {"target", "lun", "tag"}), &D::OnScsiDequeue},
+      {block("ide_exec_cmd", {"bus", "state", "cmd"}), &D::OnIdeCommand},
+      {block("ide_bus_exec_cmd", {"bus", "state", "cmd"}), &D::OnIdeCommand},
+      {block("ide_dma_cb", {"s", "sector_num", "n", "dma"}), &D::OnIdeDma},
+      {block("ide_sector_read", {"sector_num", "nsectors"}), &D::OnIdePio<kReads>},
+      {block("ide_sector_write", {"sector_num", "nsectors"}), &D::OnIdePio<kWrites>},
+      {block("process_ncq_command", {"s", "port", "cmd", "lba"}), &D::OnNcqCommand},
+      {block("ahci_pio_transfer", {"s", "port"}), &D::OnAhciPio},
+      {block("pci_nvme_io_cmd", {"cid", "nsid", "opcode"}), &D::OnNvmeCommand},
+      {block("pci_nvme_rw_cb", {"cid", "blkname"}), &D::OnNvmeEnd}};
+  return kEvents;
+}
+
+void DiskDecoder::OnEvent(const Input& input, Sink& sink) {
+  // The first argument is what all else hangs on.
+  if (!input.args[0].has_value()) return;
+  static const Event* const kTable = Events().data();
+  const Event& event = kTable[input.which];
+  Out out(devices_, sink);
+  if (dma_.waits()) {
+    using Next = DmaTransfers::NextLine;
+    bool names_disk = event.handle == &DiskDecoder::OnNvmeEnd;
+    dma_.OnNextLine(names_disk ? Next::kNamesDisk : Next::kOther, input, ContextOf(out));
+  }
+  AbandonOld(input.time_us);
+  (this->*event.handle)(input, out);
+}
+
+void DiskDecoder::OnOpen(const Input& input, Out&) {
+  dma_.OnBlockLayer();
+  devices_.Open(input.args[0].bits, input.args[1].text());
+}
+
+void DiskDecoder::OnAttach(const Input& input, Out&) {
+  dma_.OnBlockLayer();
+  devices_.Attach(input.args[0].bits, input.args[1].bits);
+}
+
+void DiskDecoder::OnDetach(const Input& input, Out&) {
+  dma_.OnBlockLayer();
+  devices_.Detach(input.args[0].bits);
+}
+
+template <DmaDirection kDirection>
+void DiskDecoder::OnBlockIo(const Input& input, Out& out) {
+  dma_.OnBlockLayer();
+  Claim(BlockIo(input, kDirection), out);
+}
+
+// Whose read or write is it? A backend belongs to one front end. virtio-blk asks only for disks it does not know; its
+// own need no look. Else it is of the transfer that names its backend. Then comes what may be of several: a transfer
+// that names none (SCSI) and awaits a part, programmed I/O, virtio-blk, SCSI without DMA. Each of them announces it
+// right before in the same thread, so the latest one is it.
+void DiskDecoder::Claim(const BlockIo& io, Out& out) {
+  Interface known = devices_.InterfaceOf(io.backend);
+  if (io.is_probe() || io.bytes < 0) return;
+  if (known == Interface::kVirtioBlk) return virtio_.OnOwnBlockIo(io, hints_);
+  using Claim = DmaRequests::Claim;
+  using Reach = DmaRequests::Reach;
+  DmaRequests::Claimants claimants = dma_.ClaimantsOf(io, devices_);
+  if (claimants.of_backend != DmaRequests::kNone) {
+    return dma_.AddPart(claimants.of_backend, io, Claim::kSure, ContextOf(out));
+  }
+  Hint* pio = Announced(Hint::Of::kIdePio, io);
+  Hint* scsi = Announced(Hint::Of::kScsi, io);
+  if (scsi == nullptr) scsi = Announced(Hint::Of::kScsiData, io);
+  bool may_be_virtio = true;
+  if (auto [id, reach] = claimants.of_thread; id != DmaRequests::kNone) {
+    uint64_t rival = std::max({OrderOf(pio), OrderOf(scsi), virtio_.WaitingFor(io, devices_)});
+    // Without threads, what is between two front ends cannot be told: the latest is a guess, to learn nothing from.
+    bool is_told = reach == Reach::kSurely || rival == 0 || io.thread != kNoThread;
+    bool is_latest = rival < dma_.OrderOf(id) && (is_told || reach == Reach::kMaybe);
+    if (reach == Reach::kSurely || is_latest) {
+      return dma_.AddPart(id, io, is_told ? Claim::kSure : Claim::kGuess, ContextOf(out));
+    }
+    may_be_virtio = is_told || reach == Reach::kElsewhere;
+  }
+  if (pio != nullptr) return OnPio(io, *pio, out);
+  if (may_be_virtio && virtio_.OnBlockIo(io, devices_)) return;
+  if (scsi != nullptr) {
+    scsi_.OnBlockIo(scsi->key, io, devices_);
+    if (!scsi_.AwaitsMore(scsi->key)) scsi->of = Hint::Of::kNone;
+    return;
+  }
+  // Its coroutine was held back, and woken by this thread.
+  auto [id, reach] = claimants.of_others;
+  if (id == DmaRequests::kNone || reach == Reach::kElsewhere) return devices_.UseUnannounced(io);
+  bool is_told = known == Interface::kScsi || reach == Reach::kSurely;
+  dma_.AddPart(id, io, is_told ? Claim::kSure : Claim::kGuess, ContextOf(out));
+}
+
+// What has announced this read or write without a transfer.
+Hint* DiskDecoder::Announced(Hint::Of of, const BlockIo& io) {
+  Interface known = devices_.InterfaceOf(io.backend);
+  auto fits = [&](const Hint& hint) {
+    bool may_be = known == Interface::kNone || known == hint.interface();
+    if (hint.of != of || !may_be || !hint.Fits(io.direction, io.offset, io.thread)) return false;
+    return of == Hint::Of::kIdePio ? hint.bytes == static_cast<uint64_t>(io.bytes) : scsi_.Fits(hint.key, io);
+  };
+  return of == Hint::Of::kScsi ? hints_.Earliest(fits) : hints_.Latest(fits);
+}
+
+// Its end is not logged, so it counts as it begins.
+void DiskDecoder::OnPio(const BlockIo& io, Hint& hint, Out& out) {
+  devices_.Use(io);
+  devices_.Learn(hint.front_end, {io.backend, io.backend_text}, Interface::kIde);
+  hint.of = Hint::Of::kNone;
+  out.Emit({.interface = Interface::kIde,
+            .backend = io.backend,
+            .name = io.backend_text,
+            .operation = OperationOf(io.direction),
+            .bytes = Value::Unsigned(static_cast<uint64_t>(io.bytes)),
+            .duration = {},
+            .status = BlockStatus::kOk});
+}
+
+void DiskDecoder::OnScsiContinue(const Input& input, Out&) {
+  ScsiCommands::Submission submission = scsi_.OnContinue(input);
+  if (submission.unit == 0) return;
+  Hint hint;
+  hint.of = submission.is_data_missing ? Hint::Of::kScsiData : Hint::Of::kScsi;
+  hint.direction = submission.direction;
+  hint.thread = input.thread;
+  hint.front_end = submission.unit;
+  hint.key = submission.key;
+  hint.bytes = submission.bytes;
+  hints_.Put(hint);
+}
+
+void DiskDecoder::OnNvmeCommand(const Input& input, Out& out) {
+  uint64_t nsid = input.args[1].bits;
+  uint64_t opcode = input.args[2].bits;
+  if (opcode == kNvmeFlush) {
+    FrontEndText name(NvmeNamespace(nsid));
+    return out.Emit({.interface = Interface::kNvme,
+                     .backend = devices_.OnlyBackendOf(NvmeNamespace(nsid)),
+                     .name = name.view(),
+                     .operation = BlockOperation::kFlush,
+                     .bytes = {},
+                     .duration = {},
+                     .status = BlockStatus::kOk});
+  }
+  bool writes = opcode == kNvmeWrite || opcode == kNvmeZoneAppend;
+  if (!writes && opcode != kNvmeRead) return hints_.Drop(Hint::Of::kNvme, input.thread);
+  Hint hint;
+  hint.of = Hint::Of::kNvme;
+  hint.direction = writes ? DmaDirection::kWrite : DmaDirection::kRead;
+  hint.thread = input.thread;
+  hint.front_end = NvmeNamespace(nsid);
+  hints_.Put(hint);
+}
+
+// "/a.img, nvme"; empty if nothing is known.
+std::string DiskDecoder::ExplainBackend(uint64_t backend) const {
+  std::string text(devices_.PeekName(backend));
+  Interface interface = devices_.InterfaceOf(backend);
+  if (!text.empty() && interface != Interface::kNone) text += ", " + std::string(decoders::NameOf(interface));
+  return text;
+}
+
+std::vector<std::string> DiskDecoder::Explain(const Input& input) const {
+  const DecoderInput& event = Events()[input.which].input;
+  std::vector<std::string> known;
+  for (size_t i = 0; i < event.arguments.size(); ++i) {
+    std::string_view name = event.arguments[i];
+    uint64_t bits = input.args[i].bits;
+    std::string what;
+    if (name == "dbs") {
+      what = dma_.Explain(bits, devices_);
+    } else if (name == "blk" || (name == "bs" && event.event == "dma_blk_io")) {
+      what = ExplainBackend(bits);
+    } else if (name == "bs") {
+      what = devices_.names().PeekFile(bits);
+    } else if (name == "vdev" || name == "state" || name == "nsid") {
+      FrontEnd front_end = name == "nsid" ? NvmeNamespace(bits) : FrontEndOf(bits);
+      what = ExplainBackend(devices_.BackendOf(front_end).backend);
+    }
+    if (what.empty()) continue;
+    known.push_back(std::string(name) + " " + std::string(input.args[i].text()) + " is " + what);
+  }
+  return known;
+}
+
+void DiskDecoder::AbandonOld(int64_t now_us) {
+  if (now_us == kNoTime) return;
+  dma_.AbandonOld(now_us);
+  virtio_.AbandonOld(now_us);
+  scsi_.AbandonOld(now_us);
+}
+
+void DiskDecoder::CountInFlight(Sink& sink) const {
+  BlockRequestsInFlight in_flight(devices_);
+  dma_.CountInFlight(in_flight);
+  virtio_.CountInFlight(in_flight);
+  scsi_.CountInFlight(in_flight);
+  in_flight.EmitAll(sink);
+}
+
+void DiskDecoder::Reset() {
+  dma_.Reset();
+  virtio_.Reset();
+  scsi_.Reset();
+  devices_.Reset();
+  hints_ = FrontEndHints();
+  ide_ = IdeCommands();
+}
+
+nlohmann::json DiskDecoder::Save() const {
+  return {{"devices", devices_.Save()}, {"hints", hints_.Save()}, {"dma", dma_.Save()},
+          {"virtio", virtio_.Save()},   {"scsi", scsi_.Save()},   {"ide", ide_.Save()}};
+}
+
+void DiskDecoder::Restore(const nlohmann::json& state) {
+  Reset();
+  DiskDecoder restored(limits_);
+  restored.devices_.Restore(state.at("devices"));
+  restored.hints_.Restore(state.at("hints"));
+  restored.dma_.Restore(state.at("dma"));
+  restored.virtio_.Restore(state.at("virtio"));
+  restored.scsi_.Restore(state.at("scsi"));
+  restored.ide_.Restore(state.at("ide"));
+  *this = std::move(restored);
+}
+
+std::unique_ptr<Decoder> Make(const DecoderLimits& limits) {
+  return std::make_unique<DiskDecoder>(limits);
+}
+
+}  // namespace
+
+DecoderKind DiskDecoderKind() {
+  std::vector<DecoderInput> inputs;
+  for (const DiskDecoder::Event& event : DiskDecoder::Events()) inputs.push_back(event.input);
+  return {
+      .name = "disk",
+      .parts = {{.name = "dma_request", .outputs = kDmaOutputs}, {.name = "block_request", .outputs = kBlockOutputs}},
+      .inputs = std::move(inputs),
+      .outputs = {{"dma_request_start", {"device", "direction"}},
+                  {"dma_request", {"device", "direction", "bytes", "duration"}},
+                  {"block_request", {"interface", "device", "direction", "bytes", "duration", "status", "failed"}},
+                  {"block_requests_in_flight", {"interface", "device", "requests"}, true}},
+      .make = Make};
+}
+
+}  // namespace qte::decoders

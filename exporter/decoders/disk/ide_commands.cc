@@ -1,0 +1,111 @@
+#include "decoders/disk/ide_commands.h"
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "joins/saved.h"
+
+namespace qte::decoders {
+using namespace joins;
+namespace {
+
+using nlohmann::json;
+
+constexpr uint64_t kSectorBytes = 512;
+constexpr uint64_t kIdentify = 0xec;
+constexpr uint64_t kNcqRead = 0x60;
+constexpr uint64_t kNcqWrite = 0x61;
+
+bool IsFlush(uint64_t command) {
+  return command == 0xe7 || command == 0xea;
+}
+
+// READ SECTORS, with its old and long forms, and READ MULTIPLE.
+bool IsPioRead(uint64_t command) {
+  constexpr std::array<uint64_t, 5> kReads = {0x20, 0x21, 0x24, 0xc4, 0x29};
+  return std::find(kReads.begin(), kReads.end(), command) != kReads.end();
+}
+
+// Unsigned, since a hostile line may hold any number.
+int64_t OffsetOf(const trace::Value& sector) {
+  return static_cast<int64_t>(sector.bits * kSectorBytes);
+}
+
+}  // namespace
+
+void IdeCommands::OnCommand(const Input& input, const BlockDevices& devices, BlockRequestSink& out) {
+  state_ = input.args[1].bits;
+  command_ = input.args[2].bits;
+  thread_ = input.thread;
+  if (!IsFlush(command_)) return;
+  out.Emit({.interface = Interface::kIde,
+            .backend = devices.BackendOf(FrontEndOf(state_)).backend,
+            .name = input.args[1].text(),
+            .operation = BlockOperation::kFlush,
+            .bytes = {},
+            .duration = {},
+            .status = BlockStatus::kOk});
+}
+
+void IdeCommands::OnDma(const Input& input, FrontEndHints& hints) {
+  std::string_view command = input.args[3].text();
+  bool reads = command == "DMA READ";
+  bool trims = command == "DMA TRIM";
+  if (!reads && !trims && command != "DMA WRITE") return;  // ATAPI
+  Hint hint;
+  hint.of = trims ? Hint::Of::kTrim : Hint::Of::kIdeDma;
+  hint.direction = reads ? DmaDirection::kRead : DmaDirection::kWrite;
+  hint.thread = input.thread;
+  hint.offset = OffsetOf(input.args[1]);
+  hint.front_end = FrontEndOf(input.args[0].bits);
+  hints.Put(hint);
+}
+
+void IdeCommands::OnNcqCommand(const Input& input, FrontEndHints& hints) {
+  uint64_t command = input.args[2].bits;
+  if (command != kNcqRead && command != kNcqWrite) return;
+  Hint hint;
+  hint.of = Hint::Of::kNcq;
+  hint.direction = command == kNcqRead ? DmaDirection::kRead : DmaDirection::kWrite;
+  hint.thread = input.thread;
+  hint.offset = OffsetOf(input.args[3]);
+  hint.front_end = AhciPort(input.args[0].bits, input.args[1].bits);
+  hints.Put(hint);
+}
+
+void IdeCommands::OnPio(const Input& input, DmaDirection direction, FrontEndHints& hints) {
+  Hint hint;
+  hint.of = Hint::Of::kIdePio;
+  hint.direction = direction;
+  hint.thread = input.thread;
+  hint.offset = OffsetOf(input.args[0]);
+  hint.bytes = input.args[1].bits * kSectorBytes;
+  // A write comes when the guest has handed over its data; by then another drive may have been given a command.
+  bool is_next = direction == DmaDirection::kRead && IsPioRead(command_) && SameThread(thread_, input.thread);
+  if (is_next) hint.front_end = FrontEndOf(state_);
+  command_ = 0;
+  hints.Put(hint);
+}
+
+void IdeCommands::OnAhciPio(const Input& input, BlockDevices& devices) {
+  bool is_next = command_ == kIdentify && SameThread(thread_, input.thread);
+  if (is_next) devices.Join(FrontEndOf(state_), AhciPort(input.args[0].bits, input.args[1].bits));
+  command_ = 0;
+}
+
+// [state, command, thread]
+json IdeCommands::Save() const {
+  return json::array({state_, command_, thread_});
+}
+
+void IdeCommands::Restore(const json& state) {
+  const json::array_t& row = SavedRow(state, 3);
+  IdeCommands restored;
+  restored.state_ = SavedUnsigned(row[0]);
+  restored.command_ = SavedUnsigned(row[1]);
+  restored.thread_ = SavedUnsigned(row[2]);
+  *this = restored;
+}
+
+}  // namespace qte::decoders

@@ -1,0 +1,42 @@
+// Commands of IDE drives, for what no other event tells: flushes, and which IDEState a request of programmed I/O or an
+// AHCI port belongs to.
+//
+//   ide_exec_cmd IDE exec cmd: bus U; state S; cmd 0xe7        a flush of drive S (ide_bus_exec_cmd from 10.0 on)
+//   ide_exec_cmd IDE exec cmd: bus U; state S; cmd 0x20        a READ SECTORS; its first ide_sector_read comes next
+//   ide_exec_cmd IDE exec cmd: bus U; state S; cmd 0xec        an IDENTIFY; on AHCI, its data goes out at once:
+//   ahci_pio_transfer ahci(A)[P]: writing 512 bytes ...        S is port P of A
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+
+#include "decoders/disk/block_request.h"
+#include "decoders/disk/front_end_hints.h"
+
+namespace qte::decoders {
+
+class IdeCommands {
+ public:
+  // With the arguments bus, state and cmd.
+  void OnCommand(const Input& input, const BlockDevices& devices, BlockRequestSink& out);
+  // ide_dma_cb with its arguments s, sector_num, n and dma.
+  void OnDma(const Input& input, FrontEndHints& hints);
+  // process_ncq_command with its arguments s, port, cmd and lba.
+  void OnNcqCommand(const Input& input, FrontEndHints& hints);
+  // ide_sector_read or ide_sector_write with their arguments sector_num and nsectors.
+  void OnPio(const Input& input, DmaDirection direction, FrontEndHints& hints);
+  // ahci_pio_transfer with its arguments s and port.
+  void OnAhciPio(const Input& input, BlockDevices& devices);
+
+  // As Decoder has them, but that Restore throws without having changed anything.
+  nlohmann::json Save() const;
+  void Restore(const nlohmann::json& state);
+
+ private:
+  // The latest command, as long as the event that belongs to it may come next.
+  uint64_t state_ = 0;
+  uint64_t command_ = 0;
+  uint64_t thread_ = kNoThread;
+};
+
+}  // namespace qte::decoders

@@ -1,0 +1,90 @@
+// Requests of SCSI.
+#include "decoders/disk/block_cases_for_test.h"
+
+using namespace qte::decoders;
+
+TEST_CASE("SCSI: by DMA and without, with flushes") {
+  auto parsed = [](const std::string& who, int command, int length) {
+    return "scsi_req_parsed " + who + " command " + std::to_string(command) + " dir 1 length " + std::to_string(length);
+  };
+  const std::string kWho = "target 1 lun 0 tag -5";
+  BlockCase c = GENERATE_COPY(
+      BlockCase{"by DMA; a flush of the same unit",
+                kDiskA + Lines{parsed(kWho, 40, 4096), "scsi_req_continue " + kWho} +
+                    Lines{"dma_blk_io dbs=0xd1 bs=0x51 offset=0 to_dev=0", "dma_blk_cb dbs=0xd1 ret=0",
+                          ReadOf("0xa1", "0xb1", "offset 0 bytes 4096"), "dma_complete dbs=0xd1 ret=0 cb=0x1",
+                          "scsi_req_dequeue " + kWho, "7@1.000000:" + parsed(kWho, 53, 0), "scsi_req_continue " + kWho,
+                          "7@1.500000:scsi_req_dequeue " + kWho},
+                {"scsi /a.img read 4096 - ok", "scsi /a.img flush - 0.5 ok"},
+                {"scsi /a.img 1", "scsi /a.img 0"}},
+      BlockCase{"by DMA that its line does not announce, since a flush comes first",
+                kDiskA + Lines{parsed(kWho, 40, 4096), "dma_blk_io dbs=0xd1 bs=0x51 offset=0 to_dev=0",
+                               "dma_blk_cb dbs=0xd1 ret=0", ReadOf("0xa1", "0xb1", "offset 0 bytes 4096"),
+                               "dma_complete dbs=0xd1 ret=0 cb=0x1", "scsi_req_dequeue " + kWho},
+                {"scsi /a.img read 4096 - ok"}},
+      BlockCase{"without DMA, in pieces: one request",
+                kDiskA + Lines{"7@1.000000:" + parsed(kWho, 40, 196608), "7@1.000000:scsi_req_continue " + kWho,
+                               "7@1.000000:" + ReadOf("0xa1", "0xb1", "offset 0 bytes 131072"),
+                               "7@1.000000:scsi_req_continue " + kWho,
+                               "7@1.000000:" + ReadOf("0xa1", "0xb1", "offset 131072 bytes 65536"),
+                               "7@1.125000:scsi_req_dequeue " + kWho},
+                {"scsi /a.img read 196608 0.125 ok"},
+                {"scsi /a.img 1", "scsi /a.img 0"}},
+      BlockCase{"without DMA, two that begin while another one ends: their reads and writes come after, in order",
+                kDiskA + kDiskB +
+                    Lines{parsed("target 3 lun 0 tag 1", 42, 4096), "scsi_req_continue target 3 lun 0 tag 1",
+                          parsed("target 1 lun 0 tag 1", 40, 8192), "scsi_req_continue target 1 lun 0 tag 1",
+                          parsed("target 2 lun 0 tag 2", 40, 8192), "scsi_req_continue target 2 lun 0 tag 2",
+                          parsed("target 1 lun 0 tag 3", 42, 512), "scsi_req_continue target 1 lun 0 tag 3",
+                          "scsi_req_continue target 1 lun 0 tag 3", parsed("target 2 lun 0 tag 4", 42, 1024),
+                          "scsi_req_continue target 2 lun 0 tag 4", "scsi_req_continue target 2 lun 0 tag 4"} +
+                    Lines{ReadOf("0xa1", "0xb1", "offset 0 bytes 8192"), ReadOf("0xa2", "0xb2", "offset 0 bytes 8192"),
+                          "blk_co_pwritev blk 0xa1 bs 0xb1 offset 0 bytes 512 flags 0x0",
+                          "blk_co_pwritev blk 0xa2 bs 0xb2 offset 0 bytes 1024 flags 0x0",
+                          "scsi_req_dequeue target 2 lun 0 tag 2", "scsi_req_dequeue target 1 lun 0 tag 1",
+                          "scsi_req_dequeue target 2 lun 0 tag 4", "scsi_req_dequeue target 1 lun 0 tag 3",
+                          "scsi_req_dequeue target 3 lun 0 tag 1"},
+                {"scsi /b c.img read 8192 - ok", "scsi /a.img read 8192 - ok", "scsi /b c.img write 1024 - ok",
+                 "scsi /a.img write 512 - ok"}},
+      BlockCase{
+          "one that fails without DMA, one that only has something to tell, and a flush that fails",
+          kDiskA +
+              Lines{parsed(kWho, 40, 4096), "scsi_req_continue " + kWho, ReadOf("0xa1", "0xb1", "offset 0 bytes 4096"),
+                    "scsi_req_build_sense " + kWho + " key 0x0b asc 0x00 ascq 0x06", "scsi_req_dequeue " + kWho,
+                    parsed(kWho, 40, 512), "scsi_req_continue " + kWho, ReadOf("0xa1", "0xb1", "offset 0 bytes 512"),
+                    "scsi_req_build_sense " + kWho + " key 0x01 asc 0x17 ascq 0x01", "scsi_req_dequeue " + kWho,
+                    parsed(kWho, 53, 0), "scsi_req_build_sense " + kWho + " key 0x03 asc 0x0c ascq 0x00",
+                    "scsi_req_dequeue " + kWho},
+          {"scsi /a.img read - - error", "scsi /a.img read 512 - ok", "scsi /a.img flush - - error"}},
+      BlockCase{"WRITE SAME: of zeroes, and of a pattern in two pieces, of which only the first is announced",
+                kDiskA + Lines{parsed(kWho, 0x93, 512), "scsi_req_continue " + kWho, "scsi_req_continue " + kWho,
+                               "blk_co_pwritev blk 0xa1 bs 0xb1 offset 0 bytes 1048576 flags 0x2",
+                               "scsi_req_dequeue " + kWho, parsed(kWho, 0x41, 512), "scsi_req_continue " + kWho,
+                               "blk_co_pwritev blk 0xa1 bs 0xb1 offset 4096 bytes 524288 flags 0x0",
+                               "blk_co_pwritev blk 0xa1 bs 0xb1 offset 0 bytes 512 flags 0x0",
+                               "blk_co_pwritev blk 0xa1 bs 0xb1 offset 528384 bytes 4096 flags 0x0",
+                               "scsi_req_dequeue " + kWho,
+                               "blk_co_pwritev blk 0xa1 bs 0xb1 offset 532480 bytes 4096 flags 0x0"},
+                {"scsi /a.img write 1048576 - ok", "scsi /a.img write 528384 - ok"}},
+      BlockCase{"commands that do not touch the medium, and a read that was refused",
+                kDiskA + Lines{parsed(kWho, 18, 36), "scsi_req_continue " + kWho, "scsi_req_dequeue " + kWho,
+                               parsed(kWho, 40, 512), "scsi_req_dequeue " + kWho},
+                {}},
+      BlockCase{
+          "two controllers with a unit of the same number: whose flush it is cannot be told",
+          kDiskA + kDiskB +
+              Lines{parsed(kWho, 40, 512), "scsi_req_continue " + kWho, "dma_blk_io dbs=0xd1 bs=0x51 offset=0 to_dev=0",
+                    "dma_blk_cb dbs=0xd1 ret=0", ReadOf("0xa1", "0xb1", "offset 0 bytes 512"),
+                    "dma_complete dbs=0xd1 ret=0 cb=0x1", "scsi_req_dequeue " + kWho} +
+              Lines{parsed(kWho, 40, 512), "scsi_req_continue " + kWho, "dma_blk_io dbs=0xd1 bs=0x52 offset=0 to_dev=0",
+                    "dma_blk_cb dbs=0xd1 ret=0", ReadOf("0xa2", "0xb2", "offset 0 bytes 512"),
+                    "dma_complete dbs=0xd1 ret=0 cb=0x1", "scsi_req_dequeue " + kWho} +
+              Lines{parsed(kWho, 145, 0), "scsi_req_dequeue " + kWho},
+          {"scsi /a.img read 512 - ok", "scsi /b c.img read 512 - ok", "scsi target 1 lun 0 flush - - ok"}},
+      BlockCase{"a tag reused without end",
+                {parsed(kWho, 53, 0), parsed(kWho, 53, 0), "scsi_req_dequeue " + kWho},
+                {"scsi target 1 lun 0 flush - - ok"},
+                {},
+                1});
+  Check(c);
+}

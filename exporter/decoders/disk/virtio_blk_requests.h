@@ -1,0 +1,92 @@
+// Requests of virtio-blk, by the request's pointer.
+//
+//   virtqueue_pop vq Q elem R in_num 1 out_num 1           header and status alone: a flush, if it is virtio-blk's
+//   virtio_blk_handle_read vdev V req R sector S nsectors N
+//   blk_co_preadv blk K bs B offset 512*S bytes M          V's disk is K; of merged requests, the first one's offset
+//   virtio_blk_req_complete vdev V req R status 0          R ends, whatever it was
+//
+//   virtqueue_pop vq Q elem R in_num 1 out_num 2           of which no virtio_blk_handle_write tells, but ...
+//   blk_co_pwritev blk K bs B offset O bytes N flags 0x2   ... this, in the same thread: R writes zeroes
+//
+// All of QEMU 5.2 to 11.1 print these. Each request counts for itself, merged or not, as in QEMU's own statistics. A
+// request with an error that stops the guest (werror=stop) is handled again under its pointer, and goes on. Discards,
+// which carry a payload, and the question for the serial number, which has room for it, are no flushes. Zeroes are
+// written as far as K is known to be a virtio-blk's: its first request says so, if it is none of these.
+//
+// A request waits for its read or write only as long as V's disk is not known. Without thread ids (QEMU 10.1 and
+// later), two devices that wait at one offset cannot be told apart: then nothing is learned, a later request will tell.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+
+#include "decoders/disk/block_request.h"
+#include "decoders/disk/front_end_hints.h"
+#include "decoders/disk/open_requests.h"
+
+namespace qte::decoders {
+
+class VirtioBlkRequests {
+ public:
+  explicit VirtioBlkRequests(const DecoderLimits& limits);
+
+  // With the arguments vq, elem, in_num and out_num.
+  void OnPop(const Input& input, FrontEndHints& hints);
+  // With the arguments vdev, req, sector and nsectors.
+  void OnHandle(const Input& input, DmaDirection direction, const BlockDevices& devices, FrontEndHints& hints);
+  // When the latest request was announced that waits for this read or write, by its thread where that is known; 0 if
+  // there is none. See FrontEndHints::NextOrder.
+  uint64_t WaitingFor(const BlockIo& io, const BlockDevices& devices) const;
+  // A read or write that nobody else has claimed; false if it is not known to be of virtio-blk.
+  bool OnBlockIo(const BlockIo& io, BlockDevices& devices);
+  // A read or write of a backend that is known to be of virtio-blk.
+  void OnOwnBlockIo(const BlockIo& io, FrontEndHints& hints);
+  // With the arguments vdev, req and status.
+  void OnComplete(const Input& input, const BlockDevices& devices, FrontEndHints& hints, BlockRequestSink& out);
+
+  void AbandonOld(int64_t now_us);
+  void Reset();
+
+  void CountInFlight(BlockRequestsInFlight& in_flight) const;
+  size_t open() const { return open_.size(); }
+  uint64_t abandoned() const { return open_.abandoned(); }
+
+  // As Decoder has them, but that Restore adds to what is empty, and leaves a part behind when it throws.
+  nlohmann::json Save() const;
+  void Restore(const nlohmann::json& state);
+
+ private:
+  static constexpr uint32_t kNone = FlatIndex::kNone;
+  // Pops of all virtio devices' flush-like requests that have not been used; a virtqueue has up to 1,024 elements.
+  static constexpr size_t kMaxPops = 4096;
+
+  struct Request {
+    int64_t start_us = kNoTime;
+    uint64_t device = 0;   // V
+    uint64_t backend = 0;  // 0 as long as it is waited for
+    int64_t offset = 0;
+    uint64_t bytes = 0;
+    uint64_t thread = kNoThread;
+    uint64_t order = 0;
+    DmaDirection direction = DmaDirection::kRead;
+    joins::PointerText device_text;
+
+    bool IsRetriedAs(const Request& later) const {
+      return device == later.device && offset == later.offset && bytes == later.bytes && direction == later.direction;
+    }
+  };
+
+  // Calls visit(request) for those that may wait for `io`, the latest first, until it returns false.
+  template <class Visit>
+  void ForEachWaiting(const BlockIo& io, Visit&& visit) const;
+  void Abandon(uint32_t id);
+  // The device that `io` is a request of, 0 if that cannot be told.
+  uint64_t DeviceOf(const BlockIo& io, const BlockDevices& devices) const;
+  void CompleteOther(const Input& input, const BlockDevices& devices, BlockRequestSink& out);
+
+  OpenRequests<Request> open_;
+  size_t waiting_ = 0;                 // of the open ones
+  joins::PointerTable<int64_t> pops_;  // by element: its time
+};
+
+}  // namespace qte::decoders
