@@ -13,7 +13,7 @@
 #include "daemon/progress.h"
 #include "daemon/recordings.h"
 #include "daemon/trace_reader.h"
-#include "exposition/history.h"
+#include "exposition/backfill_writer.h"
 #include "exposition/text.h"
 #include "joins/elapsed.h"
 #include "pipeline/pipeline.h"
@@ -25,12 +25,12 @@ namespace {
 // Without a line for so long nothing is known: samples stop, and go on with the next line.
 constexpr int64_t kLongestSilenceMs = 3'600'000;
 
-// Hands a source's bytes to its pipeline, and what has come of them to the history at each step.
+// Hands a source's bytes to its pipeline, and what has come of them to the writer at each step.
 class SourceHistory {
  public:
-  SourceHistory(pipeline::Pipeline& pipeline, exposition::History& history, int64_t step_ms)
-      : pipeline_(pipeline), history_(history), step_ms_(step_ms) {
-    history_.BeginSources();
+  SourceHistory(pipeline::Pipeline& pipeline, exposition::BackfillWriter& writer, int64_t step_ms)
+      : pipeline_(pipeline), writer_(writer), step_ms_(step_ms) {
+    writer_.BeginSources();
   }
 
   // Lines are handed on whole, as what follows them may belong to another step.
@@ -92,7 +92,7 @@ class SourceHistory {
     Sample();
     if (time_ms - next_ms_ > kLongestSilenceMs) next_ms_ = begin;
     while (next_ms_ <= begin) {
-      history_.AddSame(next_ms_);
+      writer_.AddSame(next_ms_);
       next_ms_ += step_ms_;
     }
   }
@@ -100,14 +100,14 @@ class SourceHistory {
   void Sample() {
     metrics::Snapshot snapshot;
     pipeline_.AppendSeries(snapshot);
-    history_.Add(exposition::ToText(snapshot), next_ms_);
+    writer_.Add(exposition::ToText(snapshot), next_ms_);
     next_ms_ += step_ms_;
   }
 
   static constexpr int64_t kUnknown = INT64_MIN;
 
   pipeline::Pipeline& pipeline_;
-  exposition::History& history_;
+  exposition::BackfillWriter& writer_;
   const int64_t step_ms_;
   std::string text_;  // not handed on yet
   bool has_time_ = false;
@@ -122,13 +122,13 @@ int Backfill(const Options& options) {
   if (!outcome.loaded || !CheckTraces(options.files)) return kExitBadInput;
   const LoadedConfig& loaded = *outcome.loaded;
   pipeline::SourceLabels labels(loaded.config.sources);
-  exposition::History history(options.step_ms);
+  exposition::BackfillWriter writer(options.step_ms);
   std::vector<Remarks> remarks(options.files.size());
   {
     Progress progress(SizeOf(options.files));
     for (const Recording& recording : GroupByLabels(loaded.config, labels, options.files)) {
       pipeline::Pipeline pipeline(loaded.program, labels);
-      SourceHistory source(pipeline, history, options.step_ms);
+      SourceHistory source(pipeline, writer, options.step_ms);
       for (size_t file : recording.files) {
         auto id = static_cast<source::StreamId>(file);
         pipeline.Open(id, AbsolutePath(options.files[file]), recording.labels);
@@ -147,7 +147,7 @@ int Backfill(const Options& options) {
     }
   }
   int exit_code = Tell(remarks);
-  history.Write(std::cout);
+  writer.Write(std::cout);
   std::cout.flush();
   return std::cout.good() ? exit_code : kExitBadInput;
 }

@@ -10,7 +10,7 @@
 
 #include "base/suggest.h"
 #include "daemon/embedded.h"
-#include "exposition/listen_address.h"
+#include "http/listen_address.h"
 
 namespace qte::daemon {
 namespace {
@@ -169,7 +169,7 @@ ParsedOptions ParseOptions(int argc, char** argv) {
     return WrongUsage(unexpected.empty() ? error.what() : Unexpected(app, unexpected.front()));
   }
   for (const std::string& address : options.listen_addresses) {
-    Result<exposition::ListenAddress> parsed = exposition::ParseListenAddress(address);
+    Result<http::ListenAddress> parsed = http::ParseListenAddress(address);
     if (!parsed.ok()) return WrongUsage(parsed.error());
   }
   if (options.listen_addresses.empty()) options.listen_addresses = {kDefaultAddress};

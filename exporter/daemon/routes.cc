@@ -13,17 +13,17 @@
 #include "daemon/embedded.h"
 #include "daemon/process_metrics.h"
 #include "daemon/server.h"
-#include "exposition/landing_page.h"
-#include "exposition/live_files.h"
 #include "exposition/text.h"
+#include "page/landing_page.h"
+#include "page/live_files.h"
 #include "rules/ready_rule.h"
 
 namespace qte::daemon {
 namespace {
 
-using exposition::Request;
-using exposition::Response;
-using exposition::Route;
+using http::Request;
+using http::Response;
+using http::Route;
 using metrics::PlainFamily;
 using metrics::Type;
 using nlohmann::json;
@@ -78,7 +78,7 @@ std::map<std::string, Route> Server::Routes() {
       {"/api/v1/events", get([this](const Request&) { return EventsJson(); })},
       {"/api/v1/history", get([this](const Request&) { return HistoryJson(); })},
   };
-  for (const exposition::LiveFile& file : exposition::LiveFiles()) {
+  for (const page::LiveFile& file : page::LiveFiles()) {
     routes[std::string(file.path)] = get([&file](const Request&) {
       return Response{200, std::string(file.content_type), std::string(file.content)};
     });
@@ -194,11 +194,11 @@ Response Server::RequestReload() {
 }
 
 // What the newest points of the charts say.
-std::vector<exposition::LandingPage::Activity> Server::Activities() {
-  std::vector<exposition::LandingPage::Activity> activities;
+std::vector<page::LandingPage::Activity> Server::Activities() {
+  std::vector<page::LandingPage::Activity> activities;
   std::lock_guard lock(history_mutex_);
-  for (const LiveChart& chart : LiveHistory::Charts()) {
-    for (const LiveHistory::Series& series : history_.SeriesOf(chart)) {
+  for (const page::Chart& chart : page::ChartHistory::Charts()) {
+    for (const page::ChartHistory::Series& series : history_.SeriesOf(chart)) {
       if (series.values.empty() || series.values.back().value_or(0) == 0) continue;
       activities.push_back({std::string(chart.group) + ": " + std::string(chart.title), series.source, series.device,
                             *series.values.back(), std::string(chart.unit)});
@@ -208,7 +208,7 @@ std::vector<exposition::LandingPage::Activity> Server::Activities() {
 }
 
 Response Server::Landing() {
-  exposition::LandingPage page;
+  page::LandingPage page;
   std::vector<pipeline::SeenEvent> events;
   std::vector<source::StreamStatus> streams;
   if (!Ask([&](pipeline::Lanes& pipeline, const source::SourceSet& sources) {
@@ -236,7 +236,7 @@ Response Server::Landing() {
   for (const pipeline::SeenEvent& event : events) {
     page.events.push_back({event.name, event.count, rates_.RateOf(event, now), event.used});
   }
-  return {200, "text/html; charset=utf-8", exposition::ToHtml(page)};
+  return {200, "text/html; charset=utf-8", page::ToHtml(page)};
 }
 
 Response Server::StatusJson() {
@@ -308,17 +308,17 @@ Response Server::EventsJson() {
 Response Server::HistoryJson() {
   if (ingest_ptr() == nullptr) return Unavailable("not running");
   SampleHistory();
-  const auto now = LiveHistory::Clock::now();
+  const auto now = page::ChartHistory::Clock::now();
   const double epoch_now = SecondsSinceEpoch();
   json times = json::array();
   json charts = json::array();
   std::lock_guard lock(history_mutex_);
-  for (LiveHistory::Clock::time_point time : history_.Times()) {
+  for (page::ChartHistory::Clock::time_point time : history_.Times()) {
     times.push_back(epoch_now - std::chrono::duration<double>(now - time).count());
   }
-  for (const LiveChart& chart : LiveHistory::Charts()) {
+  for (const page::Chart& chart : page::ChartHistory::Charts()) {
     json list = json::array();
-    for (const LiveHistory::Series& series : history_.SeriesOf(chart)) {
+    for (const page::ChartHistory::Series& series : history_.SeriesOf(chart)) {
       json values = json::array();
       for (const std::optional<double>& value : series.values) values.push_back(value ? json(*value) : json());
       list.push_back({{"source", series.source}, {"device", series.device}, {"values", std::move(values)}});
@@ -330,7 +330,7 @@ Response Server::HistoryJson() {
                       {"metrics", chart.families},
                       {"series", std::move(list)}});
   }
-  json answer = {{"window_seconds", std::chrono::duration<double>(LiveHistory::kWindow).count()},
+  json answer = {{"window_seconds", std::chrono::duration<double>(page::ChartHistory::kWindow).count()},
                  {"times", std::move(times)},
                  {"charts", std::move(charts)}};
   return {200, "application/json", answer.dump(-1, ' ', false, json::error_handler_t::replace) + "\n"};

@@ -24,7 +24,7 @@
 namespace qte::daemon {
 namespace {
 
-constexpr auto kTick = LiveHistory::kStep;
+constexpr auto kTick = page::ChartHistory::kStep;
 constexpr std::chrono::seconds kReloadTimeout{60};
 
 // What other threads ask of the main thread: reloads, and to go on ticking.

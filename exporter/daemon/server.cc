@@ -25,8 +25,8 @@ std::unique_ptr<pipeline::Lanes> MakePipeline(const LoadedConfig& loaded) {
                                            WorkersOf(loaded.config));
 }
 
-exposition::BasicAuth::Users Users(const config::WebConfig& web) {
-  exposition::BasicAuth::Users users;
+http::BasicAuth::Users Users(const config::WebConfig& web) {
+  http::BasicAuth::Users users;
   for (const config::WebUser& user : web.users) users[user.name] = user.hash;
   return users;
 }
@@ -51,8 +51,7 @@ Status Server::Start() {
     resumed_ = resumption.has_value();
   }
   // The port before any file: who cannot listen should not have read anything.
-  Result<std::unique_ptr<exposition::HttpServer>> http =
-      exposition::HttpServer::Start(options_.listen_addresses, Routes(), auth_);
+  Result<std::unique_ptr<http::Server>> http = http::Server::Start(options_.listen_addresses, Routes(), auth_);
   if (!http) return Error{http.error()};
   http_ = std::move(*http);
   StartIngest(std::move(resumption));
@@ -205,7 +204,7 @@ void Server::CatchUpOnRest() {
   if (!is_resting_) return;
   {
     std::lock_guard lock(history_mutex_);
-    history_.Repeat(LiveHistory::Clock::now());
+    history_.Repeat(page::ChartHistory::Clock::now());
   }
   std::lock_guard lock(mutex_);
   rates_.Repeat(EventRates::Clock::now());
@@ -235,13 +234,13 @@ void Server::SampleHistory() {
   if (ingest_ptr() == nullptr || catching_up()) return;
   {
     std::lock_guard lock(history_mutex_);
-    if (!history_.IsDue(LiveHistory::Clock::now())) return;
+    if (!history_.IsDue(page::ChartHistory::Clock::now())) return;
   }
   std::vector<metrics::FamilySnapshot> families;
-  LiveHistory::Clock::time_point now;
+  page::ChartHistory::Clock::time_point now;
   Ask([&](pipeline::Lanes& pipeline, const source::SourceSet&) {
-    families = pipeline.TakeFamilies(LiveHistory::Wants);
-    now = LiveHistory::Clock::now();
+    families = pipeline.TakeFamilies(page::ChartHistory::Wants);
+    now = page::ChartHistory::Clock::now();
   });
   std::lock_guard lock(history_mutex_);
   // Another thread may have been quicker.

@@ -14,12 +14,12 @@
 #include "daemon/checkpointer.h"
 #include "daemon/event_rates.h"
 #include "daemon/ingest.h"
-#include "daemon/live_history.h"
 #include "daemon/load.h"
 #include "daemon/options.h"
 #include "daemon/tracer.h"
-#include "exposition/http_server.h"
-#include "exposition/landing_page.h"
+#include "http/server.h"
+#include "page/chart_history.h"
+#include "page/landing_page.h"
 
 namespace qte::daemon {
 
@@ -55,14 +55,14 @@ class Server {
     std::string hash;
   };
 
-  std::map<std::string, exposition::Route> Routes();
-  exposition::Response Metrics();
-  exposition::Response Landing();
-  exposition::Response Ready() const;
-  exposition::Response RequestReload();
-  exposition::Response StatusJson();
-  exposition::Response EventsJson();
-  exposition::Response HistoryJson();
+  std::map<std::string, http::Route> Routes();
+  http::Response Metrics();
+  http::Response Landing();
+  http::Response Ready() const;
+  http::Response RequestReload();
+  http::Response StatusJson();
+  http::Response EventsJson();
+  http::Response HistoryJson();
 
   // `now` are counts since the start of the process. With checkpoints, those of the last one are shown, since a later
   // process goes on from these.
@@ -73,7 +73,7 @@ class Server {
   void SampleHistory();
   // What ticks during the rest would have noted.
   void CatchUpOnRest();
-  std::vector<exposition::LandingPage::Activity> Activities();
+  std::vector<page::LandingPage::Activity> Activities();
   ReloadState reload_state() const;
   // Null until Start has come so far: the port is open a moment before.
   Ingest* ingest_ptr() const;
@@ -103,8 +103,8 @@ class Server {
   std::shared_ptr<const trace::Catalog> catalog_;  // guarded by mutex_
   EventRates rates_;                               // guarded by mutex_
 
-  std::mutex history_mutex_;  // of its own, since drawing hundreds of points takes a while; taken after no other
-  LiveHistory history_;       // guarded by history_mutex_
+  std::mutex history_mutex_;    // of its own, since drawing hundreds of points takes a while; taken after no other
+  page::ChartHistory history_;  // guarded by history_mutex_
 
   // Of the main thread: what the last tick saw, and Ingest::changes() before it.
   std::vector<pipeline::SeenEvent> seen_events_;
@@ -116,9 +116,9 @@ class Server {
   mutable uint64_t taken_version_ = UINT64_MAX;
   mutable uint64_t taken_at_ = 0;
 
-  const std::shared_ptr<exposition::BasicAuth> auth_ = std::make_shared<exposition::BasicAuth>();
+  const std::shared_ptr<http::BasicAuth> auth_ = std::make_shared<http::BasicAuth>();
   std::map<std::string, std::string> stream_errors_;  // by path: what was warned of; of the main thread
-  std::unique_ptr<exposition::HttpServer> http_;      // last: its threads use all of the above
+  std::unique_ptr<http::Server> http_;                // last: its threads use all of the above
 };
 
 }  // namespace qte::daemon

@@ -10,8 +10,8 @@
 #include <optional>
 
 #include "base/unique_fd.h"
-#include "exposition/gzip.h"
 #include "fuzz.h"
+#include "http/gzip.h"
 
 using namespace qte;
 using fuzz::Require;
@@ -50,7 +50,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::optional<std::string> read = Read(text);
   bool compressed = text.starts_with("\x1f\x8b") || text.starts_with("\x28\xb5\x2f\xfd");
   Require(compressed || read == text, "a plain file is read as it is");
-  for (const std::string& packed : {exposition::Gzip(text), Zstd(text)}) {
+  for (const std::string& packed : {http::Gzip(text), Zstd(text)}) {
     Require(Read(packed) == text, "what was compressed comes back");
     Require(Read(packed + packed) == std::string(text) + std::string(text), "two members are one after the other");
     Require(!Read(packed.substr(0, packed.size() - 1)), "a compressed file that lacks its end is told of");
