@@ -10,7 +10,7 @@
 
 #include "base/epoch.h"
 #include "base/utf8.h"
-#include "daemon/embedded.h"
+#include "commands/embedded.h"
 #include "daemon/process_metrics.h"
 #include "daemon/server.h"
 #include "exposition/text.h"
@@ -118,7 +118,8 @@ void Server::AppendOwnMetrics(metrics::Snapshot& snapshot, const std::vector<sou
   };
   pipeline::Totals totals = checkpointer_ == nullptr ? Sum(totals_before_, now) : checkpointer_->totals();
   ReloadState reload = reload_state();
-  add("build_info", "The version at work; always 1.", Type::kGauge, {{{{"version", std::string(kVersion)}}, 1}});
+  add("build_info", "The version at work; always 1.", Type::kGauge,
+      {{{{"version", std::string(commands::kVersion)}}, 1}});
   add("config_last_reload_successful", "Whether the last reading of the config succeeded.", Type::kGauge,
       single(reload.successful));
   add("config_last_reload_success_timestamp_seconds", "When the config in use was read.", Type::kGauge,
@@ -220,7 +221,7 @@ Response Server::Landing() {
     return Unavailable("not running");
   }
   ReloadState reload = reload_state();
-  page.version = kVersion;
+  page.version = commands::kVersion;
   page.config_file = reload.file;
   page.config_hash = reload.hash;
   page.last_reload_successful = reload.successful;
@@ -271,7 +272,7 @@ Response Server::StatusJson() {
     if (!socket.error.empty()) entry["error"] = socket.error;
     sockets.push_back(std::move(entry));
   }
-  return Json({{"version", kVersion},
+  return Json({{"version", commands::kVersion},
                {"ready", ingest_ptr()->caught_up()},
                {"config",
                 {{"file", reload.file},

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "base/epoch.h"
-#include "daemon/embedded.h"
+#include "commands/embedded.h"
 
 namespace qte::daemon {
 namespace {
@@ -20,9 +20,9 @@ std::vector<source::SourceSpec> SourceSpecs(const config::Config& config) {
   return specs;
 }
 
-std::unique_ptr<pipeline::Lanes> MakePipeline(const LoadedConfig& loaded) {
+std::unique_ptr<pipeline::Lanes> MakePipeline(const commands::LoadedConfig& loaded) {
   return std::make_unique<pipeline::Lanes>(loaded.program, pipeline::SourceLabels(loaded.config.sources),
-                                           WorkersOf(loaded.config));
+                                           commands::WorkersOf(loaded.config));
 }
 
 http::BasicAuth::Users Users(const config::WebConfig& web) {
@@ -33,7 +33,7 @@ http::BasicAuth::Users Users(const config::WebConfig& web) {
 
 }  // namespace
 
-Server::Server(const Options& options, LoadedConfig loaded, MainThread main_thread)
+Server::Server(const commands::Options& options, commands::LoadedConfig loaded, MainThread main_thread)
     : options_(options), loaded_(std::move(loaded)), main_thread_(std::move(main_thread)) {
   reload_ = {true, SecondsSinceEpoch(), loaded_.config.file, loaded_.config.hash};
   catalog_ = loaded_.catalog;
@@ -41,7 +41,7 @@ Server::Server(const Options& options, LoadedConfig loaded, MainThread main_thre
 }
 
 Status Server::Start() {
-  if (Status possible = CheckReclaim(loaded_.config, options_); !possible) return possible;
+  if (Status possible = commands::CheckReclaim(loaded_.config, options_); !possible) return possible;
   std::optional<pipeline::Resumption> resumption;
   if (!options_.state_path.empty()) {
     Result<std::unique_ptr<Checkpointer>> opened = Checkpointer::Open(options_.state_path);
@@ -55,7 +55,7 @@ Status Server::Start() {
   if (!http) return Error{http.error()};
   http_ = std::move(*http);
   StartIngest(std::move(resumption));
-  spdlog::info("qemu-trace-exporter {}", kVersion);
+  spdlog::info("qemu-trace-exporter {}", commands::kVersion);
   for (size_t i = 0; i < options_.listen_addresses.size(); ++i) {
     spdlog::info("listening on {} (port {})", options_.listen_addresses[i], http_->ports()[i]);
   }
@@ -134,9 +134,9 @@ bool Server::catching_up() const {
 }
 
 Status Server::Reload() {
-  LoadOutcome outcome = LoadConfig(options_);
+  commands::LoadOutcome outcome = commands::LoadConfig(options_);
   if (outcome.loaded) {
-    Status possible = CheckReclaim(outcome.loaded->config, options_);
+    Status possible = commands::CheckReclaim(outcome.loaded->config, options_);
     if (!possible) outcome = {std::nullopt, {possible.error()}, {}};
   }
   for (const std::string& warning : outcome.warnings) spdlog::warn("{}", warning);

@@ -11,11 +11,12 @@
 #include <mutex>
 #include <string>
 
+#include "commands/load.h"
+#include "commands/options.h"
 #include "daemon/checkpointer.h"
 #include "daemon/event_rates.h"
 #include "daemon/ingest.h"
-#include "daemon/load.h"
-#include "daemon/options.h"
+
 #include "daemon/tracer.h"
 #include "http/server.h"
 #include "page/chart_history.h"
@@ -32,7 +33,7 @@ class Server {
   };
 
   // `loaded` is what the config at start said.
-  Server(const Options& options, LoadedConfig loaded, MainThread main_thread);
+  Server(const commands::Options& options, commands::LoadedConfig loaded, MainThread main_thread);
 
   // Starts to follow and to listen; the error names the address that cannot be had.
   Status Start();
@@ -88,8 +89,8 @@ class Server {
   void LookAtIngest();
   void WarnAboutStreams(const std::vector<source::StreamStatus>& streams);
 
-  const Options options_;
-  LoadedConfig loaded_;  // of the main thread
+  const commands::Options options_;
+  commands::LoadedConfig loaded_;  // of the main thread
   const MainThread main_thread_;
   std::unique_ptr<Checkpointer> checkpointer_;  // null without --state.path
   pipeline::Totals totals_before_;              // of the checkpoint

@@ -23,7 +23,7 @@ std::string Fill(const std::vector<config::TemplatePiece>& pieces, const metrics
 Tracer::Tracer(Ask ask, std::function<bool()> caught_up, const nlohmann::json& saved)
     : ask_(std::move(ask)), caught_up_(std::move(caught_up)), keeper_(*this, saved) {}
 
-void Tracer::Use(const LoadedConfig& loaded) {
+void Tracer::Use(const commands::LoadedConfig& loaded) {
   Plan plan{pipeline::SourceLabels(loaded.config.sources), {}, nullptr};
   bool is_wanted = false;
   for (const config::Source& source : loaded.config.sources) {

@@ -13,8 +13,8 @@
 #include <string>
 #include <vector>
 
+#include "commands/load.h"
 #include "config/template.h"
-#include "daemon/load.h"
 #include "pipeline/lanes.h"
 #include "pipeline/source_labels.h"
 #include "qmp/keeper.h"
@@ -33,7 +33,7 @@ class Tracer final : private qmp::Host {
   Tracer(Ask ask, std::function<bool()> caught_up, const nlohmann::json& saved);
 
   // The config in force, before the ingest thread begins or on it.
-  void Use(const LoadedConfig& loaded);
+  void Use(const commands::LoadedConfig& loaded);
   // Begins, if some source of the config names a socket, or did so before.
   void Start();
   // Switches off what is to be so at the exit, and ends the thread. Before the ingest thread ends.

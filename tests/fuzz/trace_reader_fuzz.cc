@@ -1,7 +1,7 @@
 // The reader of recorded traces: any file is read to its end or to its damage, and what was compressed comes back.
 //
 // Input: a file, plain, gzip or zstd.
-#include "daemon/trace_reader.h"
+#include "commands/trace_reader.h"
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -24,7 +24,7 @@ std::optional<std::string> Read(std::string_view bytes) {
   Require(file && ::write(file.get(), bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()), "a file");
   std::string path = "/proc/self/fd/" + std::to_string(file.get());
   std::string text;
-  Status status = daemon::ReadTrace(path, [&](std::string_view piece) {
+  Status status = commands::ReadTrace(path, [&](std::string_view piece) {
     Require(!piece.empty(), "a piece holds something");
     volatile char padded = piece.data()[piece.size() + source::kReadPadding - 1];
     static_cast<void>(padded);

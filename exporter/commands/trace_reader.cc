@@ -1,4 +1,4 @@
-#include "daemon/trace_reader.h"
+#include "commands/trace_reader.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -14,7 +14,7 @@
 #include "base/unique_fd.h"
 #include "source/receiver.h"
 
-namespace qte::daemon {
+namespace qte::commands {
 namespace {
 
 constexpr size_t kChunk = size_t{64} << 10;
@@ -167,4 +167,4 @@ Status ReadTrace(const std::string& path, const OnBytes& on_bytes, Progress* pro
   return Error{(path == "-" ? "standard input" : path) + ": " + status.error()};
 }
 
-}  // namespace qte::daemon
+}  // namespace qte::commands

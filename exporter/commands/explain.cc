@@ -9,15 +9,15 @@
 #include <optional>
 #include <sstream>
 
-#include "daemon/commands.h"
-#include "daemon/explain_joins.h"
-#include "daemon/load.h"
+#include "commands/commands.h"
+#include "commands/explain_joins.h"
+#include "commands/load.h"
 #include "exposition/text.h"
 #include "joins/elapsed.h"
 #include "pipeline/pipeline.h"
 #include "rules/ready_rule.h"
 
-namespace qte::daemon {
+namespace qte::commands {
 namespace {
 
 using pipeline::Pipeline;
@@ -214,4 +214,4 @@ int Explain(const Options& options) {
   return kExitFine;
 }
 
-}  // namespace qte::daemon
+}  // namespace qte::commands

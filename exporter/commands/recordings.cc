@@ -1,4 +1,4 @@
-#include "daemon/recordings.h"
+#include "commands/recordings.h"
 
 #include <fnmatch.h>
 
@@ -7,10 +7,10 @@
 #include <iostream>
 #include <map>
 
-#include "daemon/options.h"
-#include "daemon/trace_reader.h"
+#include "commands/options.h"
+#include "commands/trace_reader.h"
 
-namespace qte::daemon {
+namespace qte::commands {
 namespace {
 
 // The config's source that would follow this file, so that it gets the same labels here.
@@ -81,4 +81,4 @@ int Tell(const std::vector<Remarks>& all) {
   return exit_code;
 }
 
-}  // namespace qte::daemon
+}  // namespace qte::commands

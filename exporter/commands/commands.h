@@ -1,15 +1,14 @@
-// The commands, each from options to an exit code.
+// The commands that read, print and end, each from options to an exit code. `serve` is in daemon/.
 #pragma once
 
-#include "daemon/options.h"
+#include "commands/options.h"
 
-namespace qte::daemon {
+namespace qte::commands {
 
-int Serve(const Options& options);
 int Check(const Options& options);
 int Replay(const Options& options);
 int Backfill(const Options& options);
 int Explain(const Options& options);
 int PrintQemuArgs(const Options& options);
 
-}  // namespace qte::daemon
+}  // namespace qte::commands

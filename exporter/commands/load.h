@@ -7,13 +7,13 @@
 #include <vector>
 
 #include "base/result.h"
+#include "commands/options.h"
 #include "config/config.h"
 #include "config/web_config.h"
-#include "daemon/options.h"
 #include "rules/program.h"
 #include "trace/catalog.h"
 
-namespace qte::daemon {
+namespace qte::commands {
 
 struct LoadedConfig {
   config::Config config;
@@ -40,4 +40,4 @@ Status CheckReclaim(const config::Config& config, const Options& options);
 // Prints what is wrong on stderr, a line each.
 void PrintProblems(const LoadOutcome& outcome);
 
-}  // namespace qte::daemon
+}  // namespace qte::commands

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace qte::daemon {
+namespace qte::commands {
 
 enum class Command { kServe, kCheck, kReplay, kBackfill, kExplain, kQemuArgs };
 
@@ -37,4 +37,4 @@ struct ParsedOptions {
 
 ParsedOptions ParseOptions(int argc, char** argv);
 
-}  // namespace qte::daemon
+}  // namespace qte::commands

@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <mutex>
 
-namespace qte::daemon {
+namespace qte::commands {
 
 class Progress {
  public:
@@ -38,4 +38,4 @@ class Progress {
   bool has_line_ = false;   // guarded by mutex_
 };
 
-}  // namespace qte::daemon
+}  // namespace qte::commands

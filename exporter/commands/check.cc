@@ -1,13 +1,11 @@
-// The commands that only look at the config: check and qemu-args.
-#include <unistd.h>
-
+// check: what the config holds, or what is wrong with it.
 #include <algorithm>
 #include <iostream>
 
-#include "daemon/commands.h"
-#include "daemon/load.h"
+#include "commands/commands.h"
+#include "commands/load.h"
 
-namespace qte::daemon {
+namespace qte::commands {
 namespace {
 
 std::string Count(size_t count, const std::string& what) {
@@ -35,25 +33,4 @@ int Check(const Options& options) {
   return kExitFine;
 }
 
-int PrintQemuArgs(const Options& options) {
-  LoadOutcome outcome = LoadConfig(options);
-  PrintProblems(outcome);
-  if (!outcome.loaded) return kExitBadInput;
-  const rules::Program& program = *outcome.loaded->program;
-  if (program.NeededEvents().empty()) {
-    std::cerr << "qemu-trace-exporter: the config needs no trace events\n";
-    return kExitFine;
-  }
-  std::string arguments = program.NeedsTime() ? "-msg timestamp=on" : "";
-  for (const std::string& event : program.NeededEvents()) {
-    if (!arguments.empty()) arguments += ' ';
-    arguments += "-trace " + event;
-  }
-  std::cout << arguments << '\n';
-  if (isatty(STDERR_FILENO) != 0 && isatty(STDOUT_FILENO) != 0) {
-    std::cerr << "\nAdd -D FILE to say where the log goes, and follow it with --trace.path=FILE.\n";
-  }
-  return kExitFine;
-}
-
-}  // namespace qte::daemon
+}  // namespace qte::commands

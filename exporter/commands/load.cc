@@ -1,4 +1,4 @@
-#include "daemon/load.h"
+#include "commands/load.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -6,10 +6,10 @@
 
 #include "base/atomic_file.h"
 #include "base/cpus.h"
-#include "daemon/embedded.h"
+#include "commands/embedded.h"
 #include "rules/compiler.h"
 
-namespace qte::daemon {
+namespace qte::commands {
 namespace {
 
 // A relative path in a config means one beside the config.
@@ -113,4 +113,4 @@ void PrintProblems(const LoadOutcome& outcome) {
   for (const std::string& warning : outcome.warnings) std::cerr << "warning: " << warning << '\n';
 }
 
-}  // namespace qte::daemon
+}  // namespace qte::commands

@@ -8,18 +8,18 @@
 #include <string>
 #include <vector>
 
-#include "daemon/commands.h"
-#include "daemon/load.h"
-#include "daemon/progress.h"
-#include "daemon/recordings.h"
-#include "daemon/trace_reader.h"
+#include "commands/commands.h"
+#include "commands/load.h"
+#include "commands/progress.h"
+#include "commands/recordings.h"
+#include "commands/trace_reader.h"
 #include "exposition/backfill_writer.h"
 #include "exposition/text.h"
 #include "joins/elapsed.h"
 #include "pipeline/pipeline.h"
 #include "trace/prefix.h"
 
-namespace qte::daemon {
+namespace qte::commands {
 namespace {
 
 // Without a line for so long nothing is known: samples stop, and go on with the next line.
@@ -152,4 +152,4 @@ int Backfill(const Options& options) {
   return std::cout.good() ? exit_code : kExitBadInput;
 }
 
-}  // namespace qte::daemon
+}  // namespace qte::commands

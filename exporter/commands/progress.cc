@@ -1,4 +1,4 @@
-#include "daemon/progress.h"
+#include "commands/progress.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -7,7 +7,7 @@
 #include <cstdio>
 #include <string>
 
-namespace qte::daemon {
+namespace qte::commands {
 namespace {
 
 constexpr std::chrono::milliseconds kPatience{1000};
@@ -50,4 +50,4 @@ void Progress::Show(uint64_t done) {
   std::fputs((kClearLine + text).c_str(), stderr);
 }
 
-}  // namespace qte::daemon
+}  // namespace qte::commands

@@ -6,9 +6,9 @@
 #include <string_view>
 
 #include "base/result.h"
-#include "daemon/progress.h"
+#include "commands/progress.h"
 
-namespace qte::daemon {
+namespace qte::commands {
 
 // Whether a trace can be opened at all; the error names the path and the reason.
 Status CheckTrace(const std::string& path);
@@ -18,4 +18,4 @@ Status CheckTrace(const std::string& path);
 Status ReadTrace(const std::string& path, const std::function<void(std::string_view)>& on_bytes,
                  Progress* progress = nullptr);
 
-}  // namespace qte::daemon
+}  // namespace qte::commands

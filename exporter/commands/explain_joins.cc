@@ -1,4 +1,4 @@
-#include "daemon/explain_joins.h"
+#include "commands/explain_joins.h"
 
 #include <fmt/format.h>
 
@@ -8,7 +8,7 @@
 #include "joins/elapsed.h"
 #include "joins/key.h"
 
-namespace qte::daemon {
+namespace qte::commands {
 namespace {
 
 using joins::kNoTime;
@@ -139,4 +139,4 @@ void JoinsOfLine::PrintEnd(size_t feed, const rules::Stream& after, std::ostream
   out << Held(after.span(end.span).open(), "open", "open") << '\n';
 }
 
-}  // namespace qte::daemon
+}  // namespace qte::commands

@@ -7,15 +7,15 @@
 #include <vector>
 
 #include "base/thread_team.h"
-#include "daemon/commands.h"
-#include "daemon/load.h"
-#include "daemon/progress.h"
-#include "daemon/recordings.h"
-#include "daemon/trace_reader.h"
+#include "commands/commands.h"
+#include "commands/load.h"
+#include "commands/progress.h"
+#include "commands/recordings.h"
+#include "commands/trace_reader.h"
 #include "exposition/text.h"
 #include "pipeline/pipeline.h"
 
-namespace qte::daemon {
+namespace qte::commands {
 namespace {
 
 using pipeline::Pipeline;
@@ -130,4 +130,4 @@ int Replay(const Options& options) {
   return std::cout.good() ? exit_code : kExitBadInput;
 }
 
-}  // namespace qte::daemon
+}  // namespace qte::commands

@@ -10,7 +10,7 @@
 #include "metrics/labels.h"
 #include "pipeline/source_labels.h"
 
-namespace qte::daemon {
+namespace qte::commands {
 
 // Files with the same labels: one thread reads them, in the order given, so that their series are one.
 struct Recording {
@@ -41,4 +41,4 @@ uint64_t SizeOf(const std::vector<std::string>& files);
 // Prints what there is to say; the exit code.
 int Tell(const std::vector<Remarks>& remarks);
 
-}  // namespace qte::daemon
+}  // namespace qte::commands

@@ -12,7 +12,7 @@
 #include "rules/stream.h"
 #include "trace/value.h"
 
-namespace qte::daemon {
+namespace qte::commands {
 
 // The arguments of a line by their names.
 using Arguments = std::map<std::string, trace::Value, std::less<>>;
@@ -48,4 +48,4 @@ class JoinsOfLine {
   std::vector<std::optional<OpenSpan>> open_;  // by the event's span feeds: what they found open
 };
 
-}  // namespace qte::daemon
+}  // namespace qte::commands

@@ -1,4 +1,4 @@
-#include "daemon/options.h"
+#include "commands/options.h"
 
 #include <CLI/CLI.hpp>
 #include <cstdint>
@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "base/suggest.h"
-#include "daemon/embedded.h"
+#include "commands/embedded.h"
 #include "http/listen_address.h"
 
-namespace qte::daemon {
+namespace qte::commands {
 namespace {
 
 constexpr const char* kDefaultAddress = "0.0.0.0:10177";
@@ -109,9 +109,10 @@ void AddCommands(CLI::App& app, Options& options) {
   }
   app.footer(examples + '\n' + kExitCodes);
   added[Command::kReplay]
-      ->add_option("FILE", options.files,
-                   "Trace logs, plain, .gz or .zst; - for standard input. Files whose labels differ are read at the same "
-                   "time, those with the same labels in the order given")
+      ->add_option(
+          "FILE", options.files,
+          "Trace logs, plain, .gz or .zst; - for standard input. Files whose labels differ are read at the same "
+          "time, those with the same labels in the order given")
       ->required();
   CLI::App* backfill = added[Command::kBackfill];
   backfill->add_option("FILE", options.files, "As for replay")->required();
@@ -176,4 +177,4 @@ ParsedOptions ParseOptions(int argc, char** argv) {
   return {std::move(options), kExitFine};
 }
 
-}  // namespace qte::daemon
+}  // namespace qte::commands

@@ -3,10 +3,10 @@
 
 #include <string_view>
 
-namespace qte::daemon {
+namespace qte::commands {
 
 extern const std::string_view kDefaultConfig;       // config/default.yaml
 extern const std::string_view kBundledTraceEvents;  // config/trace-events
 extern const std::string_view kVersion;
 
-}  // namespace qte::daemon
+}  // namespace qte::commands
