@@ -16,7 +16,7 @@
 #include "exposition/backfill_writer.h"
 #include "exposition/text.h"
 #include "joins/elapsed.h"
-#include "pipeline/pipeline.h"
+#include "guests/guests.h"
 #include "trace/prefix.h"
 
 namespace qte::commands {
@@ -25,11 +25,11 @@ namespace {
 // Without a line for so long nothing is known: samples stop, and go on with the next line.
 constexpr int64_t kLongestSilenceMs = 3'600'000;
 
-// Hands a source's bytes to its pipeline, and what has come of them to the writer at each step.
+// Hands a source's bytes to its guest, and what has come of them to the writer at each step.
 class SourceHistory {
  public:
-  SourceHistory(pipeline::Pipeline& pipeline, exposition::BackfillWriter& writer, int64_t step_ms)
-      : pipeline_(pipeline), writer_(writer), step_ms_(step_ms) {
+  SourceHistory(guests::Guests& guests, exposition::BackfillWriter& writer, int64_t step_ms)
+      : guests_(guests), writer_(writer), step_ms_(step_ms) {
     writer_.BeginSources();
   }
 
@@ -60,14 +60,14 @@ class SourceHistory {
     for (size_t at = 0; at < size;) {
       int64_t time_ms = TimeOf(text.substr(at));
       if (time_ms != kUnknown && IsOver(time_ms)) {
-        pipeline_.OnBytes(id, text.substr(handed, at - handed));
+        guests_.OnBytes(id, text.substr(handed, at - handed));
         handed = at;
         Advance(time_ms);
       }
       size_t newline = text.find('\n', at);
       at = newline == std::string_view::npos ? size : newline + 1;
     }
-    pipeline_.OnBytes(id, text.substr(handed));
+    guests_.OnBytes(id, text.substr(handed));
     text_.erase(text_.size() - source::kReadPadding);
     text_.erase(0, size);
   }
@@ -99,14 +99,14 @@ class SourceHistory {
 
   void Sample() {
     metrics::Snapshot snapshot;
-    pipeline_.AppendSeries(snapshot);
+    guests_.AppendSeries(snapshot);
     writer_.Add(exposition::ToText(snapshot), next_ms_);
     next_ms_ += step_ms_;
   }
 
   static constexpr int64_t kUnknown = INT64_MIN;
 
-  pipeline::Pipeline& pipeline_;
+  guests::Guests& guests_;
   exposition::BackfillWriter& writer_;
   const int64_t step_ms_;
   std::string text_;  // not handed on yet
@@ -121,27 +121,28 @@ int Backfill(const Options& options) {
   PrintProblems(outcome);
   if (!outcome.loaded || !CheckTraces(options.files)) return kExitBadInput;
   const LoadedConfig& loaded = *outcome.loaded;
-  pipeline::SourceLabels labels(loaded.config.sources);
+  guests::SourceLabels labels(loaded.config.sources);
   exposition::BackfillWriter writer(options.step_ms);
   std::vector<Remarks> remarks(options.files.size());
   {
     Progress progress(SizeOf(options.files));
     for (const Recording& recording : GroupByLabels(loaded.config, labels, options.files)) {
-      pipeline::Pipeline pipeline(loaded.program, labels);
-      SourceHistory source(pipeline, writer, options.step_ms);
+      guests::Guests guest(loaded.program, labels, 1);
+      SourceHistory source(guest, writer, options.step_ms);
+      source::StreamId id = 0;
       for (size_t file : recording.files) {
-        auto id = static_cast<source::StreamId>(file);
-        pipeline.Open(id, AbsolutePath(options.files[file]), recording.labels);
+        const source::StreamId before = std::exchange(id, static_cast<source::StreamId>(file + 1));
+        guest.Open(id, AbsolutePath(options.files[file]), recording.labels, before);
         Status read = ReadTrace(
             options.files[file], [&](std::string_view bytes) { source.OnBytes(id, bytes); }, &progress);
         source.OnEnd(id);
         if (!read) remarks[file].error = read.error();
-        if (read && !source.has_time() && pipeline.lines() > 0) {
+        if (read && !source.has_time() && guest.lines() > 0) {
           remarks[file].error = AbsolutePath(options.files[file]) +
                                 ": no line has a timestamp, so nothing can be put into its time; run QEMU with "
                                 "-msg timestamp=on";
         }
-        pipeline.EndOfRecording(id);
+        guest.EndOfRecording(id);
       }
       source.Finish();
     }

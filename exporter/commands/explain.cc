@@ -1,6 +1,6 @@
 // explain: how a line is read, and which series it moves or why none.
 //
-// What moves is found by running the real pipeline and comparing its series before and after, so this cannot say
+// What moves is found by running the real guests and comparing its series before and after, so this cannot say
 // anything else than what serve does. Lines of standard input are explained one after the other with what was learned
 // from the earlier ones.
 #include <algorithm>
@@ -14,20 +14,20 @@
 #include "commands/load.h"
 #include "exposition/text.h"
 #include "joins/elapsed.h"
-#include "pipeline/pipeline.h"
+#include "guests/guests.h"
 #include "rules/ready_rule.h"
 
 namespace qte::commands {
 namespace {
 
-using pipeline::Pipeline;
+using guests::Guests;
 
-constexpr source::StreamId kStream = 0;
+constexpr source::StreamId kStream = 1;
 
 // Every sample of an exposition by its series; the exporter's own are left out.
-std::map<std::string, std::string> Samples(Pipeline& pipeline) {
+std::map<std::string, std::string> Samples(Guests& guests) {
   std::map<std::string, std::string> samples;
-  std::istringstream text(exposition::ToText(pipeline.TakeSnapshot()));
+  std::istringstream text(exposition::ToText(guests.TakeSnapshot()));
   for (std::string line; std::getline(text, line);) {
     size_t space = line.rfind(' ');
     if (line.starts_with('#') || line.starts_with("qemu_trace_exporter_") || space == std::string::npos) continue;
@@ -53,8 +53,8 @@ std::string KindOf(const trace::Value& value) {
 class Explainer {
  public:
   explicit Explainer(const LoadedConfig& loaded)
-      : loaded_(loaded), pipeline_(loaded.program, pipeline::SourceLabels({})) {
-    pipeline_.OnOpen(kStream, 0, "-");
+      : loaded_(loaded), guests_(loaded.program, guests::SourceLabels({}), 1) {
+    guests_.OnOpen(kStream, 0, "-", 0);
   }
 
   void ExplainLine(const std::string& given) {
@@ -76,7 +76,7 @@ class Explainer {
         arguments_ = std::move(*read);
         joins.emplace(*loaded_.program, *plan, arguments_, TimeOf(line, prefix));
       }
-    } else if (pipeline::LooksLikeEventName(name)) {
+    } else if (guests::LooksLikeEventName(name)) {
       std::cout << "event     " << name << ", which no declaration at hand describes: it is counted by name only;\n"
                 << "          add its file under trace_events, e.g. /usr/share/qemu/trace-events-all\n";
     } else {
@@ -163,12 +163,12 @@ class Explainer {
   }
 
   void ExplainEffect(std::string_view line_and_newline, std::optional<JoinsOfLine>& joins) {
-    std::map<std::string, std::string> before = Samples(pipeline_);
-    if (joins) joins->Look(*pipeline_.stream(kStream));
-    pipeline_.OnBytes(kStream, line_and_newline);
-    if (joins) joins->Print(*pipeline_.stream(kStream), std::cout);
+    std::map<std::string, std::string> before = Samples(guests_);
+    if (joins) joins->Look(*guests_.process(kStream));
+    guests_.OnBytes(kStream, line_and_newline);
+    if (joins) joins->Print(*guests_.process(kStream), std::cout);
     bool moved = false;
-    for (const auto& [series, value] : Samples(pipeline_)) {
+    for (const auto& [series, value] : Samples(guests_)) {
       auto known = before.find(series);
       std::string old = known == before.end() ? "(new)" : known->second;
       if (old == value) continue;
@@ -180,18 +180,18 @@ class Explainer {
 
   std::string Reason() {
     std::string reason = "it only feeds what later lines need, or a condition of its rules does not hold";
-    for (size_t i = 0; i < pipeline::kUnparsedReasons; ++i) {
-      auto which = static_cast<pipeline::Unparsed>(i);
-      uint64_t count = pipeline_.unparsed(which);
-      if (count != unparsed_[i]) reason = "unparsed, reason " + std::string(pipeline::NameOf(which));
+    for (size_t i = 0; i < guests::kUnparsedReasons; ++i) {
+      auto which = static_cast<guests::Unparsed>(i);
+      uint64_t count = guests_.unparsed(which);
+      if (count != unparsed_[i]) reason = "unparsed, reason " + std::string(guests::NameOf(which));
       unparsed_[i] = count;
     }
     return reason;
   }
 
   const LoadedConfig& loaded_;
-  Pipeline pipeline_;
-  std::array<uint64_t, pipeline::kUnparsedReasons> unparsed_{};
+  Guests guests_;
+  std::array<uint64_t, guests::kUnparsedReasons> unparsed_{};
   Arguments arguments_;  // of the line
 };
 

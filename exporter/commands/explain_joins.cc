@@ -23,7 +23,7 @@ JoinsOfLine::JoinsOfLine(const rules::Program& program, const rules::EventPlan& 
                          int64_t time_us)
     : program_(program), plan_(plan), arguments_(arguments), time_us_(time_us) {}
 
-void JoinsOfLine::Look(const rules::Stream& before) {
+void JoinsOfLine::Look(const rules::Process& before) {
   open_.clear();
   std::vector<trace::Value> kept;
   for (const rules::SpanFeed& feed : plan_.spans) {
@@ -33,7 +33,7 @@ void JoinsOfLine::Look(const rules::Stream& before) {
   }
 }
 
-void JoinsOfLine::Print(const rules::Stream& after, std::ostream& out) const {
+void JoinsOfLine::Print(const rules::Process& after, std::ostream& out) const {
   for (const rules::LookupFeed& feed : plan_.lookups) PrintLearned(feed, after, out);
   for (size_t i = 0; i < plan_.spans.size(); ++i) {
     plan_.spans[i].is_start ? PrintStart(i, after, out) : PrintEnd(i, after, out);
@@ -92,7 +92,7 @@ std::string JoinsOfLine::KeptByStart(uint32_t span, const std::vector<trace::Val
   return text;
 }
 
-void JoinsOfLine::PrintLearned(const rules::LookupFeed& feed, const rules::Stream& after, std::ostream& out) const {
+void JoinsOfLine::PrintLearned(const rules::LookupFeed& feed, const rules::Process& after, std::ostream& out) const {
   const joins::LookupTable& table = after.lookup(feed.lookup);
   const std::string* name = table.Find(Key(feed.key));
   out << "learns    lookup " << program_.lookups[feed.lookup].name << ": " << Show(feed.key)
@@ -100,7 +100,7 @@ void JoinsOfLine::PrintLearned(const rules::LookupFeed& feed, const rules::Strea
 }
 
 // Rules of one event may show the same lookup of the same arguments.
-void JoinsOfLine::PrintLabels(const rules::Stream& after, std::ostream& out) const {
+void JoinsOfLine::PrintLabels(const rules::Process& after, std::ostream& out) const {
   std::set<std::string> lines;
   for (const rules::RulePlan& rule : plan_.rules) {
     for (const rules::LabelPlan& label : program_.label_sets[rule.label_set].labels) {
@@ -116,7 +116,7 @@ void JoinsOfLine::PrintLabels(const rules::Stream& after, std::ostream& out) con
   for (const std::string& line : lines) out << line << '\n';
 }
 
-void JoinsOfLine::PrintStart(size_t feed, const rules::Stream& after, std::ostream& out) const {
+void JoinsOfLine::PrintStart(size_t feed, const rules::Process& after, std::ostream& out) const {
   const rules::SpanFeed& start = plan_.spans[feed];
   const joins::SpanTable& table = after.span(start.span);
   out << "opens     span " << program_.spans[start.span].name << ": " << Show(start.key);
@@ -126,7 +126,7 @@ void JoinsOfLine::PrintStart(size_t feed, const rules::Stream& after, std::ostre
   out << Held(table.open(), "open", "open") << '\n';
 }
 
-void JoinsOfLine::PrintEnd(size_t feed, const rules::Stream& after, std::ostream& out) const {
+void JoinsOfLine::PrintEnd(size_t feed, const rules::Process& after, std::ostream& out) const {
   const rules::SpanFeed& end = plan_.spans[feed];
   out << "ends      span " << program_.spans[end.span].name << ": " << Show(end.key);
   if (!open_[feed]) {

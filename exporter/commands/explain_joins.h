@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "rules/program.h"
-#include "rules/stream.h"
+#include "rules/process.h"
 #include "trace/value.h"
 
 namespace qte::commands {
@@ -17,14 +17,14 @@ namespace qte::commands {
 // The arguments of a line by their names.
 using Arguments = std::map<std::string, trace::Value, std::less<>>;
 
-// Made of what a stream holds before it takes the line, and printed with what it holds after.
+// Made of what a process has told before it takes the line, and printed with what it holds after.
 class JoinsOfLine {
  public:
   // `plan` is that of the line's event; `time_us` INT64_MIN where the line has no time. Keeps references.
   JoinsOfLine(const rules::Program& program, const rules::EventPlan& plan, const Arguments& arguments, int64_t time_us);
 
-  void Look(const rules::Stream& before);
-  void Print(const rules::Stream& after, std::ostream& out) const;
+  void Look(const rules::Process& before);
+  void Print(const rules::Process& after, std::ostream& out) const;
 
  private:
   struct OpenSpan {
@@ -36,10 +36,10 @@ class JoinsOfLine {
   std::string Key(const std::vector<rules::Slot>& slots) const;
   std::string Show(const std::vector<rules::Slot>& slots) const;
   std::string KeptByStart(uint32_t span, const std::vector<trace::Value>& values) const;
-  void PrintLearned(const rules::LookupFeed& feed, const rules::Stream& after, std::ostream& out) const;
-  void PrintLabels(const rules::Stream& after, std::ostream& out) const;
-  void PrintStart(size_t feed, const rules::Stream& after, std::ostream& out) const;
-  void PrintEnd(size_t feed, const rules::Stream& after, std::ostream& out) const;
+  void PrintLearned(const rules::LookupFeed& feed, const rules::Process& after, std::ostream& out) const;
+  void PrintLabels(const rules::Process& after, std::ostream& out) const;
+  void PrintStart(size_t feed, const rules::Process& after, std::ostream& out) const;
+  void PrintEnd(size_t feed, const rules::Process& after, std::ostream& out) const;
 
   const rules::Program& program_;
   const rules::EventPlan& plan_;

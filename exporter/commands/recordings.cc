@@ -41,7 +41,7 @@ bool CheckTraces(const std::vector<std::string>& files) {
   return good;
 }
 
-std::vector<Recording> GroupByLabels(const config::Config& config, const pipeline::SourceLabels& labels,
+std::vector<Recording> GroupByLabels(const config::Config& config, const guests::SourceLabels& labels,
                                      const std::vector<std::string>& files) {
   std::map<metrics::Labels, std::vector<size_t>> by_labels;
   for (size_t i = 0; i < files.size(); ++i) {

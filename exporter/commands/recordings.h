@@ -8,7 +8,7 @@
 
 #include "config/config.h"
 #include "metrics/labels.h"
-#include "pipeline/source_labels.h"
+#include "guests/source_labels.h"
 
 namespace qte::commands {
 
@@ -32,7 +32,7 @@ std::string AbsolutePath(const std::string& path);
 bool CheckTraces(const std::vector<std::string>& files);
 
 // By their last files, so that nothing depends on the order of labels.
-std::vector<Recording> GroupByLabels(const config::Config& config, const pipeline::SourceLabels& labels,
+std::vector<Recording> GroupByLabels(const config::Config& config, const guests::SourceLabels& labels,
                                      const std::vector<std::string>& files);
 
 // Bytes of all files together, 0 where one of them cannot be told.

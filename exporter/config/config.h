@@ -120,7 +120,8 @@ struct Metric {
 inline constexpr uint64_t kMostWorkers = 64;
 
 struct Limits {
-  uint64_t max_series_per_metric = 1000;
+  uint64_t max_series_per_metric = 1000;  // of one guest
+  uint64_t max_series = 1'000'000;        // of all metrics and guests; a guest holds at most as many as it leaves free
   uint64_t max_line_bytes = 65536;
   uint64_t max_open_spans = 65536;
   uint64_t max_lookup_entries = 65536;

@@ -16,7 +16,7 @@ constexpr std::chrono::milliseconds kReclaimInterval{100};
 }  // namespace
 
 Result<std::unique_ptr<Checkpointer>> Checkpointer::Open(const std::string& directory) {
-  Result<state::CheckpointDirectory> opened = state::CheckpointDirectory::Open(directory);
+  Result<guests::CheckpointDirectory> opened = guests::CheckpointDirectory::Open(directory);
   if (!opened) return Error{opened.error()};
   return std::unique_ptr<Checkpointer>(new Checkpointer(std::move(*opened)));
 }
@@ -25,15 +25,15 @@ Checkpointer::~Checkpointer() {
   EndThread();
 }
 
-std::optional<pipeline::Resumption> Checkpointer::Load() {
-  state::CheckpointDirectory::Loaded loaded = directory_.Load();
+std::optional<guests::SavedState> Checkpointer::Load() {
+  guests::CheckpointDirectory::Loaded loaded = directory_.Load();
   if (!loaded.warning.empty()) spdlog::warn("{}", loaded.warning);
   if (!loaded.payload) return std::nullopt;
   try {
-    pipeline::Resumption resumption = pipeline::ResumptionFromJson(std::move(*loaded.payload));
-    reclaimed_before_ = resumption.totals.reclaimed_bytes;
-    totals_ = resumption.totals;
-    return resumption;
+    guests::SavedState state = guests::SavedStateFromJson(std::move(*loaded.payload));
+    reclaimed_before_ = state.totals.reclaimed_bytes;
+    totals_ = state.totals;
+    return state;
   } catch (const std::exception& error) {
     SetAside(error.what());
     return std::nullopt;
@@ -90,7 +90,7 @@ bool Checkpointer::IsDue() {
   return std::chrono::steady_clock::now() >= next_ || (reclaims_ && reclaimer_.IsUrgent(positions_()));
 }
 
-pipeline::Totals Checkpointer::totals() const {
+guests::Totals Checkpointer::totals() const {
   std::lock_guard lock(mutex_);
   return totals_;
 }
@@ -110,13 +110,13 @@ void Checkpointer::Stop() {
   Write();
 }
 
-Status Checkpointer::Write(pipeline::Moment moment) {
+Status Checkpointer::Write(guests::Checkpoint moment) {
   uint64_t version = moment.version;
   source::Positions positions = moment.positions;
-  pipeline::Totals totals = moment.totals;
+  guests::Totals totals = moment.totals;
   totals.reclaimed_bytes = reclaimed_before_ + reclaimer_.bytes();
   moment.totals = totals;
-  Status written = directory_.Write(ToJson(std::move(moment)));
+  Status written = directory_.Write(ToJson(moment));
   {
     std::lock_guard lock(mutex_);
     totals_ = totals;
@@ -131,7 +131,7 @@ Status Checkpointer::Write(pipeline::Moment moment) {
 // A failure is told once, not every few seconds.
 void Checkpointer::Write() {
   // What was given back after the last one is news as well.
-  std::optional<pipeline::Moment> moment = take_(KnowsAllReclaimed() ? written_version_ : UINT64_MAX);
+  std::optional<guests::Checkpoint> moment = take_(KnowsAllReclaimed() ? written_version_ : UINT64_MAX);
   next_ = std::chrono::steady_clock::now() + kInterval - kReclaimInterval / 2;
   Status written;
   if (moment) written = Write(std::move(*moment));

@@ -15,8 +15,8 @@
 
 #include "base/result.h"
 #include "daemon/reclaimer.h"
-#include "pipeline/moment.h"
-#include "state/checkpoint.h"
+#include "guests/checkpoint.h"
+#include "guests/checkpoint_file.h"
 
 namespace qte::daemon {
 
@@ -28,12 +28,12 @@ class Checkpointer {
   Checkpointer& operator=(const Checkpointer&) = delete;
 
   // What was saved, if anything is there and sound; what is not is set aside with a warning in the log.
-  std::optional<pipeline::Resumption> Load();
+  std::optional<guests::SavedState> Load();
   // Sets aside a checkpoint that turned out to be of no use.
   void SetAside(const std::string& why);
 
   // Gives the moment, unless it has the version that is on the disk already.
-  using Take = std::function<std::optional<pipeline::Moment>(uint64_t version)>;
+  using Take = std::function<std::optional<guests::Checkpoint>(uint64_t version)>;
   // Where the sources are now.
   using Positions = std::function<source::Positions()>;
   // Whether nothing has come since the moment of that version; then Wake() will be called once something does.
@@ -50,19 +50,19 @@ class Checkpointer {
   // none was.
   double last_success() const;
   // As the last checkpoint has them: a restart does not go back behind these.
-  pipeline::Totals totals() const;
+  guests::Totals totals() const;
 
  private:
-  explicit Checkpointer(state::CheckpointDirectory directory) : directory_(std::move(directory)) {}
+  explicit Checkpointer(guests::CheckpointDirectory directory) : directory_(std::move(directory)) {}
   void Run();
   void Rest();
   void EndThread();
   void Write();
-  Status Write(pipeline::Moment moment);
+  Status Write(guests::Checkpoint moment);
   bool IsDue();
   bool KnowsAllReclaimed() const { return reclaimed_before_ + reclaimer_.bytes() == totals().reclaimed_bytes; }
 
-  state::CheckpointDirectory directory_;
+  guests::CheckpointDirectory directory_;
   Take take_;
   Positions positions_;
   Rests rests_;
@@ -76,7 +76,7 @@ class Checkpointer {
   bool failing_ = false;
   bool reclaims_ = false;  // any log
   mutable std::mutex mutex_;
-  pipeline::Totals totals_;  // guarded by mutex_
+  guests::Totals totals_;  // guarded by mutex_
   std::condition_variable wake_;
   bool is_woken_ = false;  // guarded by mutex_
   bool stopping_ = false;  // guarded by mutex_

@@ -40,7 +40,7 @@ Response Json(const json& value) {
 }
 
 // The busiest first.
-void SortByCount(std::vector<pipeline::SeenEvent>& events) {
+void SortByCount(std::vector<guests::SeenEvent>& events) {
   std::sort(events.begin(), events.end(),
             [](const auto& a, const auto& b) { return a.count != b.count ? a.count > b.count : a.name < b.name; });
 }
@@ -92,8 +92,8 @@ Response Server::Metrics() {
   metrics::Snapshot snapshot;
   std::vector<source::StreamStatus> streams;
   source::SourceTotals now;
-  if (!Ask([&](pipeline::Lanes& pipeline, const source::SourceSet& sources) {
-        snapshot = pipeline.TakeSnapshot();
+  if (!Ask([&](guests::Guests& guests, const source::SourceSet& sources) {
+        snapshot = guests.TakeSnapshot();
         streams = sources.Streams();
         now = sources.Totals();
       })) {
@@ -116,7 +116,7 @@ void Server::AppendOwnMetrics(metrics::Snapshot& snapshot, const std::vector<sou
     }
     return series;
   };
-  pipeline::Totals totals = checkpointer_ == nullptr ? Sum(totals_before_, now) : checkpointer_->totals();
+  guests::Totals totals = checkpointer_ == nullptr ? Sum(totals_before_, now) : checkpointer_->totals();
   ReloadState reload = reload_state();
   add("build_info", "The version at work; always 1.", Type::kGauge,
       {{{{"version", std::string(commands::kVersion)}}, 1}});
@@ -210,13 +210,13 @@ std::vector<page::LandingPage::Activity> Server::Activities() {
 
 Response Server::Landing() {
   page::LandingPage page;
-  std::vector<pipeline::SeenEvent> events;
+  std::vector<guests::SeenEvent> events;
   std::vector<source::StreamStatus> streams;
-  if (!Ask([&](pipeline::Lanes& pipeline, const source::SourceSet& sources) {
-        events = pipeline.SeenEvents();
+  if (!Ask([&](guests::Guests& guests, const source::SourceSet& sources) {
+        events = guests.SeenEvents();
         streams = sources.Streams();
-        page.lines = pipeline.lines();
-        page.series = pipeline.series_count();
+        page.lines = guests.lines();
+        page.series = guests.series_count();
       })) {
     return Unavailable("not running");
   }
@@ -234,7 +234,7 @@ Response Server::Landing() {
   page.activities = Activities();
   EventRates::Clock::time_point now = EventRates::Clock::now();
   std::lock_guard lock(mutex_);
-  for (const pipeline::SeenEvent& event : events) {
+  for (const guests::SeenEvent& event : events) {
     page.events.push_back({event.name, event.count, rates_.RateOf(event, now), event.used});
   }
   return {200, "text/html; charset=utf-8", page::ToHtml(page)};
@@ -244,10 +244,10 @@ Response Server::StatusJson() {
   std::vector<source::StreamStatus> streams;
   uint64_t lines = 0;
   size_t series = 0;
-  if (!Ask([&](pipeline::Lanes& pipeline, const source::SourceSet& sources) {
+  if (!Ask([&](guests::Guests& guests, const source::SourceSet& sources) {
         streams = sources.Streams();
-        lines = pipeline.lines();
-        series = pipeline.series_count();
+        lines = guests.lines();
+        series = guests.series_count();
       })) {
     return Unavailable("not running");
   }
@@ -286,8 +286,8 @@ Response Server::StatusJson() {
 }
 
 Response Server::EventsJson() {
-  std::vector<pipeline::SeenEvent> events;
-  if (!Ask([&](pipeline::Lanes& pipeline, const source::SourceSet&) { events = pipeline.SeenEvents(); })) {
+  std::vector<guests::SeenEvent> events;
+  if (!Ask([&](guests::Guests& guests, const source::SourceSet&) { events = guests.SeenEvents(); })) {
     return Unavailable("not running");
   }
   SortByCount(events);
@@ -295,7 +295,7 @@ Response Server::EventsJson() {
   json list = json::array();
   EventRates::Clock::time_point now = EventRates::Clock::now();
   std::lock_guard lock(mutex_);
-  for (const pipeline::SeenEvent& event : events) {
+  for (const guests::SeenEvent& event : events) {
     json entry = {{"event", event.name}, {"count", event.count},       {"rate_per_second", rates_.RateOf(event, now)},
                   {"used", event.used},  {"declared", event.declared}, {"sample", event.sample}};
     const trace::EventDeclaration* declaration = event.used ? nullptr : catalog_->Find(event.name);

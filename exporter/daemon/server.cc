@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <set>
 #include <utility>
 
 #include "base/epoch.h"
@@ -20,8 +21,14 @@ std::vector<source::SourceSpec> SourceSpecs(const config::Config& config) {
   return specs;
 }
 
-std::unique_ptr<pipeline::Lanes> MakePipeline(const commands::LoadedConfig& loaded) {
-  return std::make_unique<pipeline::Lanes>(loaded.program, pipeline::SourceLabels(loaded.config.sources),
+std::set<source::StreamId> IdsOf(const source::Positions& positions) {
+  std::set<source::StreamId> ids;
+  for (const source::StreamPosition& position : positions.streams) ids.insert(position.id);
+  return ids;
+}
+
+std::unique_ptr<guests::Guests> MakeGuests(const commands::LoadedConfig& loaded) {
+  return std::make_unique<guests::Guests>(loaded.program, guests::SourceLabels(loaded.config.sources),
                                            commands::WorkersOf(loaded.config));
 }
 
@@ -42,7 +49,7 @@ Server::Server(const commands::Options& options, commands::LoadedConfig loaded, 
 
 Status Server::Start() {
   if (Status possible = commands::CheckReclaim(loaded_.config, options_); !possible) return possible;
-  std::optional<pipeline::Resumption> resumption;
+  std::optional<guests::SavedState> resumption;
   if (!options_.state_path.empty()) {
     Result<std::unique_ptr<Checkpointer>> opened = Checkpointer::Open(options_.state_path);
     if (!opened) return Error{opened.error()};
@@ -64,19 +71,19 @@ Status Server::Start() {
   return {};
 }
 
-void Server::StartIngest(std::optional<pipeline::Resumption> resumption) {
-  std::unique_ptr<pipeline::Lanes> pipeline = MakePipeline(loaded_);
+void Server::StartIngest(std::optional<guests::SavedState> resumption) {
+  std::unique_ptr<guests::Guests> guests = MakeGuests(loaded_);
   source::Positions positions;
   nlohmann::json saved_qmp;
   if (resumption) {
-    if (Status restored = pipeline->Restore(resumption->pipeline, resumption->positions); restored) {
+    if (Status restored = guests->Restore(resumption->guests, IdsOf(resumption->positions)); restored) {
       positions = std::move(resumption->positions);
       totals_before_ = resumption->totals;
       saved_qmp = std::move(resumption->qmp);
       spdlog::info("going on from the checkpoint in {}", options_.state_path);
     } else {
       checkpointer_->SetAside(restored.error());
-      pipeline = MakePipeline(loaded_);
+      guests = MakeGuests(loaded_);
     }
   }
   tracer_ = std::make_unique<Tracer>([this](const Tracer::Task& task) { return Ask(task); },
@@ -91,7 +98,7 @@ void Server::StartIngest(std::optional<pipeline::Resumption> resumption) {
                                    }};
   {
     std::lock_guard lock(mutex_);
-    ingest_ = std::make_unique<Ingest>(std::move(pipeline), SourceSpecs(loaded_.config), std::move(positions),
+    ingest_ = std::make_unique<Ingest>(std::move(guests), SourceSpecs(loaded_.config), std::move(positions),
                                        std::move(listener));
   }
   tracer_->Start();
@@ -102,18 +109,18 @@ void Server::StartIngest(std::optional<pipeline::Resumption> resumption) {
 }
 
 // Nothing if the version is the known one.
-std::optional<pipeline::Moment> Server::TakeMoment(uint64_t known_version) const {
-  std::optional<pipeline::Moment> moment;
+std::optional<guests::Checkpoint> Server::TakeMoment(uint64_t known_version) const {
+  std::optional<guests::Checkpoint> moment;
   const uint64_t changed = ingest_ptr()->changes() + tracer_->version();  // before it is asked for
   if (known_version == taken_version_ && changed == taken_at_) return moment;
-  Ask([&](pipeline::Lanes& pipeline, const source::SourceSet& sources) {
+  Ask([&](guests::Guests& guests, const source::SourceSet& sources) {
     // Counters that only rise, so their sum stays as it is only where nothing has happened.
     source::SourceTotals totals = sources.Totals();
-    uint64_t version = pipeline.bytes() + totals.rotations + totals.truncations + totals.opened + tracer_->version();
+    uint64_t version = guests.bytes() + totals.rotations + totals.truncations + totals.opened + tracer_->version();
     taken_version_ = version;
     taken_at_ = changed;
     if (version == known_version) return;
-    moment = {pipeline.Save(), sources.SavePositions(), Sum(totals_before_, totals), tracer_->Save(), version};
+    moment = {guests.Save(), sources.SavePositions(), Sum(totals_before_, totals), tracer_->Save(), version};
   });
   return moment;
 }
@@ -125,7 +132,7 @@ bool Server::RestsSinceMoment(uint64_t version) const {
 
 source::Positions Server::PositionsNow() const {
   source::Positions positions;
-  Ask([&](pipeline::Lanes&, const source::SourceSet& sources) { positions = sources.SavePositions(); });
+  Ask([&](guests::Guests&, const source::SourceSet& sources) { positions = sources.SavePositions(); });
   return positions;
 }
 
@@ -152,7 +159,11 @@ Status Server::Reload() {
   }
   loaded_ = std::move(*outcome.loaded);
   auth_->SetUsers(Users(loaded_.web));
-  ingest_ptr()->Replace(MakePipeline(loaded_), SourceSpecs(loaded_.config), [this] { tracer_->Use(loaded_); });
+  ingest_ptr()->Reconfigure(SourceSpecs(loaded_.config),
+                            [this](guests::Guests& guests, const Ingest::SourceOf& source_of) {
+                              guests.Use(loaded_.program, guests::SourceLabels(loaded_.config.sources), source_of);
+                              tracer_->Use(loaded_);
+                            });
   tracer_->Start();
   std::lock_guard lock(mutex_);
   reload_ = {true, SecondsSinceEpoch(), loaded_.config.file, loaded_.config.hash};
@@ -166,7 +177,7 @@ Ingest* Server::ingest_ptr() const {
   return ingest_.get();
 }
 
-bool Server::Ask(const std::function<void(pipeline::Lanes&, const source::SourceSet&)>& task) const {
+bool Server::Ask(const std::function<void(guests::Guests&, const source::SourceSet&)>& task) const {
   Ingest* ingest = ingest_ptr();
   if (ingest != nullptr) ingest->Call(task);
   return ingest != nullptr;
@@ -212,19 +223,16 @@ void Server::CatchUpOnRest() {
 
 void Server::LookAtIngest() {
   std::vector<source::StreamStatus> streams;
-  std::string path;
+  std::vector<std::string> warnings;
   size_t expired = 0;
-  Ask([&](pipeline::Lanes& pipeline, const source::SourceSet& sources) {
-    seen_events_ = pipeline.SeenEvents();
+  Ask([&](guests::Guests& guests, const source::SourceSet& sources) {
+    seen_events_ = guests.SeenEvents();
     streams = sources.Streams();
-    path = pipeline.TakePathWithoutTime();
-    expired = pipeline.ExpireIdle(Clock::Steady().Now());
+    warnings = guests.TakeWarnings();
+    expired = guests.ExpireIdle(Clock::Steady().Now());
   });
-  if (expired > 0) spdlog::info("{} series of sources that are silent have expired", expired);
-  if (!path.empty()) {
-    is_tick_quiet_ = false;  // there may be another one
-    spdlog::warn("{}: lines carry no timestamps, so durations stay empty; run QEMU with -msg timestamp=on", path);
-  }
+  if (expired > 0) spdlog::info("{} series of guests without a line for expire_after have expired", expired);
+  for (const std::string& warning : warnings) spdlog::warn("{}", warning);
   WarnAboutStreams(streams);
 }
 
@@ -238,8 +246,8 @@ void Server::SampleHistory() {
   }
   std::vector<metrics::FamilySnapshot> families;
   page::ChartHistory::Clock::time_point now;
-  Ask([&](pipeline::Lanes& pipeline, const source::SourceSet&) {
-    families = pipeline.TakeFamilies(page::ChartHistory::Wants);
+  Ask([&](guests::Guests& guests, const source::SourceSet&) {
+    families = guests.TakeFamilies(page::ChartHistory::Wants);
     now = page::ChartHistory::Clock::now();
   });
   std::lock_guard lock(history_mutex_);

@@ -79,11 +79,11 @@ class Server {
   // Null until Start has come so far: the port is open a moment before.
   Ingest* ingest_ptr() const;
   // Runs `task` on the ingest thread; false where there is none yet.
-  bool Ask(const std::function<void(pipeline::Lanes&, const source::SourceSet&)>& task) const;
-  std::optional<pipeline::Moment> TakeMoment(uint64_t known_version) const;
+  bool Ask(const std::function<void(guests::Guests&, const source::SourceSet&)>& task) const;
+  std::optional<guests::Checkpoint> TakeMoment(uint64_t known_version) const;
   bool RestsSinceMoment(uint64_t version) const;
   source::Positions PositionsNow() const;
-  void StartIngest(std::optional<pipeline::Resumption> resumption);
+  void StartIngest(std::optional<guests::SavedState> resumption);
   // True while what came since a checkpoint is being read: counters are then lower than they were.
   bool catching_up() const;
   void LookAtIngest();
@@ -93,7 +93,7 @@ class Server {
   commands::LoadedConfig loaded_;  // of the main thread
   const MainThread main_thread_;
   std::unique_ptr<Checkpointer> checkpointer_;  // null without --state.path
-  pipeline::Totals totals_before_;              // of the checkpoint
+  guests::Totals totals_before_;              // of the checkpoint
   bool resumed_ = false;
 
   std::unique_ptr<Tracer> tracer_;  // set before ingest_, which uses it
@@ -108,7 +108,7 @@ class Server {
   page::ChartHistory history_;  // guarded by history_mutex_
 
   // Of the main thread: what the last tick saw, and Ingest::changes() before it.
-  std::vector<pipeline::SeenEvent> seen_events_;
+  std::vector<guests::SeenEvent> seen_events_;
   uint64_t ticked_at_ = UINT64_MAX;
   bool is_tick_quiet_ = false;
   std::atomic<bool> is_resting_ = false;

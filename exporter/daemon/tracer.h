@@ -15,8 +15,8 @@
 
 #include "commands/load.h"
 #include "config/template.h"
-#include "pipeline/lanes.h"
-#include "pipeline/source_labels.h"
+#include "guests/guests.h"
+#include "guests/source_labels.h"
 #include "qmp/keeper.h"
 #include "source/source_set.h"
 
@@ -25,7 +25,7 @@ namespace qte::daemon {
 class Tracer final : private qmp::Host {
  public:
   // Runs a task on the ingest thread; false where there is none.
-  using Task = std::function<void(pipeline::Lanes&, const source::SourceSet&)>;
+  using Task = std::function<void(guests::Guests&, const source::SourceSet&)>;
   using Ask = std::function<bool(const Task&)>;
 
   // `saved` is what Save() gave. Nothing is switched on before `caught_up` says that what was there has been read: the
@@ -56,7 +56,7 @@ class Tracer final : private qmp::Host {
       bool drive_names = true;
       bool switch_off_at_exit = false;
     };
-    pipeline::SourceLabels labels;
+    guests::SourceLabels labels;
     std::vector<Source> sources;
     std::shared_ptr<const qmp::Needs> needs;
   };

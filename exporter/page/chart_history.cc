@@ -136,10 +136,10 @@ ChartHistory::Sums ChartHistory::SumsOf(const Chart& chart, const std::vector<Fa
     if (std::find(chart.families.begin(), chart.families.end(), family.spec->name) == chart.families.end()) continue;
     size_t device = LabelIndex(family, "device");
     for (size_t i = 0; i < family.series_count(); ++i) {
-      metrics::SeriesLabels labels = family.LabelsOf(i);
+      metrics::LabelValues labels = family.LabelsOf(i);
       Value value{family.values[i], chart.kind == Kind::kMean ? CountOf(family, i) : 0};
       if (value.sum == 0) continue;  // series that exist from the start, and of disks that rest
-      values[{labels.base.get(), device == kNoLabel ? "" : labels.values[device]}] += value;
+      values[{family.base.get(), device == kNoLabel ? "" : labels[device]}] += value;
       sums.all += value;
     }
   }

@@ -1,9 +1,11 @@
 #include "page/chart_history.h"
 
 #include <algorithm>
+#include <map>
+#include <memory>
 
 #include "catch.h"
-#include "metrics/family.h"
+#include "metrics/family_for_test.h"
 
 using namespace qte;
 using metrics::Type;
@@ -17,23 +19,42 @@ const Chart& ChartOf(std::string_view id) {
   return *std::find_if(charts.begin(), charts.end(), [&](const Chart& chart) { return chart.id == id; });
 }
 
-// A counter by hand.
+// A counter of several guests, by hand.
 class Metric {
  public:
   Metric(std::string name, std::vector<std::string> labels)
-      : family_({std::move(name), "help", Type::kCounter, std::move(labels), {}}, 100000) {}
+      : spec_{std::move(name), "help", Type::kCounter, std::move(labels), {}} {}
 
   void Add(const std::string& vm, const std::string& device, double value) {
-    auto base = std::make_shared<const metrics::Labels>(metrics::Labels{{"host", "h"}, {"vm", vm}});
+    Guest& guest = guests_[vm];
+    if (guest.family == nullptr) {
+      guest.family = std::make_unique<metrics::FamilyForTest>(spec_);
+      guest.base = std::make_shared<const metrics::Labels>(metrics::Labels{{"host", "h"}, {"vm", vm}});
+    }
     std::vector<std::string_view> values;
-    if (!family_.spec().label_names.empty()) values.push_back(device);
-    family_.Add(family_.FindOrAdd(base, values), value);
+    if (!spec_.label_names.empty()) values.push_back(device);
+    (*guest.family)->Add(guest.family->Find(values), value);
   }
-  metrics::FamilySnapshot Take() const { return family_.TakeSnapshot(); }
+  std::vector<metrics::FamilySnapshot> Take() const {
+    std::vector<metrics::FamilySnapshot> families;
+    for (const auto& [vm, guest] : guests_) families.push_back(guest.family->Take(guest.base));
+    return families;
+  }
 
  private:
-  metrics::Family family_;
+  struct Guest {
+    std::unique_ptr<metrics::FamilyForTest> family;
+    std::shared_ptr<const metrics::Labels> base;
+  };
+  metrics::FamilySpec spec_;
+  std::map<std::string, Guest> guests_;
 };
+
+std::vector<metrics::FamilySnapshot> Together(std::vector<metrics::FamilySnapshot> a,
+                                              const std::vector<metrics::FamilySnapshot>& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
 
 // Seconds after some moment.
 ChartHistory::Clock::time_point At(double seconds) {
@@ -51,10 +72,10 @@ TEST_CASE("Rates are per source and device, and add up what other labels tell ap
   CHECK(history.Times().empty());
   reads.Add("a", "nvme", 100);
   reads.Add("b", "nvme", 7);
-  history.Sample(At(0), {reads.Take()});
+  history.Sample(At(0), reads.Take());
   CHECK(history.SeriesOf(ChartOf("pci_reads")).empty());  // one point is no rate
   reads.Add("a", "nvme", 10);
-  history.Sample(At(5), {reads.Take()});
+  history.Sample(At(5), reads.Take());
   std::vector<ChartHistory::Series> series = history.SeriesOf(ChartOf("pci_reads"));
   REQUIRE(series.size() == 2);
   CHECK(series[0].source == "a");
@@ -69,11 +90,11 @@ TEST_CASE("A family that comes in parts, from several lanes, is one") {
   Metric one("qemu_keyboard_keystrokes_total", {});
   Metric two("qemu_keyboard_keystrokes_total", {});
   ChartHistory history;
-  history.Sample(At(0), {one.Take(), two.Take()});
+  history.Sample(At(0), Together(one.Take(), two.Take()));
   one.Add("a", "", 5);
   two.Add("a", "", 10);
   two.Add("b", "", 20);
-  history.Sample(At(5), {one.Take(), two.Take()});
+  history.Sample(At(5), Together(one.Take(), two.Take()));
   std::vector<ChartHistory::Series> series = history.SeriesOf(ChartOf("keystrokes"));
   REQUIRE(series.size() == 2);
   CHECK(series[0].values == Values{3.0});
@@ -85,10 +106,10 @@ TEST_CASE("A point that is repeated says that nothing moved, and keeps the next 
   ChartHistory history;
   history.Repeat(At(0));  // of nothing
   keys.Add("a", "", 5);
-  history.Sample(At(0), {keys.Take()});
+  history.Sample(At(0), keys.Take());
   for (int second = 5; second <= 1000; second += 5) history.Repeat(At(second));
   keys.Add("a", "", 10);
-  history.Sample(At(1005), {keys.Take()});
+  history.Sample(At(1005), keys.Take());
   CHECK(history.Times().size() <= 61);
   std::vector<ChartHistory::Series> series = history.SeriesOf(ChartOf("keystrokes"));
   REQUIRE(series.size() == 1);
@@ -101,7 +122,7 @@ TEST_CASE("A rest is caught up on at its end, with the points that ticks would h
   ChartHistory ticked;
   ChartHistory rested;
   keys.Add("a", "", 5);
-  for (ChartHistory* history : {&ticked, &rested}) history->Sample(At(0), {keys.Take()});
+  for (ChartHistory* history : {&ticked, &rested}) history->Sample(At(0), keys.Take());
   for (int second = 5; second <= 1000; second += 5) ticked.Repeat(At(second));
   rested.Repeat(At(12));  // somebody has looked
   CHECK(rested.Times() == std::vector{At(5), At(10), At(12)});
@@ -110,25 +131,24 @@ TEST_CASE("A rest is caught up on at its end, with the points that ticks would h
   CHECK(rested.Times().back() == At(1000));
   keys.Add("a", "", 10);
   for (ChartHistory* history : {&ticked, &rested}) {
-    history->Sample(At(1005), {keys.Take()});
+    history->Sample(At(1005), keys.Take());
     CHECK(history->SeriesOf(ChartOf("keystrokes"))[0].values.back() == 2.0);
     CHECK(history->SeriesOf(ChartOf("keystrokes"))[0].values[0] == 0.0);
   }
 }
 
 TEST_CASE("A mean is of what was observed in between; without anything there is none") {
-  metrics::Family family({"qemu_block_read_duration_seconds", "help", Type::kHistogram, {"interface", "device"}, {1}},
-                         9);
-  auto base = std::make_shared<const metrics::Labels>(metrics::Labels{{"vm", "a"}});
-  std::vector<std::string_view> values{"ide", "disk.img"};
-  metrics::SeriesId id = family.FindOrAdd(base, values);
-  family.Observe(id, 100);  // long ago
+  metrics::FamilyForTest family(
+      {"qemu_block_read_duration_seconds", "help", Type::kHistogram, {"interface", "device"}, {1}});
+  auto base = metrics::Vm("a");
+  metrics::SeriesId id = family.Find({"ide", "disk.img"});
+  family->Observe(id, 100);  // long ago
   ChartHistory history;
-  history.Sample(At(0), {family.TakeSnapshot()});
-  family.Observe(id, 0.5);
-  family.Observe(id, 1.5);
-  history.Sample(At(5), {family.TakeSnapshot()});
-  history.Sample(At(10), {family.TakeSnapshot()});
+  history.Sample(At(0), {family.Take(base)});
+  family->Observe(id, 0.5);
+  family->Observe(id, 1.5);
+  history.Sample(At(5), {family.Take(base)});
+  history.Sample(At(10), {family.Take(base)});
   std::vector<ChartHistory::Series> series = history.SeriesOf(ChartOf("block_read_duration"));
   REQUIRE(series.size() == 1);
   CHECK(series[0].device == "disk.img");
@@ -140,7 +160,7 @@ TEST_CASE("Points that are close together share the time over which a rate is ma
   ChartHistory history;
   for (int second = 0; second <= 10; ++second) {
     if (second % 5 == 1) keys.Add("a", "", 5);  // in bursts, one a second in the mean
-    history.Sample(At(second), {keys.Take()});
+    history.Sample(At(second), keys.Take());
   }
   std::vector<ChartHistory::Series> series = history.SeriesOf(ChartOf("keystrokes"));
   REQUIRE(series.size() == 1);
@@ -152,7 +172,7 @@ TEST_CASE("A counter that begins anew is a gap, and one that is gone ends") {
   auto sample = [&](double time, double value) {
     Metric keys("qemu_keyboard_keystrokes_total", {});
     if (value > 0) keys.Add("a", "", value);
-    history.Sample(At(time), {keys.Take()});
+    history.Sample(At(time), keys.Take());
   };
   sample(0, 50);
   sample(5, 60);
@@ -172,9 +192,9 @@ TEST_CASE("Of many series the largest are kept, and the rest is one that has the
     for (int i = 0; i < kDevices; ++i) reads.Add("a", "d" + std::to_string(i), i + 1);
   };
   add();
-  history.Sample(At(0), {reads.Take()});
+  history.Sample(At(0), reads.Take());
   add();
-  history.Sample(At(5), {reads.Take()});
+  history.Sample(At(5), reads.Take());
   std::vector<ChartHistory::Series> series = history.SeriesOf(ChartOf("pci_reads"));
   REQUIRE(series.size() == ChartHistory::kMostSeries + 1);
   CHECK(series.back().source == ChartHistory::kOthers);
@@ -183,7 +203,7 @@ TEST_CASE("Of many series the largest are kept, and the rest is one that has the
   CHECK(sum == Approx(kDevices * (kDevices + 1) / 2 / 5.0));
   // One that grows past the largest is told apart from then on, and nothing is counted twice.
   reads.Add("a", "d0", 100000);
-  history.Sample(At(10), {reads.Take()});
+  history.Sample(At(10), reads.Take());
   series = history.SeriesOf(ChartOf("pci_reads"));
   sum = 0;
   for (const ChartHistory::Series& one : series) sum += one.values.at(1).value_or(0);
@@ -197,7 +217,7 @@ TEST_CASE("What is older than the window goes") {
   for (int i = 0; i <= 400; ++i) {
     CHECK(history.IsDue(At(i)));
     keys.Add("a", "", 1);
-    history.Sample(At(i), {keys.Take()});
+    history.Sample(At(i), keys.Take());
     CHECK_FALSE(history.IsDue(At(i + 0.5)));
   }
   CHECK(history.Times().size() == 300);
@@ -206,14 +226,13 @@ TEST_CASE("What is older than the window goes") {
 }
 
 TEST_CASE("Names that are no UTF-8 become such, and a source without vm has all its labels") {
-  metrics::Family family({"qemu_dma_read_bytes_total", "help", Type::kCounter, {"device"}, {}}, 9);
+  metrics::FamilyForTest family({"qemu_dma_read_bytes_total", "help", Type::kCounter, {"device"}, {}});
   auto base = std::make_shared<const metrics::Labels>(metrics::Labels{{"host", "h"}, {"rack", "r\xff"}});
-  std::vector<std::string_view> values{"x\xff.img"};
-  metrics::SeriesId id = family.FindOrAdd(base, values);
+  metrics::SeriesId id = family.Find({"x\xff.img"});
   ChartHistory history;
-  history.Sample(At(0), {family.TakeSnapshot()});
-  family.Add(id, 10);
-  history.Sample(At(5), {family.TakeSnapshot()});
+  history.Sample(At(0), {family.Take(base)});
+  family->Add(id, 10);
+  history.Sample(At(5), {family.Take(base)});
   std::vector<ChartHistory::Series> series = history.SeriesOf(ChartOf("dma_read"));
   REQUIRE(series.size() == 1);
   CHECK(series[0].source == "h r\xef\xbf\xbd");

@@ -191,9 +191,10 @@ void Compiler::CompileDecoders() {
 void Compiler::MakeProbeSlots() {
   EventBuilder* open = vocabulary_.Find(kOpenEvent);
   EventBuilder* read = vocabulary_.Find(kReadEvent);
-  if (open == nullptr || read == nullptr || !open->used() || !read->used()) return;
+  if (open == nullptr || !open->used()) return;
   ProbePlan& probe = program_->probe;
   probe.open_node = open->FindSlot("bs");
+  if (read == nullptr || !read->used()) return;
   probe.open_file = open->FindSlot("filename");
   probe.read_backend = read->FindSlot("blk");
   probe.read_node = read->FindSlot("bs");
@@ -211,11 +212,14 @@ void Compiler::LinkProbe() {
     uint32_t id = program_->names.Find(event);
     return id == trace::NameTable::kNone ? kNone : program_->plan_of[id];
   };
-  bool is_whole = probe.open_node != kNoSlot && probe.open_file != kNoSlot && probe.read_backend != kNoSlot &&
+  if (probe.open_node == kNoSlot) return;
+  probe.open = plan_of(kOpenEvent);
+  program_->plans[probe.open].is_watched = true;
+  bool is_whole = probe.open_file != kNoSlot && probe.read_backend != kNoSlot &&
                   probe.read_node != kNoSlot && probe.read_offset != kNoSlot && probe.read_bytes != kNoSlot;
   if (!is_whole) return;
   probe.read = plan_of(kReadEvent);
-  probe.open = plan_of(kOpenEvent);
+  program_->plans[probe.read].is_watched = true;
   if (probe.attach_backend != kNoSlot && probe.attach_node != kNoSlot) probe.attach = plan_of(kAttachEvent);
 }
 

@@ -8,7 +8,7 @@
 #include "exposition/text.h"
 #include "exposition_check.h"
 #include "fuzz.h"
-#include "pipeline/pipeline.h"
+#include "guests/guests.h"
 #include "rules/compiler.h"
 
 using namespace qte;
@@ -61,9 +61,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Require((compiled.program != nullptr) == compiled.diagnostics.empty(), "a program, or what is wrong with it");
   CheckDiagnostics(compiled.diagnostics, yaml);
   if (compiled.program == nullptr) return 0;
-  pipeline::Pipeline pipeline(compiled.program, pipeline::SourceLabels(loaded.config->sources));
-  pipeline.OnOpen(0, 0, "/log/vm.log");
-  fuzz::CutInPieces(kLog, {}, '\0', [&](std::string_view piece) { pipeline.OnBytes(0, piece); });
-  fuzz::RequireExposition(exposition::ToText(pipeline.TakeSnapshot()));
+  guests::Guests guests(compiled.program, guests::SourceLabels(loaded.config->sources), 1);
+  guests.OnOpen(1, 0, "/log/vm.log", 0);
+  fuzz::CutInPieces(kLog, {}, '\0', [&](std::string_view piece) { guests.OnBytes(1, piece); });
+  fuzz::RequireExposition(exposition::ToText(guests.TakeSnapshot()));
   return 0;
 }
