@@ -92,7 +92,8 @@ struct DecoderInput {
 struct DecoderOutput {
   std::string_view event;
   std::vector<std::string_view> arguments;
-  bool is_in_flight = false;  // comes from CountInFlight alone, when somebody looks; OnEvent does not emit it
+  std::vector<std::string_view> texts;  // those of them that a rule sees as texts: labels, not values
+  bool is_in_flight = false;            // comes from CountInFlight alone, when somebody looks; OnEvent does not emit it
 };
 
 struct DecoderLimits {

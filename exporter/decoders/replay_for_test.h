@@ -4,6 +4,7 @@
 // decoders read, and quite another way than the reader of trace/.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
@@ -183,15 +184,20 @@ class Replay final : public Sink {
   }
 
   void Emit(size_t which, std::span<const trace::Value> args) override {
-    CHECK(args.size() == kind_.outputs[which].arguments.size());
+    const DecoderOutput& output = kind_.outputs[which];
+    REQUIRE(args.size() == output.arguments.size());
+    for (size_t i = 0; i < args.size(); ++i) {
+      bool is_declared = std::ranges::find(output.texts, output.arguments[i]) != output.texts.end();
+      CHECK((is_declared || args[i].kind != trace::ValueKind::kText));
+    }
     if ((part_.outputs & OutputSet{1} << which) == 0) return;
-    CHECK(kind_.outputs[which].is_in_flight == counting_);
+    CHECK(output.is_in_flight == counting_);
     if (counting_) {
       std::string disk = Printed(args[0]) + " " + Printed(args[1]);
       CHECK(now_.emplace(disk, args[2].bits).second);
       return;
     }
-    std::string text(kind_.outputs[which].event);
+    std::string text(output.event);
     for (const trace::Value& arg : args) text += " " + Printed(arg);
     emitted.push_back(text);
   }

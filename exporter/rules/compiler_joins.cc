@@ -34,8 +34,8 @@ void Compiler::DeclareDerivedEvents() {
   for (const decoders::DecoderKind& kind : decoders::BuiltinDecoders()) {
     for (const decoders::DecoderOutput& output : kind.outputs) {
       std::vector<std::string> arguments(output.arguments.begin(), output.arguments.end());
-      vocabulary_.AddDerived(std::string(output.event), arguments,
-                             {"device", "direction", "keyboard", "interface", "status"});
+      std::vector<std::string> texts(output.texts.begin(), output.texts.end());
+      vocabulary_.AddDerived(std::string(output.event), arguments, texts);
     }
   }
   for (const config::Span& span : config_.spans) {

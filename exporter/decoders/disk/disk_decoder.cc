@@ -1,6 +1,7 @@
 #include "decoders/disk/disk_decoder.h"
 
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -11,6 +12,7 @@
 #include "decoders/disk/dma_transfers.h"
 #include "decoders/disk/front_end_hints.h"
 #include "decoders/disk/ide_commands.h"
+#include "decoders/disk/nvme_requests.h"
 #include "decoders/disk/scsi_commands.h"
 #include "decoders/disk/virtio_blk_requests.h"
 
@@ -24,8 +26,10 @@ enum DiskPart : size_t { kTransfers, kRequests };
 constexpr OutputSet kDmaOutputs = 1 << kDmaStart | 1 << kDmaRequest;
 constexpr OutputSet kBlockOutputs = 1 << kBlockRequest | 1 << kInFlight;
 
-// Opcodes of NVMe's I/O commands.
-enum NvmeOpcode : uint64_t { kNvmeFlush = 0x00, kNvmeWrite = 0x01, kNvmeRead = 0x02, kNvmeZoneAppend = 0x7d };
+// All kinds of hints, to restore them.
+constexpr std::array kHintKinds = {&IdeCommands::kDma,   &IdeCommands::kPio,          &IdeCommands::kNcq,
+                                   &IdeCommands::kTrim,  &NvmeRequests::kIo,          &ScsiCommands::kIo,
+                                   &ScsiCommands::kData, &VirtioBlkRequests::kPayload};
 
 class DiskDecoder final : public Decoder {
  public:
@@ -37,12 +41,8 @@ class DiskDecoder final : public Decoder {
   void Reset() override;
   nlohmann::json Save() const override;
   void Restore(const nlohmann::json& state) override;
-  size_t open(size_t part) const override {
-    return dma_.open() + (part == kTransfers ? 0 : virtio_.open() + scsi_.open());
-  }
-  uint64_t abandoned(size_t part) const override {
-    return dma_.abandoned() + (part == kTransfers ? 0 : virtio_.abandoned() + scsi_.abandoned());
-  }
+  size_t open(size_t part) const override;
+  uint64_t abandoned(size_t part) const override;
   uint64_t forgotten(size_t part) const override {
     return part == kTransfers ? devices_.names().forgotten() : devices_.forgotten();
   }
@@ -80,13 +80,9 @@ class DiskDecoder final : public Decoder {
   void OnVirtioBlkComplete(const Input& input, Out& out) { virtio_.OnComplete(input, devices_, hints_, out); }
 
   void OnScsiParsed(const Input& input, Out&) { scsi_.OnParsed(input); }
-  void OnScsiContinue(const Input& input, Out& out);
+  void OnScsiContinue(const Input& input, Out&) { scsi_.OnContinue(input, hints_); }
   void OnScsiSense(const Input& input, Out&) { scsi_.OnSense(input); }
-  void OnScsiDequeue(const Input& input, Out& out) {
-    hints_.DropKey(Hint::Of::kScsi, ScsiCommands::KeyOf(input));
-    hints_.DropKey(Hint::Of::kScsiData, ScsiCommands::KeyOf(input));
-    scsi_.OnDequeue(input, devices_, out);
-  }
+  void OnScsiDequeue(const Input& input, Out& out) { scsi_.OnDequeue(input, devices_, hints_, out); }
 
   void OnIdeCommand(const Input& input, Out& out) { ide_.OnCommand(input, devices_, out); }
   void OnIdeDma(const Input& input, Out&) { ide_.OnDma(input, hints_); }
@@ -97,14 +93,20 @@ class DiskDecoder final : public Decoder {
   void OnNcqCommand(const Input& input, Out&) { ide_.OnNcqCommand(input, hints_); }
   void OnAhciPio(const Input& input, Out&) { ide_.OnAhciPio(input, devices_); }
 
-  void OnNvmeCommand(const Input& input, Out& out);
+  void OnNvmeCommand(const Input& input, Out& out) { NvmeRequests::OnCommand(input, devices_, hints_, out); }
   void OnNvmeEnd(const Input&, Out&) {}  // see OnEvent
+
+  // Calls visit(name, each) for all that have open requests; their state is saved by the name.
+  template <class Self, class Visit>
+  static void ForEachWithRequests(Self& self, Visit&& visit) {
+    visit("dma", self.dma_);
+    visit("virtio", self.virtio_);
+    visit("scsi", self.scsi_);
+  }
 
   std::string ExplainBackend(uint64_t backend) const;
   void Claim(const BlockIo& io, Out& out);
-  Hint* Announced(Hint::Of of, const BlockIo& io);
   static uint64_t OrderOf(const Hint* hint) { return hint == nullptr ? 0 : hint->order; }
-  void OnPio(const BlockIo& io, Hint& hint, Out& out);
   void AbandonOld(int64_t now_us);
   DmaTransfers::Context ContextOf(Out& out) { return {devices_, hints_, scsi_, out}; }
 
@@ -206,9 +208,8 @@ void DiskDecoder::Claim(const BlockIo& io, Out& out) {
   if (claimants.of_backend != DmaRequests::kNone) {
     return dma_.AddPart(claimants.of_backend, io, Claim::kSure, ContextOf(out));
   }
-  Hint* pio = Announced(Hint::Of::kIdePio, io);
-  Hint* scsi = Announced(Hint::Of::kScsi, io);
-  if (scsi == nullptr) scsi = Announced(Hint::Of::kScsiData, io);
+  Hint* pio = IdeCommands::PioOf(io, known, hints_);
+  Hint* scsi = scsi_.CommandOf(io, known, hints_);
   bool may_be_virtio = true;
   if (auto [id, reach] = claimants.of_thread; id != DmaRequests::kNone) {
     uint64_t rival = std::max({OrderOf(pio), OrderOf(scsi), virtio_.WaitingFor(io, devices_)});
@@ -220,79 +221,14 @@ void DiskDecoder::Claim(const BlockIo& io, Out& out) {
     }
     may_be_virtio = is_told || reach == Reach::kElsewhere;
   }
-  if (pio != nullptr) return OnPio(io, *pio, out);
+  if (pio != nullptr) return IdeCommands::OnBlockIo(io, *pio, devices_, out);
   if (may_be_virtio && virtio_.OnBlockIo(io, devices_)) return;
-  if (scsi != nullptr) {
-    scsi_.OnBlockIo(scsi->key, io, devices_);
-    if (!scsi_.AwaitsMore(scsi->key)) scsi->of = Hint::Of::kNone;
-    return;
-  }
+  if (scsi != nullptr) return scsi_.OnBlockIo(io, *scsi, devices_);
   // Its coroutine was held back, and woken by this thread.
   auto [id, reach] = claimants.of_others;
   if (id == DmaRequests::kNone || reach == Reach::kElsewhere) return devices_.UseUnannounced(io);
   bool is_told = known == Interface::kScsi || reach == Reach::kSurely;
   dma_.AddPart(id, io, is_told ? Claim::kSure : Claim::kGuess, ContextOf(out));
-}
-
-// What has announced this read or write without a transfer.
-Hint* DiskDecoder::Announced(Hint::Of of, const BlockIo& io) {
-  Interface known = devices_.InterfaceOf(io.backend);
-  auto fits = [&](const Hint& hint) {
-    bool may_be = known == Interface::kNone || known == hint.interface();
-    if (hint.of != of || !may_be || !hint.Fits(io.direction, io.offset, io.thread)) return false;
-    return of == Hint::Of::kIdePio ? hint.bytes == static_cast<uint64_t>(io.bytes) : scsi_.Fits(hint.key, io);
-  };
-  return of == Hint::Of::kScsi ? hints_.Earliest(fits) : hints_.Latest(fits);
-}
-
-// Its end is not logged, so it counts as it begins.
-void DiskDecoder::OnPio(const BlockIo& io, Hint& hint, Out& out) {
-  devices_.Use(io);
-  devices_.Learn(hint.front_end, {io.backend, io.backend_text}, Interface::kIde);
-  hint.of = Hint::Of::kNone;
-  out.Emit({.interface = Interface::kIde,
-            .backend = io.backend,
-            .name = io.backend_text,
-            .operation = OperationOf(io.direction),
-            .bytes = Value::Unsigned(static_cast<uint64_t>(io.bytes)),
-            .duration = {},
-            .status = BlockStatus::kOk});
-}
-
-void DiskDecoder::OnScsiContinue(const Input& input, Out&) {
-  ScsiCommands::Submission submission = scsi_.OnContinue(input);
-  if (submission.unit == 0) return;
-  Hint hint;
-  hint.of = submission.is_data_missing ? Hint::Of::kScsiData : Hint::Of::kScsi;
-  hint.direction = submission.direction;
-  hint.thread = input.thread;
-  hint.front_end = submission.unit;
-  hint.key = submission.key;
-  hint.bytes = submission.bytes;
-  hints_.Put(hint);
-}
-
-void DiskDecoder::OnNvmeCommand(const Input& input, Out& out) {
-  uint64_t nsid = input.args[1].bits;
-  uint64_t opcode = input.args[2].bits;
-  if (opcode == kNvmeFlush) {
-    FrontEndText name(NvmeNamespace(nsid));
-    return out.Emit({.interface = Interface::kNvme,
-                     .backend = devices_.OnlyBackendOf(NvmeNamespace(nsid)),
-                     .name = name.view(),
-                     .operation = BlockOperation::kFlush,
-                     .bytes = {},
-                     .duration = {},
-                     .status = BlockStatus::kOk});
-  }
-  bool writes = opcode == kNvmeWrite || opcode == kNvmeZoneAppend;
-  if (!writes && opcode != kNvmeRead) return hints_.Drop(Hint::Of::kNvme, input.thread);
-  Hint hint;
-  hint.of = Hint::Of::kNvme;
-  hint.direction = writes ? DmaDirection::kWrite : DmaDirection::kRead;
-  hint.thread = input.thread;
-  hint.front_end = NvmeNamespace(nsid);
-  hints_.Put(hint);
 }
 
 // "/a.img, nvme"; empty if nothing is known.
@@ -326,44 +262,51 @@ std::vector<std::string> DiskDecoder::Explain(const Input& input) const {
   return known;
 }
 
+size_t DiskDecoder::open(size_t part) const {
+  if (part == kTransfers) return dma_.open();
+  size_t sum = 0;
+  ForEachWithRequests(*this, [&](const char*, const auto& each) { sum += each.open(); });
+  return sum;
+}
+
+uint64_t DiskDecoder::abandoned(size_t part) const {
+  if (part == kTransfers) return dma_.abandoned();
+  uint64_t sum = 0;
+  ForEachWithRequests(*this, [&](const char*, const auto& each) { sum += each.abandoned(); });
+  return sum;
+}
+
 void DiskDecoder::AbandonOld(int64_t now_us) {
   if (now_us == kNoTime) return;
-  dma_.AbandonOld(now_us);
-  virtio_.AbandonOld(now_us);
-  scsi_.AbandonOld(now_us);
+  ForEachWithRequests(*this, [&](const char*, auto& each) { each.AbandonOld(now_us); });
 }
 
 void DiskDecoder::CountInFlight(Sink& sink) const {
   BlockRequestsInFlight in_flight(devices_);
-  dma_.CountInFlight(in_flight);
-  virtio_.CountInFlight(in_flight);
-  scsi_.CountInFlight(in_flight);
+  ForEachWithRequests(*this, [&](const char*, const auto& each) { each.CountInFlight(in_flight); });
   in_flight.EmitAll(sink);
 }
 
 void DiskDecoder::Reset() {
-  dma_.Reset();
-  virtio_.Reset();
-  scsi_.Reset();
+  ForEachWithRequests(*this, [](const char*, auto& each) { each.Reset(); });
   devices_.Reset();
   hints_ = FrontEndHints();
   ide_ = IdeCommands();
 }
 
 nlohmann::json DiskDecoder::Save() const {
-  return {{"devices", devices_.Save()}, {"hints", hints_.Save()}, {"dma", dma_.Save()},
-          {"virtio", virtio_.Save()},   {"scsi", scsi_.Save()},   {"ide", ide_.Save()}};
+  nlohmann::json state = {{"devices", devices_.Save()}, {"hints", hints_.Save()}, {"ide", ide_.Save()}};
+  ForEachWithRequests(*this, [&](const char* name, const auto& each) { state[name] = each.Save(); });
+  return state;
 }
 
 void DiskDecoder::Restore(const nlohmann::json& state) {
   Reset();
   DiskDecoder restored(limits_);
   restored.devices_.Restore(state.at("devices"));
-  restored.hints_.Restore(state.at("hints"));
-  restored.dma_.Restore(state.at("dma"));
-  restored.virtio_.Restore(state.at("virtio"));
-  restored.scsi_.Restore(state.at("scsi"));
+  restored.hints_.Restore(state.at("hints"), kHintKinds);
   restored.ide_.Restore(state.at("ide"));
+  ForEachWithRequests(restored, [&](const char* name, auto& each) { each.Restore(state.at(name)); });
   *this = std::move(restored);
 }
 
@@ -380,10 +323,12 @@ DecoderKind DiskDecoderKind() {
       .name = "disk",
       .parts = {{.name = "dma_request", .outputs = kDmaOutputs}, {.name = "block_request", .outputs = kBlockOutputs}},
       .inputs = std::move(inputs),
-      .outputs = {{"dma_request_start", {"device", "direction"}},
-                  {"dma_request", {"device", "direction", "bytes", "duration"}},
-                  {"block_request", {"interface", "device", "direction", "bytes", "duration", "status", "failed"}},
-                  {"block_requests_in_flight", {"interface", "device", "requests"}, true}},
+      .outputs = {{"dma_request_start", {"device", "direction"}, {"device", "direction"}},
+                  {"dma_request", {"device", "direction", "bytes", "duration"}, {"device", "direction"}},
+                  {"block_request",
+                   {"interface", "device", "direction", "bytes", "duration", "status", "failed"},
+                   {"interface", "device", "direction", "status"}},
+                  {"block_requests_in_flight", {"interface", "device", "requests"}, {"interface", "device"}, true}},
       .make = Make};
 }
 

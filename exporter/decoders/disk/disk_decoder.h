@@ -20,15 +20,13 @@
 //               ide_exec_cmd (up to 7.2), ide_bus_exec_cmd (10.0 on) with command 0xe7 or 0xea: a flush; its end is not
 //               logged either
 //               ahci_pio_transfer after an IDENTIFY: which IDEState is which port, since NCQ names the port only
-//   nvme        pci_nvme_io_cmd before dma_blk_io: a request; with opcode 0 a flush, whose end names no drive, so it
-//               counts when it begins. pci_nvme_rw_cb names the backend. A cid is no key: queues and drives share it.
+//   nvme        pci_nvme_io_cmd before dma_blk_io, pci_nvme_rw_cb; see nvme_requests.h
 //
 // See dma_transfers.h for what goes by DMA, ide_commands.h for the rest of IDE. Each of the three tables of open
 // requests (DMA, virtio-blk, SCSI) is bounded by itself.
 //
 // What no front end announced is left out: reads that QEMU does itself, such as the probe of an image. So are TRIM and
-// discard, CD-ROMs read by ATAPI commands, and NVMe requests that go without DMA (controller memory buffer, end-to-end
-// protection).
+// discard, and CD-ROMs read by ATAPI commands.
 //
 // Out: dma_request_start(device, direction) once for each transfer, as soon as it is known to be one, and
 // dma_request(device, direction, bytes, duration) when it has ended. `device` is the file's name where it is known,

@@ -140,22 +140,14 @@ void DmaRequests::StopAwaiting(uint32_t id) {
 
 // {"requests": the oldest first, "awaiting": [dbs, ...] of those that await a part, the latest first, "abandoned"}
 json DmaRequests::Save() const {
-  json requests = json::array();
-  for (uint32_t id = open_.oldest(); id != kNone; id = open_.newer(id)) {
-    requests.push_back(SaveRequest(open_.KeyOf(id), open_[id]));
-  }
   json awaiting = json::array();
   for (uint32_t id = latest_; id != kNone; id = open_[id].earlier) awaiting.push_back(open_.KeyOf(id));
-  return {{"requests", std::move(requests)}, {"awaiting", std::move(awaiting)}, {"abandoned", abandoned()}};
+  return {{"requests", open_.Save(SaveRequest)}, {"awaiting", std::move(awaiting)}, {"abandoned", abandoned()}};
 }
 
 void DmaRequests::Restore(const json& state) {
-  const json::array_t& requests = SavedList(state.at("requests"));
-  for (const json& from : requests) {
-    const json::array_t& row = SavedRow(from, 17);
-    RestoreRequest(row, open_[open_.OpenSaved(row[0], [this](uint32_t id) { Abandon(id); })]);
-  }
-  bool all_kept = requests.size() == open();
+  open_.Restore(state.at("requests"), 17, RestoreRequest, [this](uint32_t id) { Abandon(id); });
+  bool all_kept = state.at("requests").size() == open();
   const json::array_t& awaiting = SavedList(state.at("awaiting"));
   for (auto dbs = awaiting.rbegin(); dbs != awaiting.rend(); ++dbs) {
     uint32_t id = Find(SavedUnsigned(*dbs));
@@ -163,7 +155,7 @@ void DmaRequests::Restore(const json& state) {
     if (id == kNone || open_[id].awaiting) throw std::runtime_error("saved state: a wrong row of awaiting requests");
     Await(id, open_[id].thread);
   }
-  open_.set_abandoned(abandoned() + SavedUnsigned(state.at("abandoned")));
+  open_.AddAbandoned(SavedUnsigned(state.at("abandoned")));
 }
 
 }  // namespace qte::decoders

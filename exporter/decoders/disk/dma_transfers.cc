@@ -59,11 +59,11 @@ void DmaTransfers::OnIo(const Input& input, Context context) {
 // With an offset of its own, as the guest set the LBA bit.
 bool DmaTransfers::IsTrim(const Input& input, const DmaRequest& request, FrontEndHints& hints) {
   Hint* trim = hints.Latest([&](const Hint& hint) {
-    return hint.of == Hint::Of::kTrim && hint.front_end == FrontEndOf(request.target) &&
+    return hint.Announces(HintKind::Announces::kTrim) && hint.front_end == FrontEndOf(request.target) &&
            SameThread(hint.thread, input.thread);
   });
   if (trim == nullptr) return false;
-  trim->of = Hint::Of::kNone;
+  trim->kind = nullptr;
   return true;
 }
 
@@ -76,10 +76,10 @@ void DmaTransfers::Announce(const Input& input, DmaRequest& request, Context con
     return;
   }
   request.front_end = hint->front_end;
-  request.interface = hint->interface();
+  request.interface = hint->kind->interface;
   request.length = hint->bytes;
-  if (hint->is_scsi()) context.scsi.OnDma(hint->key);
-  hint->of = Hint::Of::kNone;
+  if (hint->Announces(HintKind::Announces::kUnitTransfer)) context.scsi.OnDma(hint->key);
+  hint->kind = nullptr;
 }
 
 // A SCSI request names no backend, the others do; but the log may have begun after that was attached.
@@ -87,9 +87,9 @@ Hint* DmaTransfers::HintFor(const Input& input, const DmaRequest& request, Conte
   bool may_be_scsi = !context.devices.names().IsAttached(request.target);
   Interface known = context.devices.InterfaceOf(request.target);
   return context.hints.Latest([&](const Hint& hint) {
-    bool is_other = hint.of == Hint::Of::kIdePio || hint.of == Hint::Of::kTrim || hint.of == Hint::Of::kVirtioPayload;
-    bool possible = hint.is_scsi() ? may_be_scsi : !is_other;
-    bool of_others = known != Interface::kNone && known != hint.interface();
+    using Announces = HintKind::Announces;
+    bool possible = hint.Announces(Announces::kTransfer) || (hint.Announces(Announces::kUnitTransfer) && may_be_scsi);
+    bool of_others = known != Interface::kNone && known != hint.kind->interface;
     return possible && !of_others && hint.Fits(request.direction, request.next_offset, input.thread);
   });
 }

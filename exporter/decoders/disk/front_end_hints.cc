@@ -16,51 +16,53 @@ void FrontEndHints::Put(Hint hint) {
   hint.order = NextOrder();
   Hint* place = &slots_[0];
   for (Hint& slot : slots_) {
-    if (slot.of == hint.of && slot.thread == hint.thread && (!hint.has_key() || slot.key == hint.key)) {
+    if (slot.kind == hint.kind && slot.thread == hint.thread && (!hint.kind->is_by_key || slot.key == hint.key)) {
       slot = hint;
       return;
     }
-    bool is_free = slot.of == Hint::Of::kNone;
-    if (place->of != Hint::Of::kNone && (is_free || slot.order < place->order)) place = &slot;
+    bool is_free = slot.kind == nullptr;
+    if (place->kind != nullptr && (is_free || slot.order < place->order)) place = &slot;
   }
   *place = hint;
 }
 
-void FrontEndHints::Drop(Hint::Of of, uint64_t thread) {
+void FrontEndHints::Drop(const HintKind& kind, uint64_t thread) {
   for (Hint& slot : slots_) {
-    if (slot.of == of && slot.thread == thread) slot.of = Hint::Of::kNone;
+    if (slot.kind == &kind && slot.thread == thread) slot.kind = nullptr;
   }
 }
 
-void FrontEndHints::DropKey(Hint::Of of, uint64_t key) {
+void FrontEndHints::DropKey(const HintKind& kind, uint64_t key) {
   for (Hint& slot : slots_) {
-    if (slot.of == of && slot.key == key) slot.of = Hint::Of::kNone;
+    if (slot.kind == &kind && slot.key == key) slot.kind = nullptr;
   }
 }
 
-// {"hints": [[of, direction, thread, offset, bytes, front_end, key, order], ...] the earliest first, "last_order"}
+// {"hints": [[kind, direction, thread, offset, bytes, front_end, key, order], ...] the earliest first, "last_order"}
 json FrontEndHints::Save() const {
   std::vector<Hint> pending;
   for (const Hint& hint : slots_) {
-    if (hint.of != Hint::Of::kNone) pending.push_back(hint);
+    if (hint.kind != nullptr) pending.push_back(hint);
   }
   std::sort(pending.begin(), pending.end(), [](const Hint& a, const Hint& b) { return a.order < b.order; });
   json hints = json::array();
   for (const Hint& hint : pending) {
-    hints.push_back(
-        {hint.of, hint.direction, hint.thread, hint.offset, hint.bytes, hint.front_end, hint.key, hint.order});
+    hints.push_back({hint.kind->number, hint.direction, hint.thread, hint.offset, hint.bytes, hint.front_end, hint.key,
+                     hint.order});
   }
   return {{"hints", std::move(hints)}, {"last_order", last_order_}};
 }
 
-void FrontEndHints::Restore(const json& state) {
+void FrontEndHints::Restore(const json& state, std::span<const HintKind* const> kinds) {
   FrontEndHints restored;
   const json::array_t& rows = SavedList(state.at("hints"));
   if (rows.size() > kSlots) throw std::runtime_error("saved state: too many hints");
   for (size_t i = 0; i < rows.size(); ++i) {
     const json::array_t& row = SavedRow(rows[i], 8);
     Hint& hint = restored.slots_[i];
-    hint.of = static_cast<Hint::Of>(SavedUnsigned(row[0], static_cast<uint64_t>(Hint::Of::kLast)));
+    auto kind = std::ranges::find(kinds, SavedUnsigned(row[0]), [](const HintKind* each) { return each->number; });
+    if (kind == kinds.end()) throw std::runtime_error("saved state: an unknown kind of hint");
+    hint.kind = *kind;
     hint.direction = static_cast<DmaDirection>(SavedUnsigned(row[1], static_cast<uint64_t>(DmaDirection::kLast)));
     hint.thread = SavedUnsigned(row[2]);
     hint.offset = SavedSigned(row[3]);

@@ -11,30 +11,29 @@
 #include <array>
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
+#include <span>
 
 #include "decoders/decoder.h"
 #include "decoders/disk/block_devices.h"
 #include "decoders/disk/dma_requests.h"
+#include "decoders/disk/interface.h"
 
 namespace qte::decoders {
 
-struct Hint {
-  enum class Of : uint8_t {
-    kNone,
-    kIdeDma,
-    kIdePio,
-    kNcq,
-    kNvme,
-    kScsi,
-    kScsiData,
-    kTrim,
-    kVirtioPayload,
-    kLast = kVirtioPayload
-  };
+// A kind of hint. The front end that gives it declares it, and the decoder of disks lists it with all others.
+struct HintKind {
+  // What comes next: a transfer by DMA that names its backend; a transfer that names none, or a read or write without
+  // DMA, by the hint's key; a dma_blk_io that is no transfer; or none of these.
+  enum class Announces : uint8_t { kTransfer, kUnitTransfer, kTrim, kOther };
 
-  // kNone: this slot is free; kScsiData: a write goes to the disk by DMA, or else asks for its data; kVirtioPayload: a
-  // virtio device has taken something from its guest, be it a range to zero.
-  Of of = Of::kNone;
+  uint8_t number;  // in saved state, so it never changes; from 1 on
+  Interface interface;
+  Announces announces;
+  bool is_by_key = false;  // a thread may have several, of different keys
+};
+
+struct Hint {
+  const HintKind* kind = nullptr;  // null: this slot is free
   DmaDirection direction = DmaDirection::kRead;
   uint64_t thread = kNoThread;
   int64_t offset = -1;     // -1 if it does not say
@@ -47,13 +46,11 @@ struct Hint {
   bool Fits(DmaDirection way, int64_t at, uint64_t by_thread) const {
     return direction == way && SameThread(thread, by_thread) && (offset < 0 || offset == at);
   }
-  bool has_key() const { return of == Of::kScsi || of == Of::kVirtioPayload; }
-  bool is_scsi() const { return of == Of::kScsi || of == Of::kScsiData; }
-  Interface interface() const {
-    if (is_scsi()) return Interface::kScsi;
-    if (of == Of::kVirtioPayload) return Interface::kVirtioBlk;
-    return of == Of::kNvme ? Interface::kNvme : Interface::kIde;
+  // The same, where the front end of the request's backend may be known.
+  bool Fits(const BlockIo& io, Interface known) const {
+    return (known == Interface::kNone || known == kind->interface) && Fits(io.direction, io.offset, io.thread);
   }
+  bool Announces(HintKind::Announces what) const { return kind->announces == what; }
 };
 
 class FrontEndHints {
@@ -63,15 +60,15 @@ class FrontEndHints {
   // A number for what a front end or a transfer announces just now, higher than those of all before.
   uint64_t NextOrder() { return ++last_order_; }
   // Takes back what the thread's last one of a kind has announced.
-  void Drop(Hint::Of of, uint64_t thread);
-  void DropKey(Hint::Of of, uint64_t key);
+  void Drop(const HintKind& kind, uint64_t thread);
+  void DropKey(const HintKind& kind, uint64_t key);
 
   // The latest hint that `fits`, or null. Valid until the next Put.
   template <class Fits>
   Hint* Latest(Fits&& fits) {
     Hint* latest = nullptr;
     for (Hint& hint : slots_) {
-      bool later = hint.of != Hint::Of::kNone && (latest == nullptr || hint.order > latest->order);
+      bool later = hint.kind != nullptr && (latest == nullptr || hint.order > latest->order);
       if (later && fits(hint)) latest = &hint;
     }
     return latest;
@@ -80,15 +77,15 @@ class FrontEndHints {
   Hint* Earliest(Fits&& fits) {
     Hint* earliest = nullptr;
     for (Hint& hint : slots_) {
-      bool earlier = hint.of != Hint::Of::kNone && (earliest == nullptr || hint.order < earliest->order);
+      bool earlier = hint.kind != nullptr && (earliest == nullptr || hint.order < earliest->order);
       if (earlier && fits(hint)) earliest = &hint;
     }
     return earliest;
   }
 
-  // As Decoder has them, but that Restore throws without having changed anything.
+  // As Decoder has them, but that Restore throws without having changed anything. `kinds` are all that there are.
   nlohmann::json Save() const;
-  void Restore(const nlohmann::json& state);
+  void Restore(const nlohmann::json& state, std::span<const HintKind* const> kinds);
 
  private:
   static constexpr size_t kSlots = 8;

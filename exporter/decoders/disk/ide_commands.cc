@@ -54,7 +54,7 @@ void IdeCommands::OnDma(const Input& input, FrontEndHints& hints) {
   bool trims = command == "DMA TRIM";
   if (!reads && !trims && command != "DMA WRITE") return;  // ATAPI
   Hint hint;
-  hint.of = trims ? Hint::Of::kTrim : Hint::Of::kIdeDma;
+  hint.kind = trims ? &kTrim : &kDma;
   hint.direction = reads ? DmaDirection::kRead : DmaDirection::kWrite;
   hint.thread = input.thread;
   hint.offset = OffsetOf(input.args[1]);
@@ -66,7 +66,7 @@ void IdeCommands::OnNcqCommand(const Input& input, FrontEndHints& hints) {
   uint64_t command = input.args[2].bits;
   if (command != kNcqRead && command != kNcqWrite) return;
   Hint hint;
-  hint.of = Hint::Of::kNcq;
+  hint.kind = &kNcq;
   hint.direction = command == kNcqRead ? DmaDirection::kRead : DmaDirection::kWrite;
   hint.thread = input.thread;
   hint.offset = OffsetOf(input.args[3]);
@@ -76,7 +76,7 @@ void IdeCommands::OnNcqCommand(const Input& input, FrontEndHints& hints) {
 
 void IdeCommands::OnPio(const Input& input, DmaDirection direction, FrontEndHints& hints) {
   Hint hint;
-  hint.of = Hint::Of::kIdePio;
+  hint.kind = &kPio;
   hint.direction = direction;
   hint.thread = input.thread;
   hint.offset = OffsetOf(input.args[0]);
@@ -86,6 +86,26 @@ void IdeCommands::OnPio(const Input& input, DmaDirection direction, FrontEndHint
   if (is_next) hint.front_end = FrontEndOf(state_);
   command_ = 0;
   hints.Put(hint);
+}
+
+Hint* IdeCommands::PioOf(const BlockIo& io, Interface known, FrontEndHints& hints) {
+  return hints.Latest([&](const Hint& hint) {
+    return hint.kind == &kPio && hint.Fits(io, known) && hint.bytes == static_cast<uint64_t>(io.bytes);
+  });
+}
+
+// Its end is not logged, so it counts as it begins.
+void IdeCommands::OnBlockIo(const BlockIo& io, Hint& pio, BlockDevices& devices, BlockRequestSink& out) {
+  devices.Use(io);
+  devices.Learn(pio.front_end, {io.backend, io.backend_text}, Interface::kIde);
+  pio.kind = nullptr;
+  out.Emit({.interface = Interface::kIde,
+            .backend = io.backend,
+            .name = io.backend_text,
+            .operation = OperationOf(io.direction),
+            .bytes = trace::Value::Unsigned(static_cast<uint64_t>(io.bytes)),
+            .duration = {},
+            .status = BlockStatus::kOk});
 }
 
 void IdeCommands::OnAhciPio(const Input& input, BlockDevices& devices) {

@@ -17,6 +17,11 @@ namespace qte::decoders {
 
 class IdeCommands {
  public:
+  static constexpr HintKind kDma{1, Interface::kIde, HintKind::Announces::kTransfer};
+  static constexpr HintKind kPio{2, Interface::kIde, HintKind::Announces::kOther};
+  static constexpr HintKind kNcq{3, Interface::kIde, HintKind::Announces::kTransfer};
+  static constexpr HintKind kTrim{7, Interface::kIde, HintKind::Announces::kTrim};
+
   // With the arguments bus, state and cmd.
   void OnCommand(const Input& input, const BlockDevices& devices, BlockRequestSink& out);
   // ide_dma_cb with its arguments s, sector_num, n and dma.
@@ -25,6 +30,10 @@ class IdeCommands {
   void OnNcqCommand(const Input& input, FrontEndHints& hints);
   // ide_sector_read or ide_sector_write with their arguments sector_num and nsectors.
   void OnPio(const Input& input, DmaDirection direction, FrontEndHints& hints);
+  // What has announced this read or write as programmed I/O, or null. `known` is what uses its backend.
+  static Hint* PioOf(const BlockIo& io, Interface known, FrontEndHints& hints);
+  // It is `pio`.
+  static void OnBlockIo(const BlockIo& io, Hint& pio, BlockDevices& devices, BlockRequestSink& out);
   // ahci_pio_transfer with its arguments s and port.
   void OnAhciPio(const Input& input, BlockDevices& devices);
 

@@ -30,7 +30,6 @@ class OpenRequests {
   uint64_t KeyOf(uint32_t id) const { return table_.PointerOf(id); }
   size_t size() const { return table_.size(); }
   uint64_t abandoned() const { return abandoned_; }
-  void set_abandoned(uint64_t count) { abandoned_ = count; }
 
   // In the order in which they were opened; kNone at the end.
   uint32_t oldest() const { return table_.oldest(); }
@@ -79,15 +78,6 @@ class OpenRequests {
     AbandonAll([this](uint32_t id) { Abandon(id); });
   }
 
-  // Opens the request of a saved key, which is not open: there the oldest has to go, if there is no room.
-  template <class Abandon>
-  uint32_t OpenSaved(const nlohmann::json& saved_key, Abandon&& abandon) {
-    uint64_t key = joins::SavedUnsigned(saved_key);
-    if (Find(key) != kNone) throw std::runtime_error("saved state: the same request twice");
-    MakeRoom(key, abandon);
-    return Open(key);
-  }
-
   // Opens a request in its initial state.
   uint32_t Open(uint64_t key) {
     uint32_t id = table_.Add(key);
@@ -99,6 +89,28 @@ class OpenRequests {
     Close(id);
     ++abandoned_;
   }
+
+  // The rows that save(key, request) makes, an array that begins with the key each, the oldest first.
+  template <class SaveRequest>
+  nlohmann::json Save(SaveRequest&& save) const {
+    nlohmann::json rows = nlohmann::json::array();
+    for (uint32_t id = oldest(); id != kNone; id = newer(id)) rows.push_back(save(KeyOf(id), table_[id]));
+    return rows;
+  }
+  // Opens them again: restore(row, request) reads what stands behind the key in a row of `fields`. Where there is no
+  // room, the oldest has to go, by abandon(id).
+  template <class RestoreRequest, class Abandon>
+  void Restore(const nlohmann::json& rows, size_t fields, RestoreRequest&& restore, Abandon&& abandon) {
+    for (const nlohmann::json& from : joins::SavedList(rows)) {
+      const nlohmann::json::array_t& row = joins::SavedRow(from, fields);
+      uint64_t key = joins::SavedUnsigned(row[0]);
+      if (Find(key) != kNone) throw std::runtime_error("saved state: the same request twice");
+      MakeRoom(key, abandon);
+      restore(row, table_[Open(key)]);
+    }
+  }
+  // The count of a saved table, on top of those that had to go as it was restored.
+  void AddAbandoned(uint64_t count) { abandoned_ += count; }
 
  private:
   joins::PointerTable<Request> table_;

@@ -2,7 +2,6 @@
 
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <stdexcept>
 #include <utility>
 
 #include "joins/saved.h"
@@ -44,11 +43,12 @@ std::optional<BlockOperation> OperationOf(uint64_t command) {
   }
 }
 
-}  // namespace
-
-uint64_t ScsiCommands::KeyOf(const Input& input) {
+// With the arguments target, lun and tag.
+uint64_t KeyOf(const Input& input) {
   return (input.args[0].bits & 0xffff) << 48 | (input.args[1].bits & 0xffff) << 32 | (input.args[2].bits & UINT32_MAX);
 }
+
+}  // namespace
 
 void ScsiCommands::OnParsed(const Input& input) {
   uint64_t key = KeyOf(input);
@@ -67,18 +67,33 @@ void ScsiCommands::OnParsed(const Input& input) {
   command.operation = *operation;
 }
 
-ScsiCommands::Submission ScsiCommands::OnContinue(const Input& input) {
+void ScsiCommands::OnContinue(const Input& input, FrontEndHints& hints) {
   uint64_t key = KeyOf(input);
   uint32_t id = open_.Find(key);
-  if (id == kNone || open_[id].operation == BlockOperation::kFlush) return {};
+  if (id == kNone || open_[id].operation == BlockOperation::kFlush) return;
   Command& command = open_[id];
   bool reads = command.operation == BlockOperation::kRead;
   bool is_data_missing = !reads && !std::exchange(command.has_data, true);
-  return {key, command.unit, reads ? DmaDirection::kRead : DmaDirection::kWrite, command.bytes, is_data_missing};
+  Hint hint;
+  hint.kind = is_data_missing ? &kData : &kIo;
+  hint.direction = reads ? DmaDirection::kRead : DmaDirection::kWrite;
+  hint.thread = input.thread;
+  hint.front_end = command.unit;
+  hint.key = key;
+  hint.bytes = command.bytes;
+  hints.Put(hint);
 }
 
 void ScsiCommands::OnDma(uint64_t key) {
   if (uint32_t id = open_.Find(key); id != kNone) open_.Close(id);
+}
+
+Hint* ScsiCommands::CommandOf(const BlockIo& io, Interface known, FrontEndHints& hints) const {
+  auto fits = [&](const HintKind& kind) {
+    return [&](const Hint& hint) { return hint.kind == &kind && hint.Fits(io, known) && Fits(hint.key, io); };
+  };
+  Hint* found = hints.Earliest(fits(kIo));
+  return found != nullptr ? found : hints.Latest(fits(kData));
 }
 
 bool ScsiCommands::Fits(uint64_t key, const BlockIo& io) const {
@@ -90,8 +105,9 @@ bool ScsiCommands::Fits(uint64_t key, const BlockIo& io) const {
   return command.backend == 0 || command.next_offset == io.offset;
 }
 
-void ScsiCommands::OnBlockIo(uint64_t key, const BlockIo& io, BlockDevices& devices) {
-  Command& command = open_[open_.Find(key)];
+// Another piece may follow without an announcement of its own in a WRITE SAME of other than zeroes.
+void ScsiCommands::OnBlockIo(const BlockIo& io, Hint& hint, BlockDevices& devices) {
+  Command& command = open_[open_.Find(hint.key)];
   auto bytes = static_cast<uint64_t>(io.bytes);
   devices.Use(io);
   devices.Learn(command.unit, {io.backend, io.backend_text}, Interface::kScsi);
@@ -99,11 +115,7 @@ void ScsiCommands::OnBlockIo(uint64_t key, const BlockIo& io, BlockDevices& devi
   if (command.is_write_same) command.bytes += bytes;
   // Unsigned, since a hostile line may hold any number.
   command.next_offset = static_cast<int64_t>(static_cast<uint64_t>(io.offset) + bytes);
-}
-
-bool ScsiCommands::AwaitsMore(uint64_t key) const {
-  uint32_t id = open_.Find(key);
-  return id != kNone && open_[id].is_write_same;
+  if (!command.is_write_same) hint.kind = nullptr;
 }
 
 // Keys 0 and 1, NO SENSE and RECOVERED ERROR, are no failure.
@@ -113,8 +125,12 @@ void ScsiCommands::OnSense(const Input& input) {
 }
 
 // A command without a transfer of its own was one by DMA, or was refused.
-void ScsiCommands::OnDequeue(const Input& input, const BlockDevices& devices, BlockRequestSink& out) {
-  uint32_t id = open_.Find(KeyOf(input));
+void ScsiCommands::OnDequeue(const Input& input, const BlockDevices& devices, FrontEndHints& hints,
+                             BlockRequestSink& out) {
+  uint64_t key = KeyOf(input);
+  hints.DropKey(kIo, key);
+  hints.DropKey(kData, key);
+  uint32_t id = open_.Find(key);
   if (id == kNone) return;
   const Command& command = open_[id];
   bool flushes = command.operation == BlockOperation::kFlush;
@@ -150,20 +166,15 @@ void ScsiCommands::Reset() {
 // {"commands": [[key, start_us, unit, backend, bytes, operation, next_offset,
 //  is_write_same, failed, has_data], ...], "abandoned"}
 json ScsiCommands::Save() const {
-  json commands = json::array();
-  for (uint32_t id = open_.oldest(); id != kNone; id = open_.newer(id)) {
-    const Command& command = open_[id];
-    commands.push_back({open_.KeyOf(id), command.start_us, command.unit, command.backend, command.bytes,
-                        command.operation, command.next_offset, command.is_write_same, command.failed,
-                        command.has_data});
-  }
+  json commands = open_.Save([](uint64_t key, const Command& command) {
+    return json::array({key, command.start_us, command.unit, command.backend, command.bytes, command.operation,
+                        command.next_offset, command.is_write_same, command.failed, command.has_data});
+  });
   return {{"commands", std::move(commands)}, {"abandoned", abandoned()}};
 }
 
 void ScsiCommands::Restore(const json& state) {
-  for (const json& from : SavedList(state.at("commands"))) {
-    const json::array_t& row = SavedRow(from, 10);
-    Command& command = open_[open_.OpenSaved(row[0], [this](uint32_t id) { open_.Abandon(id); })];
+  auto restore = [](const json::array_t& row, Command& command) {
     command.start_us = SavedSigned(row[1]);
     command.unit = SavedUnsigned(row[2]);
     command.backend = SavedUnsigned(row[3]);
@@ -174,8 +185,9 @@ void ScsiCommands::Restore(const json& state) {
     command.is_write_same = SavedFlag(row[7]);
     command.failed = SavedFlag(row[8]);
     command.has_data = SavedFlag(row[9]);
-  }
-  open_.set_abandoned(abandoned() + SavedUnsigned(state.at("abandoned")));
+  };
+  open_.Restore(state.at("commands"), 10, restore, [this](uint32_t id) { open_.Abandon(id); });
+  open_.AddAbandoned(SavedUnsigned(state.at("abandoned")));
 }
 
 }  // namespace qte::decoders

@@ -18,6 +18,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "decoders/disk/block_request.h"
+#include "decoders/disk/front_end_hints.h"
 #include "decoders/disk/open_requests.h"
 
 namespace qte::decoders {
@@ -26,31 +27,25 @@ class ScsiCommands {
  public:
   explicit ScsiCommands(const DecoderLimits& limits) : open_(limits) {}
 
-  struct Submission {
-    uint64_t key = 0;
-    FrontEnd unit = 0;  // 0 if this is no command that reads or writes
-    DmaDirection direction = DmaDirection::kRead;
-    uint64_t bytes = 0;
-    bool is_data_missing = false;  // of a write that goes without DMA: it asks for it now
-  };
+  // kData is of a write that goes by DMA now, or else asks for its data.
+  static constexpr HintKind kIo{5, Interface::kScsi, HintKind::Announces::kUnitTransfer, true};
+  static constexpr HintKind kData{6, Interface::kScsi, HintKind::Announces::kUnitTransfer};
 
-  static uint64_t KeyOf(const Input& input);
   // With the arguments target, lun, tag, cmd and xfer.
   void OnParsed(const Input& input);
   // With the arguments target, lun and tag: a transfer may follow.
-  Submission OnContinue(const Input& input);
+  void OnContinue(const Input& input, FrontEndHints& hints);
   // The command's transfer goes by DMA.
   void OnDma(uint64_t key);
-  // Whether this can be the command's transfer, or a piece of it.
-  bool Fits(uint64_t key, const BlockIo& io) const;
-  // It is.
-  void OnBlockIo(uint64_t key, const BlockIo& io, BlockDevices& devices);
-  // Whether another piece may follow without an announcement of its own, as in a WRITE SAME of other than zeroes.
-  bool AwaitsMore(uint64_t key) const;
+  // What has announced this read or write, as a command's transfer or a piece of it, or null. `known` is what uses its
+  // backend.
+  Hint* CommandOf(const BlockIo& io, Interface known, FrontEndHints& hints) const;
+  // It is of the command that gave `hint`.
+  void OnBlockIo(const BlockIo& io, Hint& hint, BlockDevices& devices);
   // With the arguments target, lun, tag and key.
   void OnSense(const Input& input);
   // With the arguments target, lun and tag.
-  void OnDequeue(const Input& input, const BlockDevices& devices, BlockRequestSink& out);
+  void OnDequeue(const Input& input, const BlockDevices& devices, FrontEndHints& hints, BlockRequestSink& out);
 
   void AbandonOld(int64_t now_us);
   void Reset();
@@ -75,8 +70,11 @@ class ScsiCommands {
     BlockOperation operation = BlockOperation::kRead;
     bool is_write_same = false;
     bool failed = false;
-    bool has_data = false;  // of a write; see Submission
+    bool has_data = false;  // of a write
   };
+
+  // Whether this can be the command's transfer, or a piece of it.
+  bool Fits(uint64_t key, const BlockIo& io) const;
 
   OpenRequests<Command> open_;
 };

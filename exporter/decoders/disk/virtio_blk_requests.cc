@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <stdexcept>
 
 #include "joins/saved.h"
 
@@ -36,7 +35,7 @@ void VirtioBlkRequests::OnPop(const Input& input, FrontEndHints& hints) {
   bool may_zero = input.args[2].bits == 1 && input.args[3].bits > 1;
   if (!may_zero) return;
   Hint hint;
-  hint.of = Hint::Of::kVirtioPayload;
+  hint.kind = &kPayload;
   hint.direction = DmaDirection::kWrite;
   hint.thread = input.thread;
   hint.key = element;
@@ -47,7 +46,7 @@ void VirtioBlkRequests::OnHandle(const Input& input, DmaDirection direction, con
                                  FrontEndHints& hints) {
   uint64_t key = input.args[1].bits;
   if (uint32_t pop = pops_.Find(key); pop != kNone) pops_.Erase(pop);
-  if (direction == DmaDirection::kWrite) hints.DropKey(Hint::Of::kVirtioPayload, key);
+  if (direction == DmaDirection::kWrite) hints.DropKey(kPayload, key);
   Request request;
   request.start_us = input.time_us;
   request.device = input.args[0].bits;
@@ -72,11 +71,10 @@ void VirtioBlkRequests::OnHandle(const Input& input, DmaDirection direction, con
 
 void VirtioBlkRequests::OnOwnBlockIo(const BlockIo& io, FrontEndHints& hints) {
   if (!io.zeroes) return;
-  Hint* pop = hints.Latest([&](const Hint& hint) {
-    return hint.of == Hint::Of::kVirtioPayload && hint.Fits(io.direction, io.offset, io.thread);
-  });
+  Hint* pop = hints.Latest(
+      [&](const Hint& hint) { return hint.kind == &kPayload && hint.Fits(io.direction, io.offset, io.thread); });
   if (pop == nullptr) return;
-  pop->of = Hint::Of::kNone;
+  pop->kind = nullptr;
   open_.MakeRoom(pop->key, [this](uint32_t id) { Abandon(id); });
   Request& request = open_[open_.Open(pop->key)];
   request.start_us = io.time_us;
@@ -141,7 +139,7 @@ uint64_t VirtioBlkRequests::DeviceOf(const BlockIo& io, const BlockDevices& devi
 
 void VirtioBlkRequests::OnComplete(const Input& input, const BlockDevices& devices, FrontEndHints& hints,
                                    BlockRequestSink& out) {
-  hints.DropKey(Hint::Of::kVirtioPayload, input.args[1].bits);
+  hints.DropKey(kPayload, input.args[1].bits);
   uint32_t id = open_.Find(input.args[1].bits);
   if (id == kNone) return CompleteOther(input, devices, out);
   Request& request = open_[id];
@@ -196,13 +194,10 @@ void VirtioBlkRequests::Reset() {
 // {"requests": [[req, start_us, device, backend, offset, bytes, thread, direction, device_text, order], ...],
 //  "pops": [[element, time_us], ...], "abandoned"}
 json VirtioBlkRequests::Save() const {
-  json requests = json::array();
-  for (uint32_t id = open_.oldest(); id != kNone; id = open_.newer(id)) {
-    const Request& request = open_[id];
-    requests.push_back({open_.KeyOf(id), request.start_us, request.device, request.backend, request.offset,
-                        request.bytes, request.thread, request.direction, std::string(request.device_text.view()),
-                        request.order});
-  }
+  json requests = open_.Save([](uint64_t key, const Request& request) {
+    return json::array({key, request.start_us, request.device, request.backend, request.offset, request.bytes,
+                        request.thread, request.direction, std::string(request.device_text.view()), request.order});
+  });
   json pops = json::array();
   for (uint32_t id = pops_.oldest(); id != kNone; id = pops_.newer(id)) {
     pops.push_back({pops_.PointerOf(id), pops_[id]});
@@ -211,10 +206,7 @@ json VirtioBlkRequests::Save() const {
 }
 
 void VirtioBlkRequests::Restore(const json& state) {
-  for (const json& from : SavedList(state.at("requests"))) {
-    const json::array_t& row = SavedRow(from, 10);
-    Request& request = open_[open_.OpenSaved(row[0], [this](uint32_t id) { Abandon(id); })];
-    if (SavedUnsigned(row[3]) == 0) ++waiting_;
+  auto restore = [this](const json::array_t& row, Request& request) {
     request.start_us = SavedSigned(row[1]);
     request.device = SavedUnsigned(row[2]);
     request.backend = SavedUnsigned(row[3]);
@@ -224,12 +216,14 @@ void VirtioBlkRequests::Restore(const json& state) {
     request.direction = static_cast<DmaDirection>(SavedUnsigned(row[7], static_cast<uint64_t>(DmaDirection::kLast)));
     request.device_text = SavedPointerText(row[8]);
     request.order = SavedUnsigned(row[9]);
-  }
+    if (request.backend == 0) ++waiting_;
+  };
+  open_.Restore(state.at("requests"), 10, restore, [this](uint32_t id) { Abandon(id); });
   for (const json& from : SavedList(state.at("pops"))) {
     const json::array_t& row = SavedRow(from, 2);
     AddSaved(pops_, row[0]) = SavedSigned(row[1]);
   }
-  open_.set_abandoned(abandoned() + SavedUnsigned(state.at("abandoned")));
+  open_.AddAbandoned(SavedUnsigned(state.at("abandoned")));
 }
 
 }  // namespace qte::decoders

@@ -28,6 +28,9 @@ namespace qte::decoders {
 
 class VirtioBlkRequests {
  public:
+  // A virtio device has taken something from its guest, be it a range to zero.
+  static constexpr HintKind kPayload{8, Interface::kVirtioBlk, HintKind::Announces::kOther, true};
+
   explicit VirtioBlkRequests(const DecoderLimits& limits);
 
   // With the arguments vq, elem, in_num and out_num.

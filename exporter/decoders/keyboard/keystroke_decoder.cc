@@ -85,7 +85,7 @@ DecoderKind KeystrokeDecoderKind() {
   return {.name = "keystroke",
           .parts = {{.name = "keystroke", .opens = false}},
           .inputs = {{"ps2_put_keycode", {"opaque", "keycode"}}},
-          .outputs = {{"keystroke", {"keyboard", "code"}}},
+          .outputs = {{"keystroke", {"keyboard", "code"}, {"keyboard"}}},
           .make = Make};
 }
 
