@@ -2,12 +2,14 @@
 
 #include <arpa/inet.h>
 #include <civetweb.h>
+#include <poll.h>
 #include <spdlog/fmt/fmt.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <future>
 #include <mutex>
@@ -21,6 +23,20 @@
 #include "http/listen_address.h"
 #include "http/socket_finder.h"
 #include "http/sweeper.h"
+
+// CivetWeb 1.15 takes connections by this function, in a loop without a pause: when no descriptor is free, accept fails
+// at once, the connection stays in the kernel's queue, and the loop takes a whole core. A symbol of the program comes
+// before that of the C library, so here the loop gets its pause. It also closes a gap in which a new program (fork and
+// exec) would inherit the connection.
+extern "C" int accept(int listener, sockaddr* name, socklen_t* size) {
+  constexpr int kPauseMillis = 50;
+  int fd = ::accept4(listener, name, size, SOCK_CLOEXEC);
+  const int error = errno;
+  bool lacks_descriptors = fd < 0 && (error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM);
+  if (lacks_descriptors) ::poll(nullptr, 0, kPauseMillis);
+  errno = error;
+  return fd;
+}
 
 namespace qte::http {
 namespace {
