@@ -14,8 +14,6 @@
 namespace qte::http {
 namespace {
 
-constexpr size_t kMostWaiting = 8;
-constexpr size_t kMostOfAnAddress = 4;
 constexpr std::chrono::milliseconds kLongestPause{1000};
 
 // The time it takes tells nothing of where two texts differ.
@@ -68,7 +66,10 @@ void BasicAuth::SetUsers(Users users) {
   accounts->users = std::move(users);
   std::lock_guard lock(mutex_);
   accounts_ = std::move(accounts);
-  known_.clear();
+  std::erase_if(known_, [this](const auto& entry) {
+    auto user = accounts_->users.find(entry.first);
+    return user == accounts_->users.end() || user->second != entry.second.hash;
+  });
 }
 
 BasicAuth::Digest BasicAuth::DigestOf(const Credentials& credentials) const {
@@ -78,38 +79,19 @@ BasicAuth::Digest BasicAuth::DigestOf(const Credentials& credentials) const {
 
 bool BasicAuth::IsKnown(const Credentials& credentials, const Digest& digest) const {
   auto known = known_.find(credentials.user);
-  return known != known_.end() && known->second == digest;
+  return known != known_.end() && known->second.digest == digest;
+}
+
+BasicAuth::Verdict BasicAuth::Remember(const Credentials& credentials, const Digest& digest, const std::string& hash) {
+  std::lock_guard lock(mutex_);
+  auto user = accounts_->users.find(credentials.user);
+  if (user == accounts_->users.end() || user->second != hash) return Verdict::kDenied;
+  known_[credentials.user] = {digest, hash};
+  return Verdict::kAllowed;
 }
 
 void BasicAuth::Close() {
-  std::lock_guard lock(mutex_);
-  closed_ = true;
-  closing_.notify_all();
-}
-
-BasicAuth::Verdict BasicAuth::LookAt(const Accounts& accounts, const Credentials& credentials) {
-  auto started = std::chrono::steady_clock::now();
-  auto user = accounts.users.find(credentials.user);
-  bool matches = Matches(credentials.password, user == accounts.users.end() ? accounts.nobody : user->second);
-  if (matches) return Verdict::kAllowed;
-  auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - started);
-  std::unique_lock lock(mutex_);
-  closing_.wait_for(lock, std::min(took, kLongestPause), [this] { return closed_; });
-  return Verdict::kDenied;
-}
-
-BasicAuth::Verdict BasicAuth::CheckInTurn(const Credentials& credentials, const Digest& digest) {
-  std::lock_guard turn(one_at_a_time_);
-  std::unique_lock lock(mutex_);
-  if (closed_) return Verdict::kBusy;
-  if (IsKnown(credentials, digest)) return Verdict::kAllowed;  // by who came before
-  std::shared_ptr<const Accounts> accounts = accounts_;
-  lock.unlock();
-  Verdict verdict = LookAt(*accounts, credentials);
-  lock.lock();
-  // What was right for users of before a reload is not remembered.
-  if (verdict == Verdict::kAllowed && accounts == accounts_) known_[credentials.user] = digest;
-  return verdict;
+  queue_.Close();
 }
 
 BasicAuth::Verdict BasicAuth::Check(const char* authorization, const std::string& address) {
@@ -120,16 +102,26 @@ BasicAuth::Verdict BasicAuth::Check(const char* authorization, const std::string
   if (!header) return Verdict::kDenied;
   Credentials credentials{std::move(header->first), std::move(header->second)};
   Digest digest = DigestOf(credentials);
-
   lock.lock();
   if (IsKnown(credentials, digest)) return Verdict::kAllowed;
-  if (waiting_.size() >= kMostWaiting || waiting_.count(address) >= kMostOfAnAddress) return Verdict::kBusy;
-  auto self = waiting_.insert(address);
   lock.unlock();
-  Verdict verdict = CheckInTurn(credentials, digest);
+
+  LoginQueue::Turn turn(queue_, address);
+  if (!turn.has_come()) return Verdict::kBusy;
   lock.lock();
-  waiting_.erase(self);
-  return verdict;
+  const bool is_known_now = IsKnown(credentials, digest);  // another request logged in meanwhile
+  std::shared_ptr<const Accounts> accounts = accounts_;
+  lock.unlock();
+  const auto started = std::chrono::steady_clock::now();
+  auto user = accounts->users.find(credentials.user);
+  const std::string& hash = user == accounts->users.end() ? accounts->nobody : user->second;
+  if (is_known_now || Matches(credentials.password, hash)) {
+    turn.Succeed();
+    return Remember(credentials, digest, hash);
+  }
+  const auto took = std::chrono::steady_clock::now() - started;
+  turn.Pause(std::min<std::chrono::steady_clock::duration>(took, kLongestPause));
+  return Verdict::kDenied;
 }
 
 }  // namespace qte::http

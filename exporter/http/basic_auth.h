@@ -1,23 +1,23 @@
-// Who may ask: HTTP basic authentication against bcrypt hashes.
+// HTTP basic authentication against bcrypt hashes.
 //
-// bcrypt is slow on purpose, so a password once found right is remembered until the users change, as a keyed hash of a
-// random key: a scrape then costs nothing. Everything else is kept from costing much: one password is looked at at a
-// time, after a wrong one there is a pause as long as the look, and when more than a few wait, the next are told to
-// come back later. A flood of guesses so takes at most half a core and a few threads. An unknown user takes as long as
-// a wrong password.
+// bcrypt is slow on purpose, so a password once found correct is remembered, as a keyed hash of a random key, for as
+// long as the user's hash in the config stays the same: a scrape then costs nothing and never waits. All other
+// passwords are checked one at a time (login_queue.h says in which order), and a wrong one is followed by a pause as
+// long as the check. So a flood of guesses takes at most half a core and a few threads. An unknown user takes as long
+// as a wrong password.
 //
 // Check runs on the server's threads, several at once; SetUsers on any other.
 #pragma once
 
-#include <condition_variable>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <mutex>
-#include <set>
 #include <string>
 #include <utility>
 
 #include "base/keyed_hash.h"
+#include "http/login_queue.h"
 
 namespace qte::http {
 
@@ -28,6 +28,7 @@ class BasicAuth {
 
   // Without users everybody is allowed.
   explicit BasicAuth(Users users = {});
+  // A user whose hash stays the same stays logged in; a user with another hash, or no longer there, does not.
   void SetUsers(Users users);
 
   // `authorization` is the header's value, null where there is none; `address` is the client's.
@@ -47,21 +48,24 @@ class BasicAuth {
     std::string nobody;  // a hash that no password has, for users who are not there
   };
 
+  // A password found correct, and the bcrypt hash that it was found to match.
+  struct Login {
+    Digest digest;
+    std::string hash;
+  };
+
   Digest DigestOf(const Credentials& credentials) const;
+  // With mutex_ held: whether this password was found correct for the user as the config has it now.
   bool IsKnown(const Credentials& credentials, const Digest& digest) const;
-  // The same when all who came before have had their look.
-  Verdict CheckInTurn(const Credentials& credentials, const Digest& digest);
-  Verdict LookAt(const Accounts& accounts, const Credentials& credentials);
+  // Remembers a password that matches `hash`, unless a reload has changed the user meanwhile.
+  Verdict Remember(const Credentials& credentials, const Digest& digest, const std::string& hash);
   static std::string HashOfNobody(const Users& users);
 
   const HashKey keys_[2] = {RandomHashKey(), RandomHashKey()};
+  LoginQueue queue_;
   mutable std::mutex mutex_;
   std::shared_ptr<const Accounts> accounts_;  // guarded by mutex_
-  std::map<std::string, Digest> known_;       // by user: the password found right; guarded by mutex_
-  std::multiset<std::string> waiting_;        // addresses in CheckInTurn; guarded by mutex_
-  bool closed_ = false;                       // guarded by mutex_
-  std::condition_variable closing_;
-  std::mutex one_at_a_time_;  // held while a password is looked at
+  std::map<std::string, Login> known_;        // by user; guarded by mutex_
 };
 
 }  // namespace qte::http

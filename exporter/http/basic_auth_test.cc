@@ -85,6 +85,35 @@ TEST_CASE("New users count at once, and a password known before does not") {
   CHECK(auth.Check(kNobody, kHere) == Verdict::kAllowed);
 }
 
+TEST_CASE("A reload that leaves a user alone leaves it logged in") {
+  const std::string hash = Hash("secret", "$2y$10$");
+  const BasicAuth::Users users = {{"alice", hash}};
+  BasicAuth auth(users);
+  double first = SecondsOf(auth, kAlice, Verdict::kAllowed);
+  auth.SetUsers({{"alice", hash}, {"bob", Hash("x")}});
+  CHECK(SecondsOf(auth, kAlice, Verdict::kAllowed) * 20 < first);
+  // The same password with another salt has to be checked, and another password is wrong at once.
+  auth.SetUsers({{"alice", Hash("secret", "$2y$04$")}});
+  CHECK(auth.Check(kAlice, kHere) == Verdict::kAllowed);
+  auth.SetUsers({{"alice", Hash("another")}});
+  CHECK(auth.Check(kAlice, kHere) == Verdict::kDenied);
+  // A user that was away for one reload begins anew.
+  auth.SetUsers(users);
+  CHECK(auth.Check(kAlice, kHere) == Verdict::kAllowed);
+  auth.SetUsers({{"bob", Hash("x")}});
+  CHECK(auth.Check(kAlice, kHere) == Verdict::kDenied);
+}
+
+TEST_CASE("A password that a reload changes while it is checked is wrong") {
+  BasicAuth auth({{"alice", Hash("secret", "$2y$11$")}});
+  Verdict verdict = Verdict::kBusy;
+  std::thread client([&] { verdict = auth.Check(kAlice, kHere); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  auth.SetUsers({{"alice", Hash("another")}});
+  client.join();
+  CHECK(verdict == Verdict::kDenied);
+}
+
 TEST_CASE("A known password is quick, a wrong one and an unknown user take equally long") {
   const BasicAuth::Users users = {{"alice", Hash("secret", "$2y$10$")}, {"bob", Hash("x", "$2y$05$")}};
   double first = 1e9, known = 1e9, wrong = 1e9, nobody = 1e9;

@@ -1,10 +1,5 @@
 #include "http/client_patience.h"
 
-#include <poll.h>
-#include <sys/socket.h>
-
-#include <cerrno>
-
 namespace qte::http {
 namespace {
 
@@ -18,9 +13,6 @@ struct Allowance {
 constexpr Allowance kAmple{milliseconds(5000), 16e3};
 constexpr Allowance kShort{milliseconds(250), 4e6};
 
-// How often a thread that waits looks whether threads have become few.
-constexpr int kLookMillis = 20;
-
 }  // namespace
 
 void ClientPatience::Enter() {
@@ -32,7 +24,7 @@ void ClientPatience::Enter() {
 }
 
 bool ClientPatience::IsShort() const {
-  return taken_.load(std::memory_order_relaxed) * 2 > threads_ || stopping();
+  return taken_.load(std::memory_order_relaxed) * 2 > threads_ || stopping_.load(std::memory_order_relaxed);
 }
 
 void ClientPatience::AwaitShortage() {
@@ -46,34 +38,10 @@ void ClientPatience::Stop() {
   changed_.notify_all();
 }
 
-bool ClientPatience::MayGoOnReading(Clock::time_point started, Clock::time_point progress, size_t sent) const {
+bool ClientPatience::MayGoOnReading(std::chrono::steady_clock::duration taken, size_t sent) const {
   const Allowance& allowed = IsShort() ? kShort : kAmple;
-  Clock::time_point now = Clock::now();
-  if (now - progress > allowed.standstill) return false;
   std::chrono::duration<double> at_least_rate(static_cast<double>(sent) / allowed.least_rate);
-  return now - started < allowed.standstill + at_least_rate;
-}
-
-bool ClientPatience::Send(int fd, std::string_view bytes) const {
-  const Clock::time_point started = Clock::now();
-  Clock::time_point progress = started;
-  size_t sent = 0;
-  while (sent < bytes.size()) {
-    ssize_t n = ::send(fd, bytes.data() + sent, bytes.size() - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (n > 0) {
-      sent += static_cast<size_t>(n);
-      progress = Clock::now();
-      continue;
-    }
-    bool full = n < 0 && (errno == EAGAIN || errno == EINTR);
-    if (!full || !MayGoOnReading(started, progress, sent)) {
-      ::shutdown(fd, SHUT_RDWR);
-      return false;
-    }
-    pollfd room{fd, POLLOUT, 0};
-    ::poll(&room, 1, kLookMillis);
-  }
-  return true;
+  return taken < allowed.standstill + at_least_rate;
 }
 
 }  // namespace qte::http

@@ -1,10 +1,10 @@
-// How long a client may keep one of the server's threads, which is what there are few of.
+// How long a client may keep one of the server's threads, of which there are few.
 //
 // CivetWeb gives a thread to each connection for as long as it lasts, whether or not anything comes over it. So clients
 // that connect and say nothing, send a byte a second or stop reading would soon keep all of them. While half of the
-// threads are free, a client has five seconds to say what it wants, and five without reading anything of the answer.
-// When fewer are, it has a twentieth of a second for the one (idle_sweeper.h sees to that) and a quarter for the other,
-// and gets no second request on its connection. Who is in order notices nothing of it.
+// threads are free, a client has 5 s to send its request, and 5 s more than a slow network needs to read the answer. If
+// fewer are free, it has 50 ms to send its request and 250 ms to go on reading (sweeper.h sees to both), and its
+// connection serves no second request. A well-behaved client notices none of this.
 //
 // Called on the server's threads.
 #pragma once
@@ -12,8 +12,8 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <cstddef>
 #include <mutex>
-#include <string_view>
 
 namespace qte::http {
 
@@ -29,18 +29,13 @@ class ClientPatience {
   // Returns once IsShort.
   void AwaitShortage();
 
-  // Sends all of `bytes`; false if the client has gone or takes too long, and the connection is then shut down.
-  bool Send(int fd, std::string_view bytes) const;
+  // Whether a client that has read `sent` bytes of an answer in this time may go on.
+  bool MayGoOnReading(std::chrono::steady_clock::duration taken, size_t sent) const;
 
-  // Nobody is waited for any longer.
+  // From now on patience is short.
   void Stop();
-  bool stopping() const { return stopping_.load(std::memory_order_relaxed); }
 
  private:
-  using Clock = std::chrono::steady_clock;
-
-  bool MayGoOnReading(Clock::time_point started, Clock::time_point progress, size_t sent) const;
-
   const int threads_;
   std::atomic<int> taken_ = 0;
   std::atomic<bool> stopping_ = false;

@@ -1,28 +1,14 @@
 #include "http/client_patience.h"
 
 #include <chrono>
-#include <string>
 #include <thread>
 
 #include "catch.h"
-#include "http/connection_for_test.h"
 
 namespace qte::http {
 namespace {
 
 constexpr int kThreads = 4;
-
-// Reads until the end or `count` bytes; how many there were.
-size_t ReadFrom(const UniqueFd& fd, size_t count) {
-  std::string chunk(65536, '\0');
-  size_t got = 0;
-  while (got < count) {
-    ssize_t n = ::recv(fd.get(), chunk.data(), chunk.size(), 0);
-    if (n <= 0) break;
-    got += static_cast<size_t>(n);
-  }
-  return got;
-}
 
 }  // namespace
 
@@ -40,37 +26,24 @@ TEST_CASE("Patience is short while more than half of the threads are taken") {
   CHECK(patience.IsShort());
 }
 
-TEST_CASE("Who stops reading is given up when threads are few") {
-  ClientPatience patience(kThreads);
-  for (int i = 0; i < kThreads; ++i) patience.Enter();
-  Connection connection;
-  auto started = std::chrono::steady_clock::now();
-  CHECK_FALSE(patience.Send(connection.server.get(), std::string(size_t{64} << 20, 'x')));
-  CHECK(std::chrono::steady_clock::now() - started < std::chrono::seconds(3));
-}
-
-TEST_CASE("Who reads gets all of it, however few threads there are") {
-  ClientPatience patience(kThreads);
-  for (int i = 0; i < kThreads; ++i) patience.Enter();
-  const std::string body(size_t{8} << 20, 'x');
-  size_t got = 0;
-  bool is_sent = false;
-  // A busy machine may keep the reader from reading for longer than it is waited for.
-  for (int tries = 0; tries < 3 && !is_sent; ++tries) {
-    Connection connection;
-    std::thread reader([&] { got = ReadFrom(connection.client, body.size()); });
-    is_sent = patience.Send(connection.server.get(), body);
-    reader.join();
+TEST_CASE("How slowly a client may read") {
+  using std::chrono::milliseconds;
+  struct Case {
+    bool is_short;
+    milliseconds taken;
+    size_t sent;
+    bool may_go_on;
+  };
+  for (const Case& c :
+       {Case{false, milliseconds(4900), 0, true}, Case{false, milliseconds(5100), 0, false},
+        Case{false, milliseconds(14900), 160000, true}, Case{false, milliseconds(15100), 160000, false},
+        Case{true, milliseconds(240), 0, true}, Case{true, milliseconds(260), 0, false},
+        Case{true, milliseconds(2200), 8000000, true}, Case{true, milliseconds(2300), 8000000, false}}) {
+    CAPTURE(c.is_short, c.taken.count(), c.sent);
+    ClientPatience patience(1);
+    if (c.is_short) patience.Enter();
+    CHECK(patience.MayGoOnReading(c.taken, c.sent) == c.may_go_on);
   }
-  CHECK(is_sent);
-  CHECK(got == body.size());
-}
-
-TEST_CASE("Nothing is sent to who has gone") {
-  ClientPatience patience(kThreads);
-  Connection connection;
-  connection.client = UniqueFd();
-  CHECK_FALSE(patience.Send(connection.server.get(), std::string(size_t{64} << 20, 'x')));
 }
 
 }  // namespace qte::http

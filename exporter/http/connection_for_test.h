@@ -28,7 +28,7 @@ struct Connection {
     client = UniqueFd(::socket(AF_INET, SOCK_STREAM, 0));
     REQUIRE(::connect(client.get(), reinterpret_cast<sockaddr*>(&name), size) == 0);
     server = UniqueFd(::accept(listener.get(), reinterpret_cast<sockaddr*>(&name), &size));
-    peer = PeerOf(name.sin_addr, ntohs(name.sin_port));
+    peer = PeerOf(name.sin_addr, ntohs(name.sin_port), port);
   }
   void Say(std::string_view bytes) const { REQUIRE(::send(client.get(), bytes.data(), bytes.size(), 0) > 0); }
   bool IsShut() const {

@@ -39,13 +39,20 @@ class HttpClient {
     bool Has(std::string_view header) const { return head.find(header) != std::string::npos; }
   };
 
-  explicit HttpClient(int port) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  enum class Connects { kNow, kLater };
+
+  explicit HttpClient(int port, Connects connects = Connects::kNow)
+      : port_(port), fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     timeval limit{10, 0};
     ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     ::setsockopt(fd_.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+    if (connects == Connects::kNow) Connect();
+  }
+
+  void Connect() {
     sockaddr_in name{};
     name.sin_family = AF_INET;
-    name.sin_port = htons(static_cast<uint16_t>(port));
+    name.sin_port = htons(static_cast<uint16_t>(port_));
     name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     connected_ = ::connect(fd_.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) == 0;
   }
@@ -103,6 +110,7 @@ class HttpClient {
     return true;
   }
 
+  int port_;
   UniqueFd fd_;
   bool connected_ = false;
   bool timed_out_ = false;

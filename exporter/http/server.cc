@@ -2,12 +2,14 @@
 
 #include <arpa/inet.h>
 #include <civetweb.h>
+#include <poll.h>
 #include <spdlog/fmt/fmt.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <future>
 #include <mutex>
@@ -18,9 +20,23 @@
 #include "http/client_patience.h"
 #include "http/gzip.h"
 #include "http/header_list.h"
-#include "http/idle_sweeper.h"
 #include "http/listen_address.h"
 #include "http/socket_finder.h"
+#include "http/sweeper.h"
+
+// CivetWeb 1.15 takes connections by this function, in a loop without a pause: when no descriptor is free, accept fails
+// at once, the connection stays in the kernel's queue, and the loop takes a whole core. A symbol of the program comes
+// before that of the C library, so here the loop gets its pause. It also closes a gap in which a new program (fork and
+// exec) would inherit the connection.
+extern "C" int accept(int listener, sockaddr* name, socklen_t* size) {
+  constexpr int kPauseMillis = 50;
+  int fd = ::accept4(listener, name, size, SOCK_CLOEXEC);
+  const int error = errno;
+  bool lacks_descriptors = fd < 0 && (error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM);
+  if (lacks_descriptors) ::poll(nullptr, 0, kPauseMillis);
+  errno = error;
+  return fd;
+}
 
 namespace qte::http {
 namespace {
@@ -60,19 +76,19 @@ std::string QueueLength() {
 Peer PeerOfRequest(const mg_request_info& info) {
   in_addr address{};
   ::inet_pton(AF_INET, info.remote_addr, &address);
-  return PeerOf(address, info.remote_port);
+  return PeerOf(address, info.remote_port, info.server_port);
 }
 
 // While it lives, the connection is not taken for idle.
 class AnswerInProgress {
  public:
-  AnswerInProgress(IdleSweeper& sweeper, Peer peer) : sweeper_(sweeper), peer_(peer) { sweeper_.BeginAnswer(peer_); }
+  AnswerInProgress(Sweeper& sweeper, Peer peer) : sweeper_(sweeper), peer_(peer) { sweeper_.BeginAnswer(peer_); }
   ~AnswerInProgress() { sweeper_.EndAnswer(peer_); }
   AnswerInProgress(const AnswerInProgress&) = delete;
   AnswerInProgress& operator=(const AnswerInProgress&) = delete;
 
  private:
-  IdleSweeper& sweeper_;
+  Sweeper& sweeper_;
   const Peer peer_;
 };
 
@@ -226,16 +242,27 @@ class Server::Impl {
         keeps_alive ? "keep-alive" : "close");
     if (compressed) head += "Content-Encoding: gzip\r\n";
     head += reply.headers + "\r\n";
-    const mg_request_info* info = mg_get_request_info(connection);
-    int fd = finder_.Find(PeerOfRequest(*info), info->server_port);
-    bool sent = fd >= 0 && patience_.Send(fd, head) && (request.method == "HEAD" || patience_.Send(fd, body));
+    bool sent = Write(connection, head) && (request.method == "HEAD" || Write(connection, body));
     if (!sent) mg_disable_connection_keep_alive(connection);
   }
 
+  // By CivetWeb alone, since nobody else can tell for sure which socket the request came over. It gives up a client
+  // that reads nothing for 5 s; one that reads slowly is given up between two pieces.
+  bool Write(mg_connection* connection, std::string_view bytes) const {
+    constexpr size_t kPiece = 65536;
+    const auto started = std::chrono::steady_clock::now();
+    for (size_t sent = 0; sent < bytes.size();) {
+      std::string_view piece = bytes.substr(sent, kPiece);
+      if (mg_write(connection, piece.data(), piece.size()) != static_cast<int>(piece.size())) return false;
+      sent += piece.size();
+      if (!patience_.MayGoOnReading(std::chrono::steady_clock::now() - started, sent)) return false;
+    }
+    return true;
+  }
+
   Router router_;
-  SocketFinder finder_;
   ClientPatience patience_{kThreads};
-  IdleSweeper sweeper_{patience_};
+  Sweeper sweeper_{patience_};
   mg_callbacks callbacks_{};
   mg_context* context_ = nullptr;
   std::vector<ListenAddress> addresses_;  // with the ports that are listened on, once started

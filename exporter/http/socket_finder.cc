@@ -15,11 +15,11 @@
 namespace qte::http {
 namespace {
 
-std::optional<Peer> PeerOfSocket(int fd) {
+std::optional<Peer> PeerOfSocket(int fd, int local_port) {
   sockaddr_in name{};
   socklen_t size = sizeof name;
   if (::getpeername(fd, reinterpret_cast<sockaddr*>(&name), &size) != 0 || name.sin_family != AF_INET) return {};
-  return PeerOf(name.sin_addr, ntohs(name.sin_port));
+  return PeerOf(name.sin_addr, ntohs(name.sin_port), local_port);
 }
 
 // 0 for what is no IPv4 socket.
@@ -53,31 +53,19 @@ int HighestDescriptor() {
 
 }  // namespace
 
-Peer PeerOf(const in_addr& address, int port) {
-  return static_cast<Peer>(ntohl(address.s_addr)) << 16 | static_cast<uint16_t>(port);
+Peer PeerOf(const in_addr& address, int port, int local_port) {
+  return static_cast<Peer>(ntohl(address.s_addr)) << 32 | static_cast<Peer>(static_cast<uint16_t>(local_port)) << 16 |
+         static_cast<uint16_t>(port);
 }
 
-int SocketFinder::Find(Peer peer, int local_port) {
-  auto find = [&](int first, int last) {
-    for (int fd = first; fd <= last; ++fd) {
-      if (PeerOfSocket(fd) == peer && LocalPort(fd) == local_port) return fd;
-    }
-    return -1;
-  };
-  int known = ceiling_.load(std::memory_order_relaxed);
-  if (int fd = find(0, known); fd >= 0) return fd;
-  int highest = HighestDescriptor();
-  if (highest > known) ceiling_.store(highest, std::memory_order_relaxed);
-  return find(known + 1, highest);
-}
-
-void SocketFinder::ForEach(const std::set<int>& local_ports, const std::function<void(int fd, Peer peer)>& see) {
+void ForEachSocket(const std::set<int>& local_ports, const std::function<void(int fd, Peer peer)>& see) {
   int highest = HighestDescriptor();
   for (int fd = 0; fd <= highest; ++fd) {
     if (!local_ports.contains(LocalPort(fd))) continue;
     UniqueFd own(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
-    if (!own || !local_ports.contains(LocalPort(own.get()))) continue;
-    if (std::optional<Peer> peer = PeerOfSocket(own.get())) see(own.get(), *peer);
+    int local_port = own ? LocalPort(own.get()) : 0;
+    if (!local_ports.contains(local_port)) continue;
+    if (std::optional<Peer> peer = PeerOfSocket(own.get(), local_port)) see(own.get(), *peer);
   }
 }
 

@@ -1,5 +1,6 @@
-#include "http/idle_sweeper.h"
+#include "http/sweeper.h"
 
+#include <cerrno>
 #include <chrono>
 #include <string>
 #include <thread>
@@ -16,7 +17,7 @@ constexpr const char* kRequest = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 struct Fixture {
   Connection silent, partial, whole, read, answered;
   ClientPatience patience{1};
-  IdleSweeper sweeper{patience};
+  Sweeper sweeper{patience};
 
   Fixture() {
     partial.Say("GET / HT");
@@ -64,6 +65,57 @@ TEST_CASE("Connections that wait for their client are swept away when threads ar
   CHECK_FALSE(fixture.answered.IsShut());
   fixture.sweeper.EndAnswer(fixture.answered.peer);
   CHECK(IsShutSoon(fixture.answered));
+}
+
+namespace {
+
+// The server's end as CivetWeb leaves it: writes as much as there is room for, until the connection ends.
+size_t WriteUntilEnd(const Connection& connection, std::chrono::seconds longest) {
+  const std::string piece(65536, 'x');
+  size_t sent = 0;
+  auto started = std::chrono::steady_clock::now();
+  while (std::chrono::steady_clock::now() - started < longest) {
+    ssize_t n = ::send(connection.server.get(), piece.data(), piece.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (n > 0) sent += static_cast<size_t>(n);
+    if (n < 0 && errno != EAGAIN) break;
+    if (n < 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return sent;
+}
+
+}  // namespace
+
+TEST_CASE("A client that stops reading an answer is sent away when threads are few") {
+  Connection connection;
+  ClientPatience patience{1};
+  patience.Enter();
+  Sweeper sweeper(patience);
+  sweeper.BeginAnswer(connection.peer);
+  auto started = std::chrono::steady_clock::now();
+  sweeper.Start({connection.port});
+  CHECK(WriteUntilEnd(connection, std::chrono::seconds(10)) < size_t{64} << 20);
+  CHECK(std::chrono::steady_clock::now() - started > std::chrono::milliseconds(240));
+  CHECK(std::chrono::steady_clock::now() - started < std::chrono::seconds(3));
+  patience.Stop();
+}
+
+TEST_CASE("A client that reads an answer gets all of it, however few threads there are") {
+  Connection connection;
+  ClientPatience patience{1};
+  patience.Enter();
+  Sweeper sweeper(patience);
+  sweeper.BeginAnswer(connection.peer);
+  sweeper.Start({connection.port});
+  std::thread reader([&] {
+    std::string chunk(65536, '\0');
+    while (::recv(connection.client.get(), chunk.data(), chunk.size(), 0) > 0) {
+    }
+  });
+  WriteUntilEnd(connection, std::chrono::seconds(1));
+  CHECK(::send(connection.server.get(), "x", 1, MSG_NOSIGNAL) == 1);
+  ::shutdown(connection.server.get(), SHUT_RDWR);
+  reader.join();
+  patience.Stop();
 }
 
 TEST_CASE("While threads are ample nothing is swept away") {
