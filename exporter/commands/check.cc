@@ -19,6 +19,9 @@ int Check(const Options& options) {
   PrintProblems(outcome);
   if (!outcome.loaded) return kExitBadInput;
   const LoadedConfig& loaded = *outcome.loaded;
+  if (loaded.config.sources.empty()) {
+    std::cerr << "warning: " << loaded.config.file << ": no sources, so `serve` needs --trace.path\n";
+  }
   std::cout << loaded.config.file << ": fine: " << Count(loaded.config.metrics.size(), "metric") << ", "
             << Count(loaded.config.sources.size(), "source") << ", "
             << Count(loaded.program->NeededEvents().size(), "trace event") << " needed of "

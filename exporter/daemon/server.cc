@@ -41,7 +41,7 @@ Server::Server(const commands::Options& options, commands::LoadedConfig loaded, 
 }
 
 Status Server::Start() {
-  if (Status possible = commands::CheckReclaim(loaded_.config, options_); !possible) return possible;
+  if (Status possible = commands::CheckForServe(loaded_.config, options_); !possible) return possible;
   std::optional<pipeline::Resumption> resumption;
   if (!options_.state_path.empty()) {
     Result<std::unique_ptr<Checkpointer>> opened = Checkpointer::Open(options_.state_path);
@@ -137,7 +137,7 @@ bool Server::catching_up() const {
 Status Server::Reload() {
   commands::LoadOutcome outcome = commands::LoadConfig(options_);
   if (outcome.loaded) {
-    Status possible = commands::CheckReclaim(outcome.loaded->config, options_);
+    Status possible = commands::CheckForServe(outcome.loaded->config, options_);
     if (!possible) outcome = {std::nullopt, {possible.error()}, {}};
   }
   for (const std::string& warning : outcome.warnings) spdlog::warn("{}", warning);

@@ -127,6 +127,38 @@ class ConfigTest(Case):
         self.assert_fails(1, ["check", *both, f"--config.file={config}"],
                           f'{config}:2:12: duplicate metric "qemu_more_total"; the first is in line 2')
 
+    def test_all_errors_at_once(self):
+        """A wrong key, a wrong event, a trace-events file that is missing, and a bad web config: told in one go."""
+        bad = self.write("bad.yaml", "sources: [{path: a.log, strat: end}]\ntrace_events: none-events\nmetrics:\n"
+                         "  - {name: qemu_a_total, type: counter, event: pci_cfg_read, labels: {x: devcie}}\n"
+                         "  - {nmae: qemu_b_total, type: counter, event: pci_cfg_read}\n")
+        worse = self.write("worse.yaml", "metrics:\n  - {name: qemu_c_total, type: [\n")
+        event = self.write("event.yaml", "metrics: [{name: qemu_d_total, type: counter, event: pci_cfg_raed}]\n")
+        web = self.write("web.yml", "basic_auth_usres: {}\n")
+        done = exporter.run("check", f"--config.file={bad}", f"--config.file={self.directory}/gone.yaml",
+                            f"--config.file={worse}", f"--web.config.file={web}")
+        self.assertEqual(done.returncode, 1)
+        places = [f"{bad}:1:25: ", f"{bad}:2:15: ", f"{bad}:4:74: ", f"{bad}:5:6: ", f"{self.directory}/gone.yaml: ",
+                  f"{worse}:", f"{web}:1:1: "]
+        self.assertEqual(len(done.stderr.splitlines()), len(places), done.stderr)
+        for line, place in zip(done.stderr.splitlines(), places):
+            self.assertTrue(line.startswith(place), (line, place))
+        done = exporter.run("check", f"--config.file={bad}", f"--config.file={event}")
+        self.assertEqual(len(done.stderr.splitlines()), 4, done.stderr)
+        # Where no file is missing, so is no event.
+        bad.write_text(bad.read_text().replace("trace_events: none-events", ""))
+        done = exporter.run("check", f"--config.file={bad}", f"--config.file={event}")
+        self.assertIn('unknown event "pci_cfg_raed"', done.stderr)
+
+    def test_a_config_without_sources(self):
+        """`serve` needs --trace.path with it; `check` says so."""
+        config = self.write("metrics.yaml", "metrics: [{name: qemu_a_total, type: counter, event: pci_cfg_read}]\n")
+        done = exporter.run("check", f"--config.file={config}")
+        self.assertEqual(done.returncode, 0)
+        self.assertEqual(done.stderr, f"warning: {config}: no sources, so `serve` needs --trace.path\n")
+        self.assertEqual(exporter.run("check", f"--config.file={config}", "--trace.path=a").stderr, "")
+        self.assert_fails(1, ["serve", f"--config.file={config}"], config, "--trace.path")
+
     def test_a_config_that_is_not_there(self):
         missing = self.directory / "missing.yaml"
         for command in ("check", "serve"):
@@ -296,6 +328,35 @@ class ReloadTest(Case):
         self.write_good()
         daemon.process.send_signal(signal.SIGHUP)
         self.assert_took_new(daemon)
+
+    def test_a_reload_refuses_what_a_start_refuses(self):
+        """Empty files of all kinds, no sources, a file that is gone or cannot be read; also beside a good file."""
+        beside = self.write("beside.yaml", "metrics: [{name: qemu_beside_total, type: counter, event: pci_cfg_read}]\n")
+        daemon = self.daemon(f"--config.file={beside}", "--web.enable-lifecycle")
+        good = {path: path.read_text() for path in (self.config, beside)}
+        no_sources = good[self.config].partition("metrics:")
+        cases = [(self.config, "".join(no_sources[1:])), (self.config, "sources: []\n" + "".join(no_sources[1:])),
+                 (self.config, "{}"), (self.config, "# later\n")]
+        cases += [(path, text) for path in good for text in ("", " \n\n", None, "directory")]
+        for path, text in cases:
+            with self.subTest(path=path.name, text=text):
+                path.unlink()
+                if text == "directory":
+                    path.mkdir()
+                elif text is not None:
+                    path.write_text(text)
+                status, _, body = daemon.request("/-/reload", "POST")
+                self.assertEqual(status, 500, body)
+                self.assertIn(path.name, body.decode())
+                self.assert_fails(1, ["serve", f"--config.file={self.config}", f"--config.file={beside}"], path.name)
+                metrics = daemon.metrics()
+                self.assertEqual([metrics.value(RELOADED), metrics.total("qemu_old_total"),
+                                  metrics.total("qemu_beside_total")], [0, 3, 3])
+                if text == "directory":
+                    path.rmdir()
+                path.write_text(good[path])
+        self.assertEqual(daemon.status("/-/reload", "POST"), 200)
+        self.append_until(daemon, "qemu_old_total")
 
     def test_post_needs_the_flag(self):
         daemon = self.daemon()
