@@ -12,6 +12,7 @@
 #include "commands/commands.h"
 #include "commands/explain_joins.h"
 #include "commands/load.h"
+#include "commands/sources.h"
 #include "correlation/elapsed.h"
 #include "exposition/text.h"
 #include "pipeline/pipeline.h"
@@ -53,8 +54,8 @@ std::string KindOf(const trace::Value& value) {
 class Explainer {
  public:
   explicit Explainer(const LoadedConfig& loaded)
-      : loaded_(loaded), pipeline_(loaded.program, pipeline::SourceLabels({})) {
-    pipeline_.OnOpen(kStream, 0, "-");
+      : loaded_(loaded), pipeline_(loaded.program, pipeline::SourceLabels(loaded.config.sources)) {
+    pipeline_.OnOpen(kStream, SourceOf(source::Discovery(SourceSpecs(loaded.config)), "-"), "-");
   }
 
   void ExplainLine(const std::string& given) {

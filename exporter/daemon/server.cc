@@ -6,19 +6,10 @@
 
 #include "base/epoch.h"
 #include "commands/embedded.h"
+#include "commands/sources.h"
 
 namespace qte::daemon {
 namespace {
-
-std::vector<source::SourceSpec> SourceSpecs(const config::Config& config) {
-  std::vector<source::SourceSpec> specs;
-  for (const config::Source& source : config.sources) {
-    specs.push_back(
-        {source.path.value, source.start == config::Start::kEnd, source.reclaim ? source.max_disk_bytes : uint64_t{0}});
-    for (const config::Text& glob : source.exclude) specs.back().exclude.push_back(glob.value);
-  }
-  return specs;
-}
 
 std::unique_ptr<pipeline::Lanes> MakePipeline(const commands::LoadedConfig& loaded) {
   return std::make_unique<pipeline::Lanes>(loaded.program, pipeline::SourceLabels(loaded.config.sources),
@@ -92,7 +83,7 @@ void Server::StartIngest(std::optional<pipeline::Resumption> resumption) {
                                    }};
   {
     std::lock_guard lock(mutex_);
-    ingest_ = std::make_unique<Ingest>(std::move(pipeline), SourceSpecs(loaded_.config), std::move(positions),
+    ingest_ = std::make_unique<Ingest>(std::move(pipeline), commands::SourceSpecs(loaded_.config), std::move(positions),
                                        std::move(listener));
   }
   tracer_->Start();
@@ -153,7 +144,7 @@ Status Server::Reload() {
   }
   loaded_ = std::move(*outcome.loaded);
   auth_->SetUsers(Users(loaded_.web));
-  ingest_ptr()->Replace(MakePipeline(loaded_), SourceSpecs(loaded_.config), [this] { tracer_->Use(loaded_); });
+  ingest_ptr()->Replace(MakePipeline(loaded_), commands::SourceSpecs(loaded_.config), [this] { tracer_->Use(loaded_); });
   tracer_->Start();
   std::lock_guard lock(mutex_);
   reload_ = {true, SecondsSinceEpoch(), loaded_.config.file, loaded_.config.hash};

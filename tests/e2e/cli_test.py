@@ -159,6 +159,28 @@ class ConfigTest(Case):
         self.assertEqual(exporter.run("check", f"--config.file={config}", "--trace.path=a").stderr, "")
         self.assert_fails(1, ["serve", f"--config.file={config}"], config, "--trace.path")
 
+    def test_files_of_the_same_labels(self):
+        """Two VMs that look like one get a warning; rotated siblings, links to one file and labels that differ get none."""
+        def warnings(*patterns, source=""):
+            config = self.write("c.yaml", "sources:\n" + "".join(
+                f"  - {{path: '{self.directory}/{pattern}'{source}}}\n" for pattern in patterns))
+            done = exporter.run("check", f"--config.file={config}")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            return done.stderr.splitlines()
+        for name in ("a/qemu.log", "a/qemu.log.1", "b/qemu.log", "c/qemu.log", "c/other.log"):
+            (self.directory / name).parent.mkdir(exist_ok=True)
+            self.write(name, "")
+        (self.directory / "d").symlink_to("a")
+        pair = [f"warning: {self.directory}/a/qemu.log and {self.directory}/b/qemu.log have the same labels "
+                '{vm="qemu"}, so their series add up; tell them apart by path_pattern or labels']
+        self.assertEqual(warnings("[ab]/qemu.log"), pair)
+        self.assertEqual(warnings("*/qemu.log*"), pair)  # one word, however many there are
+        self.assertEqual(warnings("a/*.log", "b/*.log"), pair)
+        self.assertEqual(warnings("[ab]/qemu.log", source=", path_pattern: '/(?P<vm>[^/]+)/qemu.log'"), [])
+        self.assertEqual(warnings("[ab]/qemu.log", source=f", exclude: ['{self.directory}/b/*']"), [])
+        self.assertEqual(warnings("a/qemu.log*", source=", path_pattern: '/(?P<vm>[^/.]+).log'"), [])
+        self.assertEqual(warnings("[ad]/qemu.log", "c/other.log", "none/*.log"), [])
+
     def test_a_config_that_is_not_there(self):
         missing = self.directory / "missing.yaml"
         for command in ("check", "serve"):
@@ -166,6 +188,28 @@ class ConfigTest(Case):
 
 
 class InputTest(Case):
+    def test_a_recording_has_the_labels_that_serve_gives(self):
+        """By the first source that matches and does not exclude it; standard input by the source "-"."""
+        config = self.write("c.yaml", f"""\
+sources:
+  - {{path: '{self.directory}/*.log', exclude: ['*-test.log'], labels: {{tier: real}}}}
+  - {{path: '{self.directory}/*-test.log', path_pattern: '/(?P<vm>[^/]+)-test', labels: {{tier: test}}}}
+  - {{path: '-', labels: {{tier: piped, vm: mine}}}}
+metrics:
+  - {{name: reads_total, type: counter, event: pci_cfg_read}}
+""")
+        logs = [self.write(name, LINES.decode()) for name in ("a.log", "b-test.log", "c.txt")]
+        want = {'reads_total{tier="real",vm="a"} 3', 'reads_total{tier="test",vm="b"} 3', 'reads_total{vm="c"} 3',
+                'reads_total{tier="piped",vm="mine"} 3'}
+        replayed = self.assert_succeeds(["replay", f"--config.file={config}", *logs, "-"], stdin=LINES)
+        self.assertEqual({line for line in replayed.splitlines() if line.startswith("reads_total")}, want)
+        self.assert_succeeds(["explain", f"--config.file={config}", LINES.decode().splitlines()[0]],
+                             'moves     reads_total{tier="piped",vm="mine"}')
+        with open(logs[0]) as stdin, exporter.Daemon(f"--config.file={config}", stdin=stdin) as daemon:
+            daemon.wait_for_metrics(lambda m: m.total("reads_total") == 9, "all lines")
+            served = {line for line in daemon.text().splitlines() if line.startswith("reads_total")}
+        self.assertEqual(served, want - {'reads_total{vm="c"} 3'})
+
     def test_a_file_that_is_not_there(self):
         missing = self.directory / "missing.log"
         done = exporter.run("replay", missing)
