@@ -27,6 +27,15 @@ bool AreOther(const Labels& base, std::span<const std::string_view> values) {
          std::all_of(values.begin(), values.end(), [](std::string_view value) { return value == kOther; });
 }
 
+// Where each of the names before stands among those now; the order in the config may have changed.
+std::vector<size_t> PlacesOf(const std::vector<std::string>& before, const std::vector<std::string>& now) {
+  std::vector<size_t> places;
+  for (const std::string& name : before) {
+    places.push_back(static_cast<size_t>(std::find(now.begin(), now.end(), name) - now.begin()));
+  }
+  return places;
+}
+
 }  // namespace
 
 Family::Family(FamilySpec spec, std::shared_ptr<Budget> series)
@@ -84,11 +93,13 @@ FamilySnapshot Family::TakeSnapshot() const {
 
 void Family::Restore(const FamilySnapshot& snapshot, const Takes& takes) {
   size_t buckets = spec_->bounds.size() + 1;
-  std::vector<std::string_view> values;
+  const std::vector<size_t> places = PlacesOf(snapshot.spec->label_names, spec_->label_names);
+  std::vector<std::string_view> values(places.size());
   for (size_t from = 0; from < snapshot.series_count(); ++from) {
     SeriesLabels labels = snapshot.LabelsOf(from);
     if (takes && !takes(*labels.base)) continue;
-    values.assign(labels.values.begin(), labels.values.end());
+    auto place = places.begin();
+    for (std::string_view value : labels.values) values[*place++] = value;
     SeriesId to = FindOrAdd(labels.base, values);
     values_[to] = snapshot.values[from] + (spec_->type == Type::kGauge ? 0 : values_[to]);
     if (spec_->type != Type::kHistogram) continue;
@@ -126,7 +137,8 @@ size_t Family::Remove(const Labels& base) {
 }
 
 bool Compatible(const FamilySpec& a, const FamilySpec& b) {
-  return a.name == b.name && a.type == b.type && a.label_names == b.label_names && a.bounds == b.bounds;
+  return a.name == b.name && a.type == b.type && a.definition == b.definition && a.bounds == b.bounds &&
+         std::is_permutation(a.label_names.begin(), a.label_names.end(), b.label_names.begin(), b.label_names.end());
 }
 
 }  // namespace qte::metrics

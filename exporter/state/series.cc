@@ -23,6 +23,7 @@ std::shared_ptr<const FamilySpec> SpecFromJson(const json& from) {
   spec->type = static_cast<metrics::Type>(type);
   spec->label_names = from.at("label_names").get<std::vector<std::string>>();
   spec->bounds = from.at("bounds").get<std::vector<double>>();
+  spec->definition = from.at("definition").get<std::string>();
   return spec;
 }
 
@@ -70,6 +71,7 @@ json FamilyToJson(const FamilySnapshot& family, uint64_t overflowed) {
           {"type", static_cast<int>(spec.type)},
           {"label_names", spec.label_names},
           {"bounds", spec.bounds},
+          {"definition", spec.definition},
           {"overflowed", overflowed},
           {"bases", std::move(bases)},
           {"series", std::move(series)}};

@@ -1,6 +1,6 @@
 // Series as part of a checkpoint.
 //
-//   {"name", "type", "label_names", "bounds", "overflowed",
+//   {"name", "type", "label_names", "bounds", "definition", "overflowed",
 //    "bases": [[[name, value], ...], ...],           // the sources' labels, each set once
 //    "series": [[base, [value, ...], number, [bucket, ...]], ...]}
 #pragma once

@@ -3,6 +3,7 @@
 
 import pathlib
 import re
+import shutil
 import signal
 import socket
 import sys
@@ -401,6 +402,54 @@ class ReloadTest(Case):
                 path.write_text(good[path])
         self.assertEqual(daemon.status("/-/reload", "POST"), 200)
         self.append_until(daemon, "qemu_old_total")
+
+    def test_a_rule_that_changes_its_meaning_begins_anew(self):
+        """At a reload and between restarts. The order of keys and the help text are no part of the meaning."""
+        text = f"""\
+sources: [{{path: '{self.directory}/*.log'}}]
+spans:
+  element: {{start: virtqueue_pop, end: virtqueue_fill, key: [vq, elem]}}
+metrics:
+  - {{name: a_total, type: counter, help: A., event: [pci_cfg_read, pci_cfg_write], labels: {{x: dev, y: offs}}}}
+  - {{name: b_total, type: counter, event: element, labels: {{x: vq}}}}
+"""
+        lines = ("pci_cfg_read d 00:00.0 @0x0 -> 0x1\npci_cfg_write d 00:00.0 @0x0 <- 0x1\n"
+                 "virtqueue_pop vq 0x1 elem 0x2 in_num 3 out_num 1\nvirtqueue_fill vq 0x1 elem 0x2 len 1 idx 0\n")
+        cases = (("[pci_cfg_read, pci_cfg_write]", "[pci_cfg_read]", (1, 2)),
+                 ("labels: {x: dev", "where: {val: 1}, labels: {x: dev", (2, 2)),
+                 ("labels: {x: dev", "scale: 3, value: val, labels: {x: dev", (6, 2)),
+                 ("y: offs", "y: '{offs}!'", (2, 2)),
+                 ("key: [vq, elem]", "key: [vq, elem], timeout: 1m", (4, 1)),
+                 ("help: A., event: [pci_cfg_read, pci_cfg_write], labels: {x: dev, y: offs}",
+                  "labels: {y: offs, x: dev}, event: [pci_cfg_write, pci_cfg_read]", (4, 2)))
+        flags = [f"--config.file={self.config}", f"--state.path={self.directory}/state"]
+        log = self.directory / "vm1.log"
+
+        def totals(daemon):
+            metrics = daemon.metrics()
+            return metrics.total("a_total"), metrics.total("b_total")
+        for restarts in (False, True):
+            for old, new, want in cases:
+                with self.subTest(new=new, restarts=restarts):
+                    log.write_text(lines)
+                    self.config.write_text(text)
+                    daemon = exporter.Daemon(*flags, "--web.enable-lifecycle")
+                    try:
+                        daemon.wait_for_metrics(lambda _: totals(daemon) == (2, 1), "the first lines")
+                        self.config.write_text(text.replace(old, new))
+                        if restarts:
+                            daemon.stop()
+                            daemon = exporter.Daemon(*flags)
+                            daemon.wait_ready()
+                        else:
+                            self.assertEqual(daemon.status("/-/reload", "POST"), 200)
+                        with open(log, "a") as file:
+                            file.write(lines)
+                        daemon.wait_for_metrics(lambda m: m.value("qemu_trace_exporter_lines_total") == 8, "all lines")
+                        self.assertEqual(totals(daemon), want)
+                    finally:
+                        daemon.stop()
+                        shutil.rmtree(self.directory / "state")
 
     def test_post_needs_the_flag(self):
         daemon = self.daemon()
