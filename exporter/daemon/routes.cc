@@ -96,6 +96,8 @@ Response Server::Metrics() {
         snapshot = pipeline.TakeSnapshot();
         streams = sources.Streams();
         now = sources.Totals();
+        // Here and now: a line that is read before the answer is written is in neither.
+        if (checkpointer_ != nullptr) checkpointer_->Confirm(VersionOf(pipeline, now), SecondsSinceEpoch());
       })) {
     return Unavailable("not running");
   }
@@ -143,7 +145,7 @@ void Server::AppendOwnMetrics(metrics::Snapshot& snapshot, const std::vector<sou
       Type::kCounter, single(totals.pipe_full_seconds));
   if (checkpointer_ != nullptr) {
     add("checkpoint_last_success_timestamp_seconds",
-        "When the last checkpoint was written, or was still up to date; 0 if none was.", Type::kGauge,
+        "Time up to which everything that was shown is in the checkpoint; 0 if there is none.", Type::kGauge,
         single(checkpointer_->last_success()));
     add("reclaimed_bytes_total", "Bytes of consumed logs given back to the disk.", Type::kCounter,
         single(totals.reclaimed_bytes));

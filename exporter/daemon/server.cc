@@ -93,21 +93,26 @@ void Server::StartIngest(std::optional<pipeline::Resumption> resumption) {
                        [this](uint64_t version) { return RestsSinceMoment(version); });
 }
 
+// Counters that only rise, so their sum stays as it is only where nothing has happened.
+uint64_t Server::VersionOf(const pipeline::Lanes& pipeline, const source::SourceTotals& totals) const {
+  return pipeline.bytes() + totals.rotations + totals.truncations + totals.opened + tracer_->version();
+}
+
 // Nothing if the version is the known one.
-std::optional<pipeline::Moment> Server::TakeMoment(uint64_t known_version) const {
-  std::optional<pipeline::Moment> moment;
+std::optional<Checkpointer::Taken> Server::TakeMoment(uint64_t known_version) const {
+  std::optional<Checkpointer::Taken> taken;
   const uint64_t changed = ingest_ptr()->changes() + tracer_->version();  // before it is asked for
-  if (known_version == taken_version_ && changed == taken_at_) return moment;
+  if (known_version == taken_version_ && changed == taken_at_) return taken;
   Ask([&](pipeline::Lanes& pipeline, const source::SourceSet& sources) {
-    // Counters that only rise, so their sum stays as it is only where nothing has happened.
     source::SourceTotals totals = sources.Totals();
-    uint64_t version = pipeline.bytes() + totals.rotations + totals.truncations + totals.opened + tracer_->version();
+    uint64_t version = VersionOf(pipeline, totals);
     taken_version_ = version;
     taken_at_ = changed;
     if (version == known_version) return;
-    moment = {pipeline.Save(), sources.SavePositions(), Sum(totals_before_, totals), tracer_->Save(), version};
+    taken = {{pipeline.Save(), sources.SavePositions(), Sum(totals_before_, totals), tracer_->Save(), version},
+             SecondsSinceEpoch()};
   });
-  return moment;
+  return taken;
 }
 
 // With QMP there is always something to look after.
@@ -144,7 +149,8 @@ Status Server::Reload() {
   }
   loaded_ = std::move(*outcome.loaded);
   auth_->SetUsers(Users(loaded_.web));
-  ingest_ptr()->Replace(MakePipeline(loaded_), commands::SourceSpecs(loaded_.config), [this] { tracer_->Use(loaded_); });
+  ingest_ptr()->Replace(MakePipeline(loaded_), commands::SourceSpecs(loaded_.config),
+                        [this] { tracer_->Use(loaded_); });
   tracer_->Start();
   std::lock_guard lock(mutex_);
   reload_ = {true, SecondsSinceEpoch(), loaded_.config.file, loaded_.config.hash};

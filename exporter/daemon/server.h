@@ -79,7 +79,9 @@ class Server {
   Ingest* ingest_ptr() const;
   // Runs `task` on the ingest thread; false where there is none yet.
   bool Ask(const std::function<void(pipeline::Lanes&, const source::SourceSet&)>& task) const;
-  std::optional<pipeline::Moment> TakeMoment(uint64_t known_version) const;
+  std::optional<Checkpointer::Taken> TakeMoment(uint64_t known_version) const;
+  // On the ingest thread: changes with all that a checkpoint holds.
+  uint64_t VersionOf(const pipeline::Lanes& pipeline, const source::SourceTotals& totals) const;
   bool RestsSinceMoment(uint64_t version) const;
   source::Positions PositionsNow() const;
   void StartIngest(std::optional<pipeline::Resumption> resumption);
