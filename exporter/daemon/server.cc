@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/epoch.h"
@@ -25,7 +26,10 @@ exposition::BasicAuth::Users Users(const config::WebConfig& web) {
 }  // namespace
 
 Server::Server(const commands::Options& options, commands::LoadedConfig loaded, MainThread main_thread)
-    : options_(options), loaded_(std::move(loaded)), main_thread_(std::move(main_thread)) {
+    : options_(options),
+      loaded_(std::move(loaded)),
+      main_thread_(std::move(main_thread)),
+      startup_(std::chrono::milliseconds(options.startup_timeout_ms), Clock::Steady().Now()) {
   reload_ = {true, SecondsSinceEpoch(), loaded_.config.file, loaded_.config.hash};
   catalog_ = loaded_.catalog;
   auth_->SetUsers(Users(loaded_.web));
@@ -39,7 +43,6 @@ Status Server::Start() {
     if (!opened) return Error{opened.error()};
     checkpointer_ = std::move(*opened);
     resumption = checkpointer_->Load();
-    resumed_ = resumption.has_value();
   }
   // The port before any file: who cannot listen should not have read anything.
   Result<std::unique_ptr<exposition::HttpServer>> http =
@@ -71,6 +74,7 @@ void Server::StartIngest(std::optional<pipeline::Resumption> resumption) {
       pipeline = MakePipeline(loaded_);
     }
   }
+  bytes_before_ = pipeline->bytes();
   tracer_ = std::make_unique<Tracer>([this](const Tracer::Task& task) { return Ask(task); },
                                      [this] { return ingest_ptr()->caught_up(); }, saved_qmp);
   tracer_->Use(loaded_);
@@ -126,8 +130,17 @@ source::Positions Server::PositionsNow() const {
   return positions;
 }
 
-bool Server::catching_up() const {
-  return resumed_ && !ingest_ptr()->caught_up();
+bool Server::is_ready() const {
+  Ingest* ingest = ingest_ptr();
+  return ingest != nullptr && startup_.IsOver(ingest->caught_up(), Clock::Steady().Now());
+}
+
+Startup::Progress Server::ProgressOf(const pipeline::Lanes& pipeline, const source::SourceSet& sources) const {
+  Startup::Progress progress{pipeline.bytes() - bytes_before_, 0};
+  for (const source::StreamStatus& stream : sources.Streams()) {
+    progress.left += stream.size - std::min(stream.size, stream.offset);
+  }
+  return progress;
 }
 
 Status Server::Reload() {
@@ -187,8 +200,8 @@ void Server::Tick() {
 
 // After a tick that found nothing new, for the last point may be older than the last change.
 bool Server::Rest() {
-  is_resting_ =
-      is_tick_quiet_ && !loaded_.config.limits.expire_after && !catching_up() && ingest_ptr()->AwaitChange(ticked_at_);
+  is_resting_ = is_tick_quiet_ && !loaded_.config.limits.expire_after && startup_.is_told() &&
+                ingest_ptr()->AwaitChange(ticked_at_);
   return is_resting_;
 }
 
@@ -212,12 +225,15 @@ void Server::LookAtIngest() {
   std::vector<source::StreamStatus> streams;
   std::string path;
   size_t expired = 0;
+  Startup::Progress progress;
   Ask([&](pipeline::Lanes& pipeline, const source::SourceSet& sources) {
     seen_events_ = pipeline.SeenEvents();
     streams = sources.Streams();
     path = pipeline.TakePathWithoutTime();
     expired = pipeline.ExpireIdle(Clock::Steady().Now());
+    progress = ProgressOf(pipeline, sources);
   });
+  startup_.Log(ingest_ptr()->caught_up(), progress, Clock::Steady().Now());
   if (expired > 0) spdlog::info("{} series of sources that are silent have expired", expired);
   if (!path.empty()) {
     is_tick_quiet_ = false;  // there may be another one
@@ -229,7 +245,7 @@ void Server::LookAtIngest() {
 void Server::SampleHistory() {
   CatchUpOnRest();
   // Counters that go up to where they were before a restart are no rate.
-  if (ingest_ptr() == nullptr || catching_up()) return;
+  if (!is_ready()) return;
   {
     std::lock_guard lock(history_mutex_);
     if (!history_.IsDue(LiveHistory::Clock::now())) return;

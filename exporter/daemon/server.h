@@ -17,6 +17,7 @@
 #include "daemon/event_rates.h"
 #include "daemon/ingest.h"
 #include "daemon/live_history.h"
+#include "daemon/startup.h"
 #include "daemon/tracer.h"
 #include "exposition/http_server.h"
 #include "exposition/landing_page.h"
@@ -85,8 +86,11 @@ class Server {
   bool RestsSinceMoment(uint64_t version) const;
   source::Positions PositionsNow() const;
   void StartIngest(std::optional<pipeline::Resumption> resumption);
-  // True while what came since a checkpoint is being read: counters are then lower than they were.
-  bool catching_up() const;
+  // False while there is nothing to ask yet, and while what was there at the start is being read.
+  bool is_ready() const;
+  // On the ingest thread.
+  Startup::Progress ProgressOf(const pipeline::Lanes& pipeline, const source::SourceSet& sources) const;
+  exposition::Response NotReady() const;
   void LookAtIngest();
   void WarnAboutStreams(const std::vector<source::StreamStatus>& streams);
 
@@ -95,7 +99,8 @@ class Server {
   const MainThread main_thread_;
   std::unique_ptr<Checkpointer> checkpointer_;  // null without --state.path
   pipeline::Totals totals_before_;              // of the checkpoint
-  bool resumed_ = false;
+  uint64_t bytes_before_ = 0;                   // the same
+  Startup startup_;                             // Log by the main thread
 
   std::unique_ptr<Tracer> tracer_;  // set before ingest_, which uses it
 

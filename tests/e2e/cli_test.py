@@ -78,6 +78,7 @@ class UsageTest(Case):
                                 (["backfill", "--stpe=1s", "vm.log"], 'did you mean "--step"?'),
                                 (["serve", "vm.log"], "--trace.path"),
                                 (["--web.listen-address=foo"], '"foo" is no port'),
+                                (["--web.startup-timeout=5"], 'invalid duration "5": expected'),
                                 (["--log.level=loud"], "loud"),
                                 (["--log.format=xml"], "xml")):
             with self.subTest(arguments=arguments):
@@ -470,6 +471,44 @@ metrics:
         self.assertEqual(status, 500)
         self.assertIn(b"nmae", body)
         self.assert_kept_old(daemon)
+
+
+class StartupTest(Case):
+    """Until what was there has been read, there are no numbers that would rise as if it all happened now."""
+    LINES = 50_000
+    # Regexes that have to look at every byte, so that reading takes some seconds.
+    SLOW = "".join(f"  - {{name: slow{i}_total, type: counter, match: '[a-z].*[0-9]{{{i % 9 + 1}}} .{{{i}}}[a-z].* $'}}\n" for i in range(60))
+
+    def start(self, *flags):
+        log = self.directory / "vm1.log"
+        log.write_text(("abcdefghijklmnopqrstuvwxyz 0123456789 " * 3 + "\n") * self.LINES)
+        config = self.write("slow.yaml", f"sources: [{{path: '{log}'}}]\nlimits: {{workers: 1}}\nmetrics:\n{self.SLOW}")
+        return self.enterContext(exporter.Daemon(f"--config.file={config}", *flags))
+
+    def lines(self, daemon):
+        return daemon.metrics().value("qemu_trace_exporter_lines_total")
+
+    def test_503_until_all_has_been_read(self):
+        daemon = self.start()
+        for path in ("/metrics", "/-/ready"):
+            status, _, body = daemon.request(path)
+            self.assertEqual(status, 503)
+            self.assertRegex(body.decode(), r"^not ready: read [\d.]+ of \d+\.\d MB \(\d+ %\) of what was there at the start\n$")
+        self.assertRegex(daemon.request("/")[2].decode(), r"not ready</span>, reading what was there at the start: [\d.]+ of")
+        daemon.wait_ready()
+        self.assertEqual(self.lines(daemon), self.LINES)
+
+    def test_the_bound(self):
+        daemon = self.start("--web.startup-timeout=500ms")
+        self.assertEqual(daemon.status("/metrics"), 503)
+        daemon.wait_ready()
+        self.assertLess(self.lines(daemon), self.LINES)
+        daemon.wait_for_metrics(lambda m: m.value("qemu_trace_exporter_lines_total") == self.LINES, "all lines")
+
+    def test_no_wait(self):
+        daemon = self.start("--web.startup-timeout=0")
+        self.assertEqual(daemon.status("/-/ready"), 200)
+        self.assertLess(self.lines(daemon), self.LINES)
 
 
 class HttpTest(Case):
