@@ -4,6 +4,7 @@
 
 #include "commands/commands.h"
 #include "commands/load.h"
+#include "commands/sources.h"
 
 namespace qte::commands {
 namespace {
@@ -19,6 +20,10 @@ int Check(const Options& options) {
   PrintProblems(outcome);
   if (!outcome.loaded) return kExitBadInput;
   const LoadedConfig& loaded = *outcome.loaded;
+  if (loaded.config.sources.empty()) {
+    std::cerr << "warning: " << loaded.config.file << ": no sources, so `serve` needs --trace.path\n";
+  }
+  for (const std::string& warning : WarningsOfSameLabels(loaded.config)) std::cerr << "warning: " << warning << '\n';
   std::cout << loaded.config.file << ": fine: " << Count(loaded.config.metrics.size(), "metric") << ", "
             << Count(loaded.config.sources.size(), "source") << ", "
             << Count(loaded.program->NeededEvents().size(), "trace event") << " needed of "

@@ -12,6 +12,7 @@
 #include "commands/commands.h"
 #include "commands/explain_joins.h"
 #include "commands/load.h"
+#include "commands/sources.h"
 #include "exposition/text.h"
 #include "joins/elapsed.h"
 #include "guests/guests.h"
@@ -53,8 +54,8 @@ std::string KindOf(const trace::Value& value) {
 class Explainer {
  public:
   explicit Explainer(const LoadedConfig& loaded)
-      : loaded_(loaded), guests_(loaded.program, guests::SourceLabels({}), 1) {
-    guests_.OnOpen(kStream, 0, "-", 0);
+      : loaded_(loaded), guests_(loaded.program, guests::SourceLabels(loaded.config.sources), 1) {
+    guests_.OnOpen(kStream, SourceOf(source::Discovery(SourceSpecs(loaded.config)), "-"), "-", 0);
   }
 
   void ExplainLine(const std::string& given) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
+#include <iterator>
 
 #include "base/atomic_file.h"
 #include "base/cpus.h"
@@ -32,18 +33,21 @@ void AddToCatalog(trace::Catalog& catalog, std::string_view text, const std::str
   }
 }
 
-// QEMU's own files first: they know best what that QEMU prints.
-trace::Catalog LoadCatalog(const config::Config& config, LoadOutcome& outcome) {
+// QEMU's own files first: they know best what that QEMU prints. Events of a file that cannot be read are not reported
+// as unknown on top of it.
+trace::Catalog LoadCatalog(config::Config& config, std::vector<config::Diagnostic>& errors,
+                           std::vector<std::string>& warnings) {
   trace::Catalog catalog;
   for (const config::Text& file : config.trace_events) {
     Result<std::string> text = ReadWholeFile(BesideConfig(file.value, file.place.file));
     if (text) {
-      AddToCatalog(catalog, *text, file.value, outcome.warnings);
+      AddToCatalog(catalog, *text, file.value, warnings);
     } else {
-      outcome.errors.push_back(config::Diagnostic{file.place, text.error()}.Format());
+      errors.push_back({file.place, text.error()});
+      config.has_all_names = false;
     }
   }
-  AddToCatalog(catalog, kBundledTraceEvents, "<bundled trace-events>", outcome.warnings);
+  AddToCatalog(catalog, kBundledTraceEvents, "<bundled trace-events>", warnings);
   return catalog;
 }
 
@@ -52,6 +56,15 @@ config::WebConfig LoadWebConfig(const Options& options, LoadOutcome& outcome) {
   config::LoadedWeb loaded = config::LoadWeb(options.web_config_file);
   for (const config::Diagnostic& diagnostic : loaded.diagnostics) outcome.errors.push_back(diagnostic.Format());
   return loaded.config ? std::move(*loaded.config) : config::WebConfig{};
+}
+
+// --trace.path stands for the config's sources.
+void TakeSources(const std::vector<std::string>& paths, config::Config& config) {
+  config.sources.clear();
+  for (const std::string& path : paths) {
+    config::Source& source = config.sources.emplace_back();
+    source.path.value = path;
+  }
 }
 
 void WarnOfDisabledEvents(const LoadedConfig& loaded, std::vector<std::string>& warnings) {
@@ -70,21 +83,16 @@ LoadOutcome LoadConfig(const Options& options) {
   std::vector<std::string> files = options.config_files;
   if (files.empty()) files.emplace_back(config::kBuiltIn);
   config::Loaded parsed = config::Load(files, kDefaultConfig);
-  for (const config::Diagnostic& diagnostic : parsed.diagnostics) outcome.errors.push_back(diagnostic.Format());
-  config::WebConfig web = LoadWebConfig(options, outcome);
-  if (!parsed.config) return outcome;
-  LoadedConfig loaded{std::move(*parsed.config), {}, nullptr, std::move(web)};
-  if (!options.trace_paths.empty()) {
-    loaded.config.sources.clear();
-    for (const std::string& path : options.trace_paths) {
-      config::Source source;
-      source.path.value = path;
-      loaded.config.sources.push_back(std::move(source));
-    }
-  }
-  loaded.catalog = std::make_shared<const trace::Catalog>(LoadCatalog(loaded.config, outcome));
+  std::vector<config::Diagnostic> errors = std::move(parsed.diagnostics);
+  const bool is_parsed = parsed.config.has_value();
+  LoadedConfig loaded{is_parsed ? std::move(*parsed.config) : std::move(parsed.sound), {}, nullptr, {}};
+  if (!options.trace_paths.empty()) TakeSources(options.trace_paths, loaded.config);
+  loaded.catalog = std::make_shared<const trace::Catalog>(LoadCatalog(loaded.config, errors, outcome.warnings));
   rules::Compiled compiled = rules::Compile(loaded.config, *loaded.catalog);
-  for (const config::Diagnostic& diagnostic : compiled.diagnostics) outcome.errors.push_back(diagnostic.Format());
+  std::move(compiled.diagnostics.begin(), compiled.diagnostics.end(), std::back_inserter(errors));
+  config::SortByPlace(files, errors);
+  for (const config::Diagnostic& error : errors) outcome.errors.push_back(error.Format());
+  loaded.web = LoadWebConfig(options, outcome);
   if (!outcome.errors.empty()) return outcome;
   loaded.program = std::move(compiled.program);
   WarnOfDisabledEvents(loaded, outcome.warnings);
@@ -97,7 +105,10 @@ size_t WorkersOf(const config::Config& config) {
   return config.limits.workers ? *config.limits.workers : std::min(UsableCpus(), kMostByDefault);
 }
 
-Status CheckReclaim(const config::Config& config, const Options& options) {
+Status CheckForServe(const config::Config& config, const Options& options) {
+  if (config.sources.empty()) {
+    return Error{config.file + ": nothing to follow: give --trace.path=FILE, or sources in the config"};
+  }
   if (!options.state_path.empty()) return {};
   for (const config::Source& source : config.sources) {
     if (!source.reclaim) continue;

@@ -34,8 +34,9 @@ LoadOutcome LoadConfig(const Options& options);
 // How many threads read at once: as the config says, or as many as there are processors for this process, up to 8.
 size_t WorkersOf(const config::Config& config);
 
-// What was read may only be given back where a checkpoint says that it was.
-Status CheckReclaim(const config::Config& config, const Options& options);
+// What `serve` refuses beyond that, at its start and at a reload alike: no sources, and `reclaim` without checkpoints
+// (only what a checkpoint holds may be given back to the disk).
+Status CheckForServe(const config::Config& config, const Options& options);
 
 // Prints what is wrong on stderr, a line each.
 void PrintProblems(const LoadOutcome& outcome);

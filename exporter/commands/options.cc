@@ -1,6 +1,7 @@
 #include "commands/options.h"
 
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <cstdint>
 #include <iostream>
 #include <map>
@@ -10,14 +11,13 @@
 
 #include "base/suggest.h"
 #include "commands/embedded.h"
+#include "config/scalar.h"
 #include "http/listen_address.h"
 
 namespace qte::commands {
 namespace {
 
 constexpr const char* kDefaultAddress = "0.0.0.0:10177";
-
-const std::map<std::string, int64_t> kUnitsOfTime = {{"ms", 1}, {"s", 1'000}, {"m", 60'000}, {"h", 3'600'000}};
 
 constexpr const char* kExitCodes = "\nExit codes: 0 fine, 1 bad config or bad input, 2 wrong usage.";
 
@@ -54,6 +54,23 @@ constexpr Help kCommands[] = {
   qemu-system-x86_64 -drive file=disk.img,format=raw $(qemu-trace-exporter qemu-args) -D vm1.log)"},
 };
 
+enum class Zero { kRefused, kAllowed };
+
+// Turns "1m30s" into the milliseconds that the option's number holds.
+CLI::Validator Milliseconds(Zero zero) {
+  auto convert = [zero](std::string& text) -> std::string {
+    const bool is_zero = text == "0" || text == "0s";
+    const auto duration = config::ParseDuration(text).value_or(std::chrono::microseconds(0));
+    const int64_t count = std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
+    if (count == 0 && !(is_zero && zero == Zero::kAllowed)) {
+      return "invalid duration \"" + text + "\": expected 500ms, 15s, 10m or 1h30m";
+    }
+    text = std::to_string(count);
+    return {};
+  };
+  return {convert, ""};
+}
+
 void AddConfigFlag(CLI::App& app, Options& options) {
   app.add_option("--config.file", options.config_files,
                  "Config file; repeatable, files combine; `default` is the built-in config, used without this flag")
@@ -82,6 +99,11 @@ void AddServeFlags(CLI::App& app, Options& options) {
   app.add_option("--state.path", options.state_path,
                  "Directory for checkpoints, from which a restart goes on (default: none)")
       ->type_name("DIR");
+  app.add_option(
+         "--web.startup-timeout", options.startup_timeout_ms,
+         "Longest time to answer 503 while reading what was there at the start: 30s, 10m; 0: not at all (default: 5m)")
+      ->type_name("DURATION")
+      ->transform(Milliseconds(Zero::kAllowed));
   app.add_flag("--web.enable-lifecycle", options.enable_lifecycle, "Allow reloads by POST /-/reload");
 }
 
@@ -117,8 +139,8 @@ void AddCommands(CLI::App& app, Options& options) {
   CLI::App* backfill = added[Command::kBackfill];
   backfill->add_option("FILE", options.files, "As for replay")->required();
   backfill->add_option("--step", options.step_ms, "Time between two samples: 15s, 500ms, 1m (default: 1s)")
-      ->transform(CLI::AsNumberWithUnit(kUnitsOfTime, CLI::AsNumberWithUnit::UNIT_REQUIRED, "DURATION"))
-      ->check(CLI::PositiveNumber);
+      ->type_name("DURATION")
+      ->transform(Milliseconds(Zero::kRefused));
   added[Command::kExplain]->add_option("LINE", options.line,
                                        "A line of a trace log (default: lines of standard input)");
   app.require_subcommand(0, 1);

@@ -18,6 +18,7 @@ struct Options {
   std::string state_path;       // empty: no checkpoints
   std::string web_config_file;  // empty: everybody may ask
   bool enable_lifecycle = false;
+  int64_t startup_timeout_ms = 300'000;  // 0: answers at once
   std::string log_level = "info";
   std::string log_format = "logfmt";
   std::vector<std::string> files;   // replay, backfill

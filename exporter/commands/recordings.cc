@@ -1,27 +1,15 @@
 #include "commands/recordings.h"
 
-#include <fnmatch.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
 #include <map>
 
 #include "commands/options.h"
+#include "commands/sources.h"
 #include "commands/trace_reader.h"
 
 namespace qte::commands {
-namespace {
-
-// The config's source that would follow this file, so that it gets the same labels here.
-size_t SourceOf(const config::Config& config, const std::string& path) {
-  for (size_t i = 0; i < config.sources.size(); ++i) {
-    if (fnmatch(AbsolutePath(config.sources[i].path.value).c_str(), path.c_str(), FNM_PATHNAME) == 0) return i;
-  }
-  return config.sources.size();
-}
-
-}  // namespace
 
 std::string AbsolutePath(const std::string& path) {
   if (path == "-") return path;
@@ -43,10 +31,11 @@ bool CheckTraces(const std::vector<std::string>& files) {
 
 std::vector<Recording> GroupByLabels(const config::Config& config, const guests::SourceLabels& labels,
                                      const std::vector<std::string>& files) {
+  const source::Discovery sources(SourceSpecs(config));
   std::map<metrics::Labels, std::vector<size_t>> by_labels;
   for (size_t i = 0; i < files.size(); ++i) {
     std::string path = AbsolutePath(files[i]);
-    by_labels[labels.For(SourceOf(config, path), path)].push_back(i);
+    by_labels[labels.For(SourceOf(sources, path), path)].push_back(i);
   }
   std::vector<Recording> recordings;
   for (auto& [of_labels, group] : by_labels) recordings.push_back({of_labels, std::move(group)});

@@ -1,4 +1,4 @@
-// Recorded traces that a command was given: which source of the config each stands for, and which belong together.
+// Recorded traces that a command was given, and which of them belong together.
 #pragma once
 
 #include <cstddef>

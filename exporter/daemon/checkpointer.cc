@@ -4,8 +4,6 @@
 
 #include <chrono>
 
-#include "base/epoch.h"
-
 namespace qte::daemon {
 namespace {
 
@@ -67,23 +65,20 @@ void Checkpointer::Run() {
 void Checkpointer::Rest() {
   if (failing_ || !KnowsAllReclaimed() || !rests_(written_version_)) return;
   std::unique_lock lock(mutex_);
-  is_resting_ = !is_woken_;
   wake_.wait(lock, [this] { return stopping_ || is_woken_; });
   is_woken_ = false;
-  is_resting_ = false;
 }
 
 void Checkpointer::Wake() {
   {
     std::lock_guard lock(mutex_);
     is_woken_ = true;
-    is_resting_ = false;
   }
   wake_.notify_all();
 }
 
-double Checkpointer::last_success() const {
-  return is_resting_ ? SecondsSinceEpoch() : last_success_.load();
+void Checkpointer::Confirm(uint64_t version, double now) {
+  if (version == written_version_) last_success_ = now;
 }
 
 bool Checkpointer::IsDue() {
@@ -110,7 +105,8 @@ void Checkpointer::Stop() {
   Write();
 }
 
-Status Checkpointer::Write(guests::Checkpoint moment) {
+Status Checkpointer::Write(Taken taken) {
+  guests::Checkpoint& moment = taken.moment;
   uint64_t version = moment.version;
   source::Positions positions = moment.positions;
   guests::Totals totals = moment.totals;
@@ -122,6 +118,8 @@ Status Checkpointer::Write(guests::Checkpoint moment) {
     totals_ = totals;
   }
   if (!written) return written;
+  // In this order: a Confirm of this version is later than `at`.
+  last_success_ = taken.at;
   written_version_ = version;
   reclaimer_.Reclaim(positions);
   reclaims_ = positions.reclaims;
@@ -131,13 +129,12 @@ Status Checkpointer::Write(guests::Checkpoint moment) {
 // A failure is told once, not every few seconds.
 void Checkpointer::Write() {
   // What was given back after the last one is news as well.
-  std::optional<guests::Checkpoint> moment = take_(KnowsAllReclaimed() ? written_version_ : UINT64_MAX);
+  std::optional<Taken> taken = take_(KnowsAllReclaimed() ? written_version_.load() : UINT64_MAX);
   next_ = std::chrono::steady_clock::now() + kInterval - kReclaimInterval / 2;
   Status written;
-  if (moment) written = Write(std::move(*moment));
+  if (taken) written = Write(std::move(*taken));
   if (written) {
     if (failing_) spdlog::info("checkpoints can be written again");
-    last_success_ = SecondsSinceEpoch();
   } else if (!failing_) {
     spdlog::error("{}; a restart would go on from the last checkpoint that could be written", written.error());
   }

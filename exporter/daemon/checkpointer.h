@@ -32,8 +32,12 @@ class Checkpointer {
   // Sets aside a checkpoint that turned out to be of no use.
   void SetAside(const std::string& why);
 
+  struct Taken {
+    guests::Checkpoint moment;
+    double at = 0;  // seconds since the epoch, by the thread that took it, while it took it
+  };
   // Gives the moment, unless it has the version that is on the disk already.
-  using Take = std::function<std::optional<guests::Checkpoint>(uint64_t version)>;
+  using Take = std::function<std::optional<Taken>(uint64_t version)>;
   // Where the sources are now.
   using Positions = std::function<source::Positions()>;
   // Whether nothing has come since the moment of that version; then Wake() will be called once something does.
@@ -46,9 +50,12 @@ class Checkpointer {
   // Ends the thread and writes a last time. Nothing happens without Start.
   void Stop();
 
-  // When the last checkpoint was written, or found to be what one of then would be: in seconds since the epoch; 0 if
-  // none was.
-  double last_success() const;
+  // Seconds since the epoch: what was shown up to then is on the disk. Lines that were read later may not be, so this
+  // is the time at which the moment on the disk was taken, not the time at which it was written. 0 if none was.
+  double last_success() const { return last_success_; }
+  // By the thread that takes moments: now there is this version. If that is the one on the disk, what is shown now is
+  // there as well.
+  void Confirm(uint64_t version, double now);
   // As the last checkpoint has them: a restart does not go back behind these.
   guests::Totals totals() const;
 
@@ -58,7 +65,7 @@ class Checkpointer {
   void Rest();
   void EndThread();
   void Write();
-  Status Write(guests::Checkpoint moment);
+  Status Write(Taken taken);
   bool IsDue();
   bool KnowsAllReclaimed() const { return reclaimed_before_ + reclaimer_.bytes() == totals().reclaimed_bytes; }
 
@@ -68,10 +75,9 @@ class Checkpointer {
   Rests rests_;
   Reclaimer reclaimer_;
   std::atomic<double> last_success_ = 0;
-  std::atomic<bool> is_resting_ = false;
-  uint64_t reclaimed_before_ = 0;  // by earlier processes
+  uint64_t reclaimed_before_ = 0;                       // by earlier processes
+  std::atomic<uint64_t> written_version_ = UINT64_MAX;  // of the moment on the disk
   // Of whoever writes, one thread at a time.
-  uint64_t written_version_ = UINT64_MAX;
   std::chrono::steady_clock::time_point next_{};
   bool failing_ = false;
   bool reclaims_ = false;  // any log

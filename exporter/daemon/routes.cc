@@ -87,8 +87,8 @@ std::map<std::string, Route> Server::Routes() {
 }
 
 Response Server::Metrics() {
-  // Half way from a checkpoint to now, counters are lower than they were in earlier scrapes: better none than these.
-  if (ingest_ptr() != nullptr && catching_up()) return Unavailable("still reading what came since the checkpoint");
+  // Half way to now, counters are lower than in earlier scrapes, or rise as if it all happened now: better none.
+  if (!is_ready()) return NotReady();
   metrics::Snapshot snapshot;
   std::vector<source::StreamStatus> streams;
   source::SourceTotals now;
@@ -96,6 +96,8 @@ Response Server::Metrics() {
         snapshot = guests.TakeSnapshot();
         streams = sources.Streams();
         now = sources.Totals();
+        // Here and now: a line that is read before the answer is written is in neither.
+        if (checkpointer_ != nullptr) checkpointer_->Confirm(VersionOf(guests, now), SecondsSinceEpoch());
       })) {
     return Unavailable("not running");
   }
@@ -143,7 +145,7 @@ void Server::AppendOwnMetrics(metrics::Snapshot& snapshot, const std::vector<sou
       Type::kCounter, single(totals.pipe_full_seconds));
   if (checkpointer_ != nullptr) {
     add("checkpoint_last_success_timestamp_seconds",
-        "When the last checkpoint was written, or was still up to date; 0 if none was.", Type::kGauge,
+        "Time up to which everything that was shown is in the checkpoint; 0 if there is none.", Type::kGauge,
         single(checkpointer_->last_success()));
     add("reclaimed_bytes_total", "Bytes of consumed logs given back to the disk.", Type::kCounter,
         single(totals.reclaimed_bytes));
@@ -178,10 +180,18 @@ void Server::AppendQmpMetrics(metrics::Snapshot& snapshot) const {
 }
 
 Response Server::Ready() const {
-  if (Ingest* ingest = ingest_ptr(); ingest != nullptr && ingest->caught_up()) {
-    return {200, "text/plain; charset=utf-8", "ready\n"};
+  if (is_ready()) return {200, "text/plain; charset=utf-8", "ready\n"};
+  return NotReady();
+}
+
+Response Server::NotReady() const {
+  Startup::Progress progress;
+  if (!Ask([&](guests::Guests& guests, const source::SourceSet& sources) {
+        progress = ProgressOf(guests, sources);
+      })) {
+    return Unavailable("not ready: starting");
   }
-  return Unavailable("not ready: still reading what was there at the start");
+  return Unavailable("not ready: read " + Startup::Show(progress) + " of what was there at the start");
 }
 
 Response Server::RequestReload() {
@@ -210,6 +220,7 @@ std::vector<page::LandingPage::Activity> Server::Activities() {
 
 Response Server::Landing() {
   page::LandingPage page;
+  Startup::Progress progress;
   std::vector<guests::SeenEvent> events;
   std::vector<source::StreamStatus> streams;
   if (!Ask([&](guests::Guests& guests, const source::SourceSet& sources) {
@@ -217,6 +228,7 @@ Response Server::Landing() {
         streams = sources.Streams();
         page.lines = guests.lines();
         page.series = guests.series_count();
+        progress = ProgressOf(guests, sources);
       })) {
     return Unavailable("not running");
   }
@@ -225,7 +237,8 @@ Response Server::Landing() {
   page.config_file = reload.file;
   page.config_hash = reload.hash;
   page.last_reload_successful = reload.successful;
-  page.ready = ingest_ptr()->caught_up();
+  page.ready = is_ready();
+  if (!page.ready) page.progress = Startup::Show(progress);
   for (const source::StreamStatus& stream : streams) {
     page.sources.push_back({stream.path, stream.up, stream.error, stream.offset, stream.size});
   }
@@ -273,7 +286,7 @@ Response Server::StatusJson() {
     sockets.push_back(std::move(entry));
   }
   return Json({{"version", commands::kVersion},
-               {"ready", ingest_ptr()->caught_up()},
+               {"ready", is_ready()},
                {"config",
                 {{"file", reload.file},
                  {"hash", reload.hash},

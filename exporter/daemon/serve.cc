@@ -142,10 +142,6 @@ int Serve(const commands::Options& options) {
     return commands::kExitBadInput;
   }
   for (const std::string& warning : outcome.warnings) spdlog::warn("{}", warning);
-  if (outcome.loaded->config.sources.empty()) {
-    std::cerr << "qemu-trace-exporter: nothing to follow: give --trace.path=FILE, or sources in the config\n";
-    return commands::kExitBadInput;
-  }
   RaiseDescriptorLimit();
   ReturnFreedMemory();
   UniqueFd signals = BlockSignals();

@@ -2,24 +2,16 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
 #include "base/epoch.h"
 #include "commands/embedded.h"
+#include "commands/sources.h"
 
 namespace qte::daemon {
 namespace {
-
-std::vector<source::SourceSpec> SourceSpecs(const config::Config& config) {
-  std::vector<source::SourceSpec> specs;
-  for (const config::Source& source : config.sources) {
-    specs.push_back(
-        {source.path.value, source.start == config::Start::kEnd, source.reclaim ? source.max_disk_bytes : uint64_t{0}});
-    for (const config::Text& glob : source.exclude) specs.back().exclude.push_back(glob.value);
-  }
-  return specs;
-}
 
 std::set<source::StreamId> IdsOf(const source::Positions& positions) {
   std::set<source::StreamId> ids;
@@ -41,21 +33,23 @@ http::BasicAuth::Users Users(const config::WebConfig& web) {
 }  // namespace
 
 Server::Server(const commands::Options& options, commands::LoadedConfig loaded, MainThread main_thread)
-    : options_(options), loaded_(std::move(loaded)), main_thread_(std::move(main_thread)) {
+    : options_(options),
+      loaded_(std::move(loaded)),
+      main_thread_(std::move(main_thread)),
+      startup_(std::chrono::milliseconds(options.startup_timeout_ms), Clock::Steady().Now()) {
   reload_ = {true, SecondsSinceEpoch(), loaded_.config.file, loaded_.config.hash};
   catalog_ = loaded_.catalog;
   auth_->SetUsers(Users(loaded_.web));
 }
 
 Status Server::Start() {
-  if (Status possible = commands::CheckReclaim(loaded_.config, options_); !possible) return possible;
+  if (Status possible = commands::CheckForServe(loaded_.config, options_); !possible) return possible;
   std::optional<guests::SavedState> resumption;
   if (!options_.state_path.empty()) {
     Result<std::unique_ptr<Checkpointer>> opened = Checkpointer::Open(options_.state_path);
     if (!opened) return Error{opened.error()};
     checkpointer_ = std::move(*opened);
     resumption = checkpointer_->Load();
-    resumed_ = resumption.has_value();
   }
   // The port before any file: who cannot listen should not have read anything.
   Result<std::unique_ptr<http::Server>> http = http::Server::Start(options_.listen_addresses, Routes(), auth_);
@@ -98,7 +92,7 @@ void Server::StartIngest(std::optional<guests::SavedState> resumption) {
                                    }};
   {
     std::lock_guard lock(mutex_);
-    ingest_ = std::make_unique<Ingest>(std::move(guests), SourceSpecs(loaded_.config), std::move(positions),
+    ingest_ = std::make_unique<Ingest>(std::move(guests), commands::SourceSpecs(loaded_.config), std::move(positions),
                                        std::move(listener));
   }
   tracer_->Start();
@@ -108,21 +102,26 @@ void Server::StartIngest(std::optional<guests::SavedState> resumption) {
                        [this](uint64_t version) { return RestsSinceMoment(version); });
 }
 
+// Counters that only rise, so their sum stays as it is only where nothing has happened.
+uint64_t Server::VersionOf(const guests::Guests& guests, const source::SourceTotals& totals) const {
+  return guests.bytes() + totals.rotations + totals.truncations + totals.opened + tracer_->version();
+}
+
 // Nothing if the version is the known one.
-std::optional<guests::Checkpoint> Server::TakeMoment(uint64_t known_version) const {
-  std::optional<guests::Checkpoint> moment;
+std::optional<Checkpointer::Taken> Server::TakeMoment(uint64_t known_version) const {
+  std::optional<Checkpointer::Taken> taken;
   const uint64_t changed = ingest_ptr()->changes() + tracer_->version();  // before it is asked for
-  if (known_version == taken_version_ && changed == taken_at_) return moment;
+  if (known_version == taken_version_ && changed == taken_at_) return taken;
   Ask([&](guests::Guests& guests, const source::SourceSet& sources) {
-    // Counters that only rise, so their sum stays as it is only where nothing has happened.
     source::SourceTotals totals = sources.Totals();
-    uint64_t version = guests.bytes() + totals.rotations + totals.truncations + totals.opened + tracer_->version();
+    uint64_t version = VersionOf(guests, totals);
     taken_version_ = version;
     taken_at_ = changed;
     if (version == known_version) return;
-    moment = {guests.Save(), sources.SavePositions(), Sum(totals_before_, totals), tracer_->Save(), version};
+    taken = {{guests.Save(), sources.SavePositions(), Sum(totals_before_, totals), tracer_->Save(), version},
+             SecondsSinceEpoch()};
   });
-  return moment;
+  return taken;
 }
 
 // With QMP there is always something to look after.
@@ -136,14 +135,23 @@ source::Positions Server::PositionsNow() const {
   return positions;
 }
 
-bool Server::catching_up() const {
-  return resumed_ && !ingest_ptr()->caught_up();
+bool Server::is_ready() const {
+  Ingest* ingest = ingest_ptr();
+  return ingest != nullptr && startup_.IsOver(ingest->caught_up(), Clock::Steady().Now());
+}
+
+Startup::Progress Server::ProgressOf(const guests::Guests& guests, const source::SourceSet& sources) const {
+  Startup::Progress progress{guests.bytes(), 0};
+  for (const source::StreamStatus& stream : sources.Streams()) {
+    progress.left += stream.size - std::min(stream.size, stream.offset);
+  }
+  return progress;
 }
 
 Status Server::Reload() {
   commands::LoadOutcome outcome = commands::LoadConfig(options_);
   if (outcome.loaded) {
-    Status possible = commands::CheckReclaim(outcome.loaded->config, options_);
+    Status possible = commands::CheckForServe(outcome.loaded->config, options_);
     if (!possible) outcome = {std::nullopt, {possible.error()}, {}};
   }
   for (const std::string& warning : outcome.warnings) spdlog::warn("{}", warning);
@@ -159,7 +167,7 @@ Status Server::Reload() {
   }
   loaded_ = std::move(*outcome.loaded);
   auth_->SetUsers(Users(loaded_.web));
-  ingest_ptr()->Reconfigure(SourceSpecs(loaded_.config),
+  ingest_ptr()->Reconfigure(commands::SourceSpecs(loaded_.config),
                             [this](guests::Guests& guests, const Ingest::SourceOf& source_of) {
                               guests.Use(loaded_.program, guests::SourceLabels(loaded_.config.sources), source_of);
                               tracer_->Use(loaded_);
@@ -200,8 +208,8 @@ void Server::Tick() {
 
 // After a tick that found nothing new, for the last point may be older than the last change.
 bool Server::Rest() {
-  is_resting_ =
-      is_tick_quiet_ && !loaded_.config.limits.expire_after && !catching_up() && ingest_ptr()->AwaitChange(ticked_at_);
+  is_resting_ = is_tick_quiet_ && !loaded_.config.limits.expire_after && startup_.is_told() &&
+                ingest_ptr()->AwaitChange(ticked_at_);
   return is_resting_;
 }
 
@@ -225,12 +233,15 @@ void Server::LookAtIngest() {
   std::vector<source::StreamStatus> streams;
   std::vector<std::string> warnings;
   size_t expired = 0;
+  Startup::Progress progress;
   Ask([&](guests::Guests& guests, const source::SourceSet& sources) {
     seen_events_ = guests.SeenEvents();
     streams = sources.Streams();
     warnings = guests.TakeWarnings();
     expired = guests.ExpireIdle(Clock::Steady().Now());
+    progress = ProgressOf(guests, sources);
   });
+  startup_.Log(ingest_ptr()->caught_up(), progress, Clock::Steady().Now());
   if (expired > 0) spdlog::info("{} series of guests without a line for expire_after have expired", expired);
   for (const std::string& warning : warnings) spdlog::warn("{}", warning);
   WarnAboutStreams(streams);
@@ -239,7 +250,7 @@ void Server::LookAtIngest() {
 void Server::SampleHistory() {
   CatchUpOnRest();
   // Counters that go up to where they were before a restart are no rate.
-  if (ingest_ptr() == nullptr || catching_up()) return;
+  if (!is_ready()) return;
   {
     std::lock_guard lock(history_mutex_);
     if (!history_.IsDue(page::ChartHistory::Clock::now())) return;

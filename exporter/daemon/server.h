@@ -16,7 +16,7 @@
 #include "daemon/checkpointer.h"
 #include "daemon/event_rates.h"
 #include "daemon/ingest.h"
-
+#include "daemon/startup.h"
 #include "daemon/tracer.h"
 #include "http/server.h"
 #include "page/chart_history.h"
@@ -80,12 +80,17 @@ class Server {
   Ingest* ingest_ptr() const;
   // Runs `task` on the ingest thread; false where there is none yet.
   bool Ask(const std::function<void(guests::Guests&, const source::SourceSet&)>& task) const;
-  std::optional<guests::Checkpoint> TakeMoment(uint64_t known_version) const;
+  std::optional<Checkpointer::Taken> TakeMoment(uint64_t known_version) const;
+  // On the ingest thread: changes with all that a checkpoint holds.
+  uint64_t VersionOf(const guests::Guests& guests, const source::SourceTotals& totals) const;
   bool RestsSinceMoment(uint64_t version) const;
   source::Positions PositionsNow() const;
   void StartIngest(std::optional<guests::SavedState> resumption);
-  // True while what came since a checkpoint is being read: counters are then lower than they were.
-  bool catching_up() const;
+  // False while there is nothing to ask yet, and while what was there at the start is being read.
+  bool is_ready() const;
+  // On the ingest thread.
+  Startup::Progress ProgressOf(const guests::Guests& guests, const source::SourceSet& sources) const;
+  http::Response NotReady() const;
   void LookAtIngest();
   void WarnAboutStreams(const std::vector<source::StreamStatus>& streams);
 
@@ -94,7 +99,7 @@ class Server {
   const MainThread main_thread_;
   std::unique_ptr<Checkpointer> checkpointer_;  // null without --state.path
   guests::Totals totals_before_;              // of the checkpoint
-  bool resumed_ = false;
+  Startup startup_;                             // Log by the main thread
 
   std::unique_ptr<Tracer> tracer_;  // set before ingest_, which uses it
 

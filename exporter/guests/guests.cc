@@ -13,12 +13,15 @@ namespace {
 // Without expire_after a guest stays for good; the longest gone ones make room for others.
 constexpr size_t kMostGuests = 50'000;
 
-bool IsIn(const std::string& path, const std::string& directory) {
-  return path.size() > directory.size() && path.starts_with(directory) && path[directory.size()] == '/';
+// {vm="a",host="b"}
+std::string TextOf(const metrics::Labels& labels) {
+  std::string text;
+  for (const auto& [name, value] : labels) text += (text.empty() ? "" : ",") + name + "=\"" + value + '"';
+  return '{' + text + '}';
 }
 
 std::string DirectoryOf(const std::string& path) {
-  return path.substr(0, std::max<size_t>(path.rfind('/'), 0));
+  return path.substr(0, path.rfind('/'));
 }
 
 }  // namespace
@@ -127,11 +130,9 @@ void Guests::WarnOfSecondLog(source::StreamId id) {
     if (other == id) continue;
     const Log& known = logs_.at(other);
     if (!known.is_open || known.path == log.path) continue;
-    if (IsIn(log.path, DirectoryOf(known.path)) && IsIn(known.path, DirectoryOf(log.path))) continue;
-    std::string labels;
-    for (const auto& [name, value] : log.guest->labels()) labels += (labels.empty() ? "" : ", ") + name + "=\"" + value + '"';
-    warnings_.push_back(known.path + " and " + log.path + " have the same labels (" + labels +
-                        "), so they count as one guest; if they are two, tell them apart by path_pattern or labels");
+    if (DirectoryOf(known.path) == DirectoryOf(log.path)) continue;
+    warnings_.push_back(known.path + " and " + log.path + " have the same labels " + TextOf(log.guest->labels()) +
+                        ", so their series add up; tell them apart by path_pattern or labels");
     return;
   }
 }
@@ -233,9 +234,7 @@ std::vector<std::string> Guests::TakeWarnings() {
   std::vector<std::string> warnings = std::exchange(warnings_, {});
   for (const auto& [labels, guest] : guests_) {
     for (const std::string& metric : guest->TakeFolded()) {
-      std::string name;
-      for (const auto& [label, value] : labels) name += (name.empty() ? "" : ", ") + label + "=\"" + value + '"';
-      warnings.push_back("{" + name + "} has more label sets of " + metric +
+      warnings.push_back(TextOf(labels) + " has more label sets of " + metric +
                          " than a limit allows (max_series_per_metric, max_series): the rest counts as _other_");
     }
     for (std::string path = guest->TakePathWithoutTime(); !path.empty(); path = guest->TakePathWithoutTime()) {

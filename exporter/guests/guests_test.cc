@@ -297,8 +297,8 @@ TEST_CASE("Two files of one guest that are none of a rotation are told once") {
   std::vector<std::string> warnings = guests->TakeWarnings();
   REQUIRE(warnings.size() == 1);
   CHECK(warnings[0] ==
-        "/a/qemu.log and /b/qemu.log have the same labels (vm=\"qemu\"), so they count as one guest; if they are two, "
-        "tell them apart by path_pattern or labels");
+        "/a/qemu.log and /b/qemu.log have the same labels {vm=\"qemu\"}, so their series add up; tell them apart by "
+        "path_pattern or labels");
   guests->OnOpen(3, 0, "/b/qemu.log", 2);  // a rotation
   CHECK(guests->TakeWarnings().empty());
 }

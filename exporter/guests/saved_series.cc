@@ -42,7 +42,8 @@ json SpecToJson(const FamilySpec& spec) {
   return {{"name", spec.name},
           {"type", static_cast<int>(spec.type)},
           {"label_names", spec.label_names},
-          {"bounds", spec.bounds}};
+          {"bounds", spec.bounds},
+          {"definition", spec.definition}};
 }
 
 std::shared_ptr<const FamilySpec> SpecFromJson(const json& from) {
@@ -53,6 +54,7 @@ std::shared_ptr<const FamilySpec> SpecFromJson(const json& from) {
   spec->type = static_cast<metrics::Type>(type);
   spec->label_names = from.at("label_names").get<std::vector<std::string>>();
   spec->bounds = from.at("bounds").get<std::vector<double>>();
+  spec->definition = from.at("definition").get<std::string>();
   return spec;
 }
 

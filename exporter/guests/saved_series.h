@@ -1,6 +1,6 @@
 // Series as part of a checkpoint. What a metric is stands there once, its series with each guest.
 //
-//   spec:    {"name", "type", "label_names", "bounds"}
+//   spec:    {"name", "type", "label_names", "bounds", "definition"}
 //   series:  {"overflowed", "series": [[[value, ...], number, [bucket, ...]], ...]}
 #pragma once
 

@@ -16,9 +16,16 @@ void Families::Use(std::shared_ptr<const FamilyKinds> kinds) {
     const std::shared_ptr<const FamilyKind>& kind = (*kinds)[i];
     auto before = by_name.find(kind->spec.name);
     if (before == by_name.end() || !Compatible((*before->second)->spec(), kind->spec)) continue;
-    next[i] = std::move(*before->second);
+    std::unique_ptr<Family> family = std::move(*before->second);
     by_name.erase(before);
-    next[i]->Use(kind);
+    if (family->spec().label_names == kind->spec.label_names) {
+      family->Use(kind);
+      next[i] = std::move(family);
+    } else {  // the same labels in another order
+      next[i] = std::make_unique<Family>(kind, share_);
+      next[i]->Restore(family->TakeSnapshot(nullptr));
+      next[i]->set_overflowed(family->overflowed());
+    }
   }
   families_ = std::move(next);
   kinds_ = std::move(kinds);

@@ -20,6 +20,15 @@ bool AreOther(std::span<const std::string_view> values) {
          std::all_of(values.begin(), values.end(), [](std::string_view value) { return value == kOther; });
 }
 
+// Where each of the names before stands among those now; the order in the config may have changed.
+std::vector<size_t> PlacesOf(const std::vector<std::string>& before, const std::vector<std::string>& now) {
+  std::vector<size_t> places;
+  for (const std::string& name : before) {
+    places.push_back(static_cast<size_t>(std::find(now.begin(), now.end(), name) - now.begin()));
+  }
+  return places;
+}
+
 }  // namespace
 
 SeriesId Family::Find(std::span<const std::string_view> values, uint64_t hash) const {
@@ -79,10 +88,11 @@ FamilySnapshot Family::TakeSnapshot(std::shared_ptr<const Labels> base) const {
 
 void Family::Restore(const FamilySnapshot& snapshot) {
   const size_t buckets = spec().bounds.size() + 1;
-  std::vector<std::string_view> values;
+  const std::vector<size_t> places = PlacesOf(snapshot.spec->label_names, spec().label_names);
+  std::vector<std::string_view> values(places.size());
   for (size_t from = 0; from < snapshot.series_count(); ++from) {
-    LabelValues labels = snapshot.LabelsOf(from);
-    values.assign(labels.begin(), labels.end());
+    auto place = places.begin();
+    for (std::string_view value : snapshot.LabelsOf(from)) values[*place++] = value;
     const uint64_t hash = HashValues(values);
     SeriesId to = AreOther(values) ? Other() : Find(values, hash);
     if (to == FlatIndex::kNone) {
@@ -96,7 +106,8 @@ void Family::Restore(const FamilySnapshot& snapshot) {
 }
 
 bool Compatible(const FamilySpec& a, const FamilySpec& b) {
-  return a.name == b.name && a.type == b.type && a.label_names == b.label_names && a.bounds == b.bounds;
+  return a.name == b.name && a.type == b.type && a.definition == b.definition && a.bounds == b.bounds &&
+         std::is_permutation(a.label_names.begin(), a.label_names.end(), b.label_names.begin(), b.label_names.end());
 }
 
 }  // namespace qte::metrics

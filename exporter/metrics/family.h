@@ -86,7 +86,7 @@ class Family {
   uint64_t overflowed_ = 0;
 };
 
-// True if series of `a` may go on in a family of `b`: same name, type, label names and bounds.
+// True if series of `a` may go on in a family of `b`: same name, type, label names, bounds and definition.
 bool Compatible(const FamilySpec& a, const FamilySpec& b);
 
 }  // namespace qte::metrics

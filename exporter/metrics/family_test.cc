@@ -185,4 +185,20 @@ TEST_CASE("Only families of one kind are compatible") {
   CHECK(Compatible(Spec(Type::kCounter), Spec(Type::kCounter)));
   CHECK_FALSE(Compatible(Spec(Type::kCounter), Spec(Type::kGauge)));
   CHECK_FALSE(Compatible(Spec(Type::kCounter), Spec(Type::kCounter, {"other"})));
+  CHECK_FALSE(Compatible(Spec(Type::kCounter, {"a", "b"}), Spec(Type::kCounter, {"a", "a"})));
+  FamilySpec other = Spec(Type::kCounter);
+  other.definition = "another event";
+  CHECK_FALSE(Compatible(Spec(Type::kCounter), other));
+}
+
+TEST_CASE("Labels that change places take their values along") {
+  Family before(Spec(Type::kCounter, {"a", "b", "c"}), 10);
+  before.Add(before.FindOrAdd(Vm("v"), std::vector<std::string_view>{"1", "2", "3"}), 7);
+  Family after(Spec(Type::kCounter, {"c", "a", "b"}), 10);
+  REQUIRE(Compatible(before.spec(), after.spec()));
+  after.Restore(before.TakeSnapshot());
+  REQUIRE(after.series_count() == 1);
+  SeriesId series = after.FindOrAdd(Vm("v"), std::vector<std::string_view>{"3", "1", "2"});
+  CHECK(after.series_count() == 1);
+  CHECK(after.TakeSnapshot().values[series] == 7);
 }

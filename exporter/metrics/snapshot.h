@@ -25,6 +25,7 @@ struct FamilySpec {
   std::vector<std::string> label_names;  // of the rule; the source's own labels come before them
   std::vector<double> bounds;            // histogram: upper bounds, rising, without +Inf
   bool is_in_flight = false;             // a gauge that counts what is open
+  std::string definition = {};           // what it counts: see rules/definition.h
 };
 
 // One guest's series of a metric.

@@ -175,7 +175,8 @@ std::string Summary(const LandingPage& page) {
                                  Escape(page.version), Escape(page.config_file), Escape(page.config_hash));
   html += fmt::format("<p>{} · {} lines read · {} series</p>\n",
                       page.ready ? "<span class=\"good\">ready</span>"
-                                 : "<span class=\"bad\">not ready</span>, reading what was there at the start",
+                                 : "<span class=\"bad\">not ready</span>, reading what was there at the start: " +
+                                       Escape(page.progress),
                       Grouped(page.lines), Grouped(page.series));
   if (!page.last_reload_successful) {
     html += "<p class=\"bad\">The last reload failed; the config before it is in use. See the log.</p>\n";

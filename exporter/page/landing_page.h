@@ -38,6 +38,7 @@ struct LandingPage {
   std::string config_hash;
   bool last_reload_successful = true;
   bool ready = false;
+  std::string progress;  // while not ready: "12.5 of 50.0 MB (25 %)"
   uint64_t lines = 0;
   uint64_t series = 0;
   std::vector<Activity> activities;

@@ -3,11 +3,11 @@
 
 #include "joins/key.h"
 #include "rules/compiler_impl.h"
+#include "rules/definition.h"
 
 namespace qte::rules {
 namespace {
 
-constexpr int64_t kDefaultSpanTimeoutUs = 600'000'000;
 constexpr std::string_view kDuration = "duration";
 
 // A declaration as one text, for telling whether it is the same as before a reload.
@@ -97,7 +97,7 @@ void Compiler::CompileSpan(const config::Span& span) {
   if (derived == nullptr) return;  // its name was taken, and reported
   SpanPlan plan;
   plan.name = span.name.value;
-  plan.timeout_us = span.timeout ? span.timeout->count() : kDefaultSpanTimeoutUs;
+  plan.timeout_us = span.timeout.value_or(kDefaultSpanTimeout).count();
   // What rules use of the derived event: from the start where it has it, else from the end.
   const std::vector<std::string>& names = derived->plan().slot_names;
   auto start_has = [&](const std::string& name) {

@@ -56,7 +56,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   config::Loaded loaded = config::Parse(yaml, "x.yaml");
   Require(loaded.config.has_value() == loaded.diagnostics.empty(), "a config, or what is wrong with it");
   CheckDiagnostics(loaded.diagnostics, yaml);
-  if (!loaded.config) return 0;
+  if (!loaded.config) {
+    CheckDiagnostics(rules::Compile(loaded.sound, catalog).diagnostics, yaml);
+    return 0;
+  }
   rules::Compiled compiled = rules::Compile(*loaded.config, catalog);
   Require((compiled.program != nullptr) == compiled.diagnostics.empty(), "a program, or what is wrong with it");
   CheckDiagnostics(compiled.diagnostics, yaml);
