@@ -127,12 +127,9 @@ void Ingest::Replace(std::unique_ptr<pipeline::Lanes> next, std::vector<source::
   });
 }
 
-void Ingest::OnOpen(source::StreamId id, size_t source, const std::string& path) {
-  pipeline_->OnOpen(id, source, path);
+void Ingest::OnOpen(source::StreamId id, size_t source, const std::string& path, source::StreamId predecessor) {
+  pipeline_->OnOpen(id, source, path, predecessor);
   listener_.on_begin(id);
-}
-void Ingest::OnResume(source::StreamId id, source::StreamId was) {
-  pipeline_->OnResume(id, was);
 }
 void Ingest::OnBytes(source::StreamId id, std::string_view bytes) {
   pipeline_->OnBytes(id, bytes);

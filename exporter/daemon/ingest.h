@@ -63,8 +63,7 @@ class Ingest final : private source::Receiver {
   void NoteChanges();
   void Post(const Task& task);
 
-  void OnOpen(source::StreamId id, size_t source, const std::string& path) override;
-  void OnResume(source::StreamId id, source::StreamId was) override;
+  void OnOpen(source::StreamId id, size_t source, const std::string& path, source::StreamId predecessor) override;
   void OnBytes(source::StreamId id, std::string_view bytes) override;
   void OnRestart(source::StreamId id, source::Restart why) override;
   void OnClose(source::StreamId id) override;

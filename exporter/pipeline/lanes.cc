@@ -48,15 +48,15 @@ Lanes::Stream& Lanes::AddStream(source::StreamId id, const std::string& path, co
   return streams_.insert_or_assign(id, Stream{home, path}).first->second;
 }
 
-void Lanes::OnOpen(source::StreamId id, size_t source, const std::string& path) {
+void Lanes::OnOpen(source::StreamId id, size_t source, const std::string& path, source::StreamId /*predecessor*/) {
   metrics::Labels labels = labels_.For(source, path);
+  if (auto known = streams_.find(id); known != streams_.end()) {
+    if (known->second.home->first == labels) return;  // it was parked
+    OnClose(id);
+  }
   Stream& stream = AddStream(id, path, labels);
   PipelineOf(stream).Open(id, path, std::move(labels));
-}
-
-void Lanes::OnResume(source::StreamId id, source::StreamId was) {
-  auto stream = streams_.find(id);
-  if (stream != streams_.end()) PipelineOf(stream->second).Resume(id, was, *lanes_[0]);
+  PipelineOf(stream).Resume(id, *lanes_[0]);
 }
 
 void Lanes::OnBytes(source::StreamId id, std::string_view bytes) {
@@ -73,7 +73,7 @@ void Lanes::OnRestart(source::StreamId id, source::Restart why) {
 
 void Lanes::OnClose(source::StreamId id) {
   auto stream = streams_.find(id);
-  if (stream == streams_.end()) return;
+  if (stream == streams_.end()) return lanes_[0]->CloseSaved(id);
   PipelineOf(stream->second).OnClose(id);
   Home& home = stream->second.home->second;
   --home.streams;

@@ -26,8 +26,7 @@ class Lanes final : public source::Receiver {
  public:
   Lanes(std::shared_ptr<const rules::Program> program, SourceLabels labels, size_t max_lanes);
 
-  void OnOpen(source::StreamId id, size_t source, const std::string& path) override;
-  void OnResume(source::StreamId id, source::StreamId was) override;
+  void OnOpen(source::StreamId id, size_t source, const std::string& path, source::StreamId predecessor = 0) override;
   void OnBytes(source::StreamId id, std::string_view bytes) override;
   void OnRestart(source::StreamId id, source::Restart why) override;
   void OnClose(source::StreamId id) override;

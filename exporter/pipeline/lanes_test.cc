@@ -149,20 +149,17 @@ TEST_CASE("lanes: a checkpoint of any number of them is taken up by any other, a
     Resumption resumption = ThroughFile(*first, traces);
     auto second = MakeLanes(DefaultConfig(), static_cast<size_t>(after));
     REQUIRE(second->Restore(resumption.pipeline, resumption.positions));
-    std::map<source::StreamId, std::string> again;
-    for (const auto& [id, text] : traces) again.emplace(id + 100, text);
     std::set<size_t> used;
     for (const auto& [id, text] : traces) {
-      second->OnOpen(id + 100, 0, "/log/vm" + std::to_string(id) + ".log");
-      second->OnResume(id + 100, id);
-      used.insert(second->LaneOf(id + 100));
+      second->OnOpen(id, 0, "/log/vm" + std::to_string(id) + ".log");
+      used.insert(second->LaneOf(id));
     }
     // What was followed is spread again.
     CHECK(used.size() == static_cast<size_t>(after));
-    FeedPart(*second, again, 0.437, 0.7);
+    FeedPart(*second, traces, 0.437, 0.7);
     auto third = MakeLanes(DefaultConfig(), static_cast<size_t>(before));
-    third->Adopt(std::move(*second), {{101, 0}, {102, 0}});  // two keep their labels as they are
-    FeedPart(*third, again, 0.7, 1);
+    third->Adopt(std::move(*second), {{1, 0}, {2, 0}});  // two keep their labels as they are
+    FeedPart(*third, traces, 0.7, 1);
     CHECK(ValuesOf(third->TakeSnapshot()) == want);
   }
 }

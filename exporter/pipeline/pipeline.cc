@@ -25,8 +25,12 @@ void Pipeline::MakeStream(Feed& feed, metrics::Labels labels) {
   feed.stream = std::make_unique<rules::Stream>(program_, std::move(shared), families_);
 }
 
-void Pipeline::OnOpen(source::StreamId id, size_t source, const std::string& path) {
-  Open(id, path, labels_.For(source, path));
+void Pipeline::OnOpen(source::StreamId id, size_t source, const std::string& path, source::StreamId /*predecessor*/) {
+  metrics::Labels labels = labels_.For(source, path);
+  auto feed = feeds_.find(id);
+  if (feed != feeds_.end() && *feed->second.stream->labels() == labels) return;  // it was parked
+  Open(id, path, std::move(labels));
+  Resume(id, *this);
 }
 
 void Pipeline::Open(source::StreamId id, const std::string& path, metrics::Labels labels) {
@@ -129,7 +133,7 @@ void Pipeline::OnRestart(source::StreamId id, source::Restart /*why*/) {
 
 void Pipeline::OnClose(source::StreamId id) {
   auto found = feeds_.find(id);
-  if (found == feeds_.end()) return;
+  if (found == feeds_.end()) return CloseSaved(id);
   OnRestart(id, source::Restart::kWriterEnded);
   losses_before_.Add(LossesOf(*found->second.stream));
   feeds_.erase(found);

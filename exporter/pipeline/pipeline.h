@@ -41,15 +41,16 @@ class Pipeline final : public source::Receiver {
       : Pipeline(program, std::move(labels), SharedLimits(*program)) {}
   Pipeline(std::shared_ptr<const rules::Program> program, SourceLabels labels, const SharedLimits& limits);
 
-  void OnOpen(source::StreamId id, size_t source, const std::string& path) override;
-  void OnResume(source::StreamId id, source::StreamId was) override;
+  void OnOpen(source::StreamId id, size_t source, const std::string& path, source::StreamId predecessor = 0) override;
   void OnBytes(source::StreamId id, std::string_view bytes) override;
   void OnRestart(source::StreamId id, source::Restart why) override;
   void OnClose(source::StreamId id) override;
   // OnOpen of a stream whose labels are known.
   void Open(source::StreamId id, const std::string& path, metrics::Labels labels);
-  // OnResume of a stream whose state `keeper` has from its Restore.
-  void Resume(source::StreamId id, source::StreamId was, Pipeline& keeper);
+  // An opened stream goes on with the state that `keeper` has of it from its Restore, if any.
+  void Resume(source::StreamId id, Pipeline& keeper);
+  // Counts what a stream of the saved state leaves that will not come back.
+  void CloseSaved(source::StreamId id);
 
   // Names of disks, by reads that somebody makes on purpose; see rules::Stream. Of a stream that is not open, none is
   // lacking.
@@ -99,7 +100,7 @@ class Pipeline final : public source::Receiver {
   static nlohmann::json ToJson(Saved saved);
   // The same of several pipelines of one program, as if they had been one.
   static nlohmann::json ToJson(std::vector<Saved> saved);
-  // Takes up a checkpoint before any stream is open. `positions` tells what streams OnResume will speak of. The error
+  // Takes up a checkpoint before any stream is open. `positions` tells what streams may come again. The error
   // says what is wrong with it; the pipeline is then good for nothing.
   Status Restore(const nlohmann::json& saved, const source::Positions& positions);
 

@@ -188,14 +188,18 @@ void Pipeline::RestoreRest(const std::vector<SavedFamily>& families, const json&
   }
 }
 
-void Pipeline::OnResume(source::StreamId id, source::StreamId was) {
-  Resume(id, was, *this);
+void Pipeline::CloseSaved(source::StreamId id) {
+  auto state = resumable_.find(id);
+  if (state == resumable_.end()) return;
+  Open(id, {}, state::LabelsFromJson(state->second.at("labels")));
+  Resume(id, *this);
+  OnClose(id);
 }
 
-void Pipeline::Resume(source::StreamId id, source::StreamId was, Pipeline& keeper) {
+void Pipeline::Resume(source::StreamId id, Pipeline& keeper) {
   auto feed = feeds_.find(id);
-  auto state = keeper.resumable_.extract(was);
-  if (feed == feeds_.end() || !state) return;
+  auto state = feed == feeds_.end() ? decltype(resumable_)::node_type{} : keeper.resumable_.extract(id);
+  if (!state) return;
   const json& saved = state.mapped();
   try {
     feed->second.splitter.Resume(saved.at("partial").get<std::string>(), saved.at("skipping").get<bool>());

@@ -9,7 +9,6 @@ namespace qte::pipeline {
 namespace {
 
 constexpr source::StreamId kWas = 7;
-constexpr source::StreamId kIs = 8;
 
 // As a later process takes it up: through the bytes of a checkpoint's file.
 Resumption ThroughFile(Pipeline& pipeline) {
@@ -28,8 +27,7 @@ std::unique_ptr<PipelineForTest> GoOn(Pipeline& pipeline, const std::string& con
   Status restored = (*next)->Restore(resumption.pipeline, resumption.positions);
   INFO((restored ? "" : restored.error()));
   REQUIRE(restored);
-  (*next)->OnOpen(kIs, 0, "/log/vm1.log");
-  (*next)->OnResume(kIs, kWas);
+  (*next)->OnOpen(kWas, 0, "/log/vm1.log");
   return next;
 }
 
@@ -53,8 +51,7 @@ TEST_CASE("State of decoders that another version had is left aside") {
   auto next = std::make_unique<PipelineForTest>(DefaultConfig(), "");
   (*next)->OnClose(0);
   REQUIRE((*next)->Restore(resumption.pipeline, resumption.positions));
-  (*next)->OnOpen(kIs, 0, "/log/vm1.log");
-  (*next)->OnResume(kIs, kWas);
+  (*next)->OnOpen(kWas, 0, "/log/vm1.log");
   std::string requests = "qemu_block_reads_total{interface=nvme,device=/images/disk.raw}";
   CHECK(next->Value(requests) > 0);
   CHECK(next->Value(requests) == first->Value(requests));
@@ -73,7 +70,7 @@ TEST_CASE("A recorded trace that is interrupted anywhere gives the same series")
       auto first = Start(DefaultConfig());
       first->Feed(text.substr(0, cut), std::string::npos, kWas);
       auto second = GoOn(**first, DefaultConfig());
-      second->Feed(text.substr(cut), std::string::npos, kIs);
+      second->Feed(text.substr(cut), std::string::npos, kWas);
       CHECK(second->Values() == want);
     }
   }
@@ -86,7 +83,7 @@ TEST_CASE("A stream that does not come back keeps what it counted, and is saved 
   PipelineForTest second(DefaultConfig(), "/log/other.log");
   REQUIRE(second->Restore(resumption.pipeline, resumption.positions));
   auto third = GoOn(*second, DefaultConfig());
-  third->Feed("code 0x55 keycode 0xf0\n", std::string::npos, kIs);
+  third->Feed("code 0x55 keycode 0xf0\n", std::string::npos, kWas);
   CHECK(third->Value("qemu_trace_events_total{event=ps2_put_keycode}") == 2);
 }
 
@@ -99,7 +96,7 @@ TEST_CASE("What the config no longer has is left out, what it has otherwise begi
       "   labels: {code: keycode}}]\n";
   auto second = GoOn(**first, config);
   CHECK(!second->Values().contains("qemu_keyboard_keycodes_total{code=1c}"));
-  second->Feed("ps2_put_keycode 0x55 keycode 0x1c\n", std::string::npos, kIs);
+  second->Feed("ps2_put_keycode 0x55 keycode 0x1c\n", std::string::npos, kWas);
   CHECK(second->Value("qemu_keyboard_keycodes_total{code=1c}") == 1);
   CHECK(second->Value("qemu_trace_events_total{event=ps2_put_keycode}") == 2);
 }

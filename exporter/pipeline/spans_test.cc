@@ -85,10 +85,9 @@ TEST_CASE("A restart counts what the checkpoint has open, once its source is the
   second->OnClose(0);
   REQUIRE(second->Restore(resumption.pipeline, resumption.positions));
   CHECK(InFlight(second) == "0x1:0 big:0");
-  second->OnOpen(5, 0, "/log/vm1.log");
-  second->OnResume(5, 0);
+  second->OnOpen(0, 0, "/log/vm1.log");
   CHECK(InFlight(second) == "0x1:2 big:1");
-  second.Feed(Fill(2, "0x1", "0xa"), std::string::npos, 5);
+  second.Feed(Fill(2, "0x1", "0xa"));
   CHECK(InFlight(second) == "0x1:1 big:1");
 }
 

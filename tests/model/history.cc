@@ -224,7 +224,8 @@ void History::Start() {
     positions = std::move(resumption.positions);
     totals_before_ = resumption.totals;
   }
-  sources_ = std::make_unique<source::SourceSet>(specs_, *pipeline_, std::move(positions), clock_);
+  sources_ = std::make_unique<source::SourceSet>(specs_, *pipeline_, std::move(positions),
+                                                 source::FollowOptions{.clock = clock_});
   Log("the reader starts");
   if (checkpoint_.empty()) Save();
 }
