@@ -25,7 +25,7 @@ uint64_t EndOf(const source::StreamPosition& position) {
 }
 
 bool IsNamed(const source::StreamPosition& position) {
-  return position.reclaim_above > 0 && !position.is_finished;
+  return position.reclaim_above > 0;
 }
 
 }  // namespace

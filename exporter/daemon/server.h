@@ -1,6 +1,6 @@
 // The daemon at work: the ingest thread, the HTTP routes over it, and reloads.
 //
-// HTTP handlers run on the server's threads; what they need of the pipeline they ask the ingest thread for. A reload is
+// HTTP handlers run on the server's threads; what they need of the guests they ask the ingest thread for. A reload is
 // done by the main thread, which handlers ask for it, since it parses YAML and compiles regexes.
 #pragma once
 

@@ -17,15 +17,20 @@ json ToJson(const source::StreamPosition& position) {
           {"place", position.place},
           {"device", position.file.device},
           {"inode", position.file.inode},
+          {"directory", {position.directory.device, position.directory.inode}},
           {"birth", position.birth},
           {"offset", position.point.offset},
           {"known_size", position.point.known_size},
           {"has_data", position.point.has_data},
           {"head", {known.head_size, known.head_hash}},
           {"tail", {known.tail_size, known.tail_hash}},
-          {"finished", position.is_finished},
+          {"predecessor", position.predecessor},
           {"has_successor", position.has_successor},
-          {"has_predecessor", position.has_predecessor}};
+          {"drained", position.is_drained},
+          {"announced", position.is_announced},
+          {"link", position.is_link},
+          {"reclaimed", position.reclaimed},
+          {"unseen", position.unseen_seconds}};
 }
 
 source::StreamPosition PositionFromJson(const json& from) {
@@ -35,6 +40,11 @@ source::StreamPosition PositionFromJson(const json& from) {
   from.at("place").get_to(position.place);
   from.at("device").get_to(position.file.device);
   from.at("inode").get_to(position.file.inode);
+  // Earlier versions saved less. Their streams were all known to the receiver.
+  if (auto directory = from.find("directory"); directory != from.end()) {
+    directory->at(0).get_to(position.directory.device);
+    directory->at(1).get_to(position.directory.inode);
+  }
   from.at("birth").get_to(position.birth);
   from.at("offset").get_to(position.point.offset);
   from.at("known_size").get_to(position.point.known_size);
@@ -44,9 +54,13 @@ source::StreamPosition PositionFromJson(const json& from) {
   from.at("head").at(1).get_to(known.head_hash);
   from.at("tail").at(0).get_to(known.tail_size);
   from.at("tail").at(1).get_to(known.tail_hash);
-  from.at("finished").get_to(position.is_finished);
+  position.predecessor = from.value("predecessor", source::StreamId{0});
   from.at("has_successor").get_to(position.has_successor);
-  from.at("has_predecessor").get_to(position.has_predecessor);
+  position.is_drained = from.value("drained", false);
+  position.is_announced = from.value("announced", true);
+  position.is_link = from.value("link", false);
+  position.reclaimed = from.value("reclaimed", uint64_t{0});
+  position.unseen_seconds = from.value("unseen", int64_t{0});
   if (known.head_size > source::kHeadBytes || known.tail_size > source::kTailBytes ||
       known.tail_size > position.point.offset) {
     throw std::range_error("a file's fingerprint is larger than it can be");

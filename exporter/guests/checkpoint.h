@@ -2,9 +2,10 @@
 //
 //   {"guests": as in guests.h,
 //    "positions": {"specs": [path, ...], "looked_at",
-//                  "streams": [{"id", "path", "place", "device", "inode", "birth", "offset", "known_size", "has_data",
-//                               "head": [size, hash], "tail": [size, hash], "finished", "has_successor",
-//                               "has_predecessor"}, ...]},
+//                  "streams": [{"id", "path", "place", "device", "inode", "directory": [device, inode], "birth",
+//                  "offset",
+//                               "known_size", "has_data", "head": [size, hash], "tail": [size, hash], "predecessor",
+//                               "has_successor", "drained", "announced", "link", "reclaimed", "unseen"}, ...]},
 //    "qmp": as in qmp/keeper.h; may be missing,
 //    "totals": {"rotations", "truncations", "lost_bytes", "reclaimed_bytes",
 //               "pipe_full_seconds"}}

@@ -1,7 +1,7 @@
 // The checkpoint: one file that holds all that a restart needs, under --state.path.
 //
 //   "QTECKPT" and the version as one byte | payload size, 8 bytes | hash of the payload, 8 bytes | payload, CBOR
-//   (numbers little-endian; the payload's fields are described where they are made: pipeline/save.cc, daemon/)
+//   (numbers little-endian; the payload's fields are described where they are made: checkpoint.h)
 //
 // Written aside, synced and renamed, so a crash leaves the old file or the new one. A file that is torn, of another
 // version, or no checkpoint at all is set aside under another name, never deleted and never half believed. One process

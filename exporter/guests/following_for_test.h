@@ -43,7 +43,8 @@ class FollowingGuests {
   void Follow(const std::vector<std::string>& paths) {
     std::vector<source::SourceSpec> specs;
     for (const std::string& path : paths) specs.push_back({.path = path});
-    sources_ = std::make_unique<source::SourceSet>(specs, **guests_, source::Positions{}, clock);
+    sources_ = std::make_unique<source::SourceSet>(specs, **guests_, source::Positions{},
+                                                   source::FollowOptions{.clock = clock});
     Settle();
   }
   void Follow(const std::string& path) { Follow(std::vector<std::string>{path}); }

@@ -30,6 +30,12 @@ void WatchBehindLink(const std::string& path, DirectoryInterests& directories) {
 
 }  // namespace
 
+bool Scan::IsUnknown(const std::string& path) const {
+  return std::any_of(unknown.begin(), unknown.end(), [&path](const std::string& start) {
+    return path.starts_with(start) && (path.size() == start.size() || path[start.size()] == '/');
+  });
+}
+
 Discovery::Discovery(const std::vector<SourceSpec>& specs) {
   for (size_t i = 0; i < specs.size(); ++i) {
     if (specs[i].path != "-") {
@@ -54,6 +60,7 @@ Scan Discovery::Look() const {
     expansion.directories = std::move(scan.directories);
     source.pattern.Expand(expansion);
     scan.directories = std::move(expansion.directories);
+    TakeFailures(expansion.failures, source, scan);
     for (const std::string& path : expansion.paths) {
       if (!source.Excludes(path) && seen.insert(path).second) LookAt(path, source, scan);
     }
@@ -68,6 +75,19 @@ std::optional<size_t> Discovery::SourceOf(const std::string& path) const {
   return std::nullopt;
 }
 
+// One problem a source; the others of a glob are most likely of the same kind.
+void Discovery::TakeFailures(const std::vector<DirectoryFailure>& failures, const Source& source, Scan& scan) {
+  for (const DirectoryFailure& failure : failures) {
+    if (!failure.is_unknown()) continue;
+    scan.unknown.push_back(failure.path);
+    scan.directories[failure.path].attributes = true;
+    scan.directories[ParentOf(failure.path)].attributes = true;
+  }
+  if (failures.empty()) return;
+  scan.problems.push_back({source.pattern.text(), source.index,
+                           "cannot list " + failures[0].path + ": " + std::strerror(failures[0].error)});
+}
+
 void Discovery::LookAt(const std::string& path, const Source& source, Scan& scan) const {
   WatchBehindLink(path, scan.directories);
   struct stat status;
@@ -79,6 +99,7 @@ void Discovery::LookAt(const std::string& path, const Source& source, Scan& scan
     return;
   }
   if (!is_there && error == EACCES) scan.directories[ParentOf(path)].attributes = true;
+  if (DirectoryFailure{path, error}.is_unknown() && !is_there) scan.unknown.push_back(path);
   if (!source.pattern.is_plain()) return;
   std::string text = !is_there                 ? std::strerror(error)
                      : S_ISDIR(status.st_mode) ? "is a directory; to follow the files in it, add /*"

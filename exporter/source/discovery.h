@@ -1,7 +1,8 @@
 // What the configured paths and globs stand for right now.
 //
-// In: the specs. Out of each look: the files and FIFOs that match, what is wrong with plain paths that do not, and the
-// directories in which a change would alter the answer. It opens nothing and remembers nothing.
+// In: the specs. Out of each look: the files and FIFOs that match, what is wrong with plain paths that do not and with
+// directories that cannot be listed, and the directories in which a change would alter the answer. It opens no file and
+// remembers nothing.
 #pragma once
 
 #include <cstdint>
@@ -27,14 +28,18 @@ struct Problem {
   std::string path;
   size_t source = 0;
   std::string error;
+  bool takes_turns = false;  // it waits for a descriptor
   bool operator==(const Problem&) const = default;
 };
 
 struct Scan {
   std::vector<FoundFile> files;  // each path once; two paths may name one file
   std::vector<Problem> problems;
+  std::vector<std::string> unknown;  // paths of which nothing can be told, nor of what is below them
   DirectoryInterests directories;
   bool is_outdated = false;  // a path names another file by now
+
+  bool IsUnknown(const std::string& path) const;
 };
 
 class Discovery {
@@ -56,6 +61,7 @@ class Discovery {
     bool Excludes(const std::string& path) const;
   };
 
+  static void TakeFailures(const std::vector<DirectoryFailure>& failures, const Source& source, Scan& scan);
   void LookAt(const std::string& path, const Source& source, Scan& scan) const;
 
   std::vector<Source> sources_;

@@ -1,7 +1,7 @@
 // Which file it is, whatever it is called now.
 //
-// Device and inode are exact as long as a descriptor keeps the inode from being reused, so every followed file is held
-// open. What must survive a restart needs more: when the file was made, and some of its bytes (fingerprint.h).
+// Device and inode are exact as long as a descriptor keeps the inode from being reused. Once a file was closed, more is
+// needed to know it again: when it was made, and some of its bytes (fingerprint.h).
 #pragma once
 
 #include <fcntl.h>
@@ -11,6 +11,7 @@
 #include <compare>
 #include <cstdint>
 #include <ctime>
+#include <optional>
 #include <string>
 
 #include "base/unique_fd.h"
@@ -24,6 +25,13 @@ struct FileIdentity {
   static FileIdentity Of(const struct stat& status) { return {status.st_dev, status.st_ino}; }
   auto operator<=>(const FileIdentity&) const = default;  // NOLINT(modernize-use-nullptr): clang-tidy 14 misreads <=>
 };
+
+// The file or directory that a path names, through links.
+inline std::optional<FileIdentity> IdentityAt(const std::string& path) {
+  struct stat status;
+  if (::stat(path.c_str(), &status) != 0) return std::nullopt;
+  return FileIdentity::Of(status);
+}
 
 // When an open file (or, with AT_FDCWD, the one at `path`) was made, in ns since the epoch; 0 if that is not known.
 inline int64_t BirthOf(int file, const std::string& path = {}) {

@@ -56,13 +56,11 @@ class AsStdin {
 // Keeps each stream's path and bytes, and everything that is no bytes in `log`, with "#id".
 class Recorder final : public Receiver {
  public:
-  void OnOpen(StreamId id, size_t source, const std::string& path) override {
+  void OnOpen(StreamId id, size_t source, const std::string& path, StreamId predecessor) override {
     paths[id] = path;
     sources[id] = source;
+    if (predecessor != 0) predecessors[id] = predecessor;
     log.push_back("open #" + std::to_string(id));
-  }
-  void OnResume(StreamId id, StreamId was) override {
-    log.push_back("resume #" + std::to_string(id) + " as #" + std::to_string(was));
   }
   void OnBytes(StreamId id, std::string_view bytes) override {
     CHECK(paths.contains(id));
@@ -84,6 +82,7 @@ class Recorder final : public Receiver {
 
   std::map<StreamId, std::string> paths;
   std::map<StreamId, size_t> sources;
+  std::map<StreamId, StreamId> predecessors;
   std::map<StreamId, std::string> bytes_of;
   std::vector<StreamId> order;  // of the streams whose bytes came, without repetitions
   std::vector<std::string> log;
@@ -92,7 +91,7 @@ class Recorder final : public Receiver {
 class Following {
  public:
   void Follow(const std::vector<SourceSpec>& specs) {
-    set = std::make_unique<SourceSet>(specs, seen, Positions{}, clock);
+    set = std::make_unique<SourceSet>(specs, seen, Positions{}, FollowOptions{.clock = clock});
   }
   void Follow(const std::string& path) { Follow(std::vector<SourceSpec>{{.path = path}}); }
 

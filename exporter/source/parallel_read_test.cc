@@ -25,7 +25,7 @@ class LaneRecorder final : public Receiver {
 
   explicit LaneRecorder(size_t lanes) : lanes_(lanes) {}
 
-  void OnOpen(StreamId id, size_t /*source*/, const std::string& path) override {
+  void OnOpen(StreamId id, size_t /*source*/, const std::string& path, StreamId) override {
     size_t digit = path.find_first_of("0123456789", path.rfind('/') + 1);
     size_t number = digit == std::string::npos ? 0 : static_cast<size_t>(path[digit] - '0');
     heard[id].path = path;
@@ -100,7 +100,7 @@ TEST_CASE("parallel: lanes read on threads of their own, and every byte comes on
     want[path] = Numbers(i * 1'000'000, i * 1'000'000 + 40'000 * (i + 1));
     Following::Append(path, want[path]);
   }
-  SourceSet set({{.path = dir / "*.log"}}, seen, {}, clock);
+  SourceSet set({{.path = dir / "*.log"}}, seen, {}, {.clock = clock});
   Settle(set, seen);
   CHECK(set.caught_up());
   for (const auto& [path, text] : want) CHECK(seen.BytesOf(path) == text);
@@ -123,7 +123,7 @@ TEST_CASE("parallel: rotation, truncation, deletion and recreation of one file w
     Following::Append(log, Numbers(begin, end));
     want += Numbers(begin, end);
   };
-  SourceSet set({{.path = dir / "*.log"}}, seen, {}, clock);
+  SourceSet set({{.path = dir / "*.log"}}, seen, {}, {.clock = clock});
   for (int round = 0; round < 8; ++round) {
     for (int i = 1; i < 4; ++i) {
       std::string path = dir / (std::to_string(i) + ".log");
@@ -164,7 +164,7 @@ TEST_CASE("parallel: a file waits for the end of the one it follows, though thei
   LaneRecorder seen(2);
   Following::Append(dir / "0.log", Numbers(0, 80'000));
   Following::Append(dir / "1.log", Numbers(0, 80'000));
-  SourceSet set({{.path = dir / "*.log"}}, seen, {}, clock);
+  SourceSet set({{.path = dir / "*.log"}}, seen, {}, {.clock = clock});
   set.Step(milliseconds(0));
   for (int i = 1; i < 5; ++i) {
     Following::Rename(dir / "0.log", dir / ("old" + std::to_string(i)));
@@ -188,7 +188,7 @@ TEST_CASE("parallel: a FIFO in one lane, a file in another") {
   LaneRecorder seen(2);
   REQUIRE(::mkfifo((dir / "0.fifo").c_str(), 0644) == 0);
   Following::Append(dir / "1.log", Numbers(0, 100'000));
-  SourceSet set({{.path = dir / "0.fifo"}, {.path = dir / "1.log"}}, seen, {}, clock);
+  SourceSet set({{.path = dir / "0.fifo"}, {.path = dir / "1.log"}}, seen, {}, {.clock = clock});
   std::string want;
   for (int writer = 0; writer < 3; ++writer) {
     std::string text = Numbers(writer * 1'000'000, writer * 1'000'000 + 60'000);
@@ -212,7 +212,7 @@ TEST_CASE("parallel: a busy file does not starve a quiet one, in its lane or ano
   LaneRecorder seen(2);
   Following::Append(dir / "0.log", Numbers(0, 1'000'000));  // 7 MB
   Following::Append(dir / "1.log", Numbers(0, 100'000));
-  SourceSet set({{.path = dir / "*.log"}}, seen, {}, clock);
+  SourceSet set({{.path = dir / "*.log"}}, seen, {}, {.clock = clock});
   std::string quiet;
   for (int round = 0; round < 9; ++round) {
     Following::Append(dir / "2.log", "line\n");  // beside 0.log
@@ -239,7 +239,7 @@ TEST_CASE("parallel: a round ends in time however many files have a backlog, and
   const std::string text = Numbers(0, 250'000);
   for (int i = 0; i < kFiles; ++i) Following::Append(path_of(i), text);
   Following::Append(dir / "0-quiet.log", "line\n");
-  SourceSet set({{.path = dir / "*.log"}}, seen, {}, clock);
+  SourceSet set({{.path = dir / "*.log"}}, seen, {}, {.clock = clock});
   std::atomic<int> chunks = 0;
   seen.before_bytes = [&](const LaneRecorder::Heard&) { ++chunks; };
   int rounds = 0;

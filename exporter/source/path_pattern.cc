@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <memory>
 #include <system_error>
@@ -40,9 +41,11 @@ std::string Join(const std::string& directory, const std::string& name) {
   return directory == "/" ? "/" + name : directory + "/" + name;
 }
 
-bool IsDirectory(const std::string& path) {
+// Why a path is not a directory, as an errno; 0 if it is one.
+int DirectoryError(const std::string& path) {
   struct stat status;
-  return ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+  if (::stat(path.c_str(), &status) != 0) return errno;
+  return S_ISDIR(status.st_mode) ? 0 : ENOTDIR;
 }
 
 bool IsLink(const std::string& path) {
@@ -50,10 +53,15 @@ bool IsLink(const std::string& path) {
   return ::lstat(path.c_str(), &status) == 0 && S_ISLNK(status.st_mode);
 }
 
-std::vector<std::string> MatchingNames(const std::string& directory, const std::string& pattern) {
+// What matches in a directory. If it cannot be listed, that is added to `failures`.
+std::vector<std::string> MatchingNames(const std::string& directory, const std::string& pattern,
+                                       std::vector<DirectoryFailure>& failures) {
   std::vector<std::string> names;
   std::unique_ptr<DIR, int (*)(DIR*)> listing(::opendir(directory.c_str()), ::closedir);
-  if (listing == nullptr) return names;
+  if (listing == nullptr) {
+    failures.push_back({directory, errno});
+    return names;
+  }
   while (const dirent* entry = ::readdir(listing.get())) {
     std::string_view name = entry->d_name;
     if (name == "." || name == "..") continue;
@@ -65,10 +73,15 @@ std::vector<std::string> MatchingNames(const std::string& directory, const std::
 
 }  // namespace
 
+bool DirectoryFailure::is_unknown() const {
+  return error != ENOENT && error != ENOTDIR && error != ELOOP && error != ENAMETOOLONG;
+}
+
 PathPattern::PathPattern(const std::string& path) : components_(Split(Absolute(path))) {
   for (const std::string& component : components_) {
     text_ += "/" + component;
     is_plain_ = is_plain_ && !HasWildcard(component);
+    if (is_plain_) ++first_wildcard_;
   }
   if (text_.empty()) text_ = "/";
 }
@@ -100,24 +113,30 @@ void PathPattern::WalkPlain(const std::string& directory, size_t component, Expa
   std::string path = Join(directory, name);
   DirectoryInterest& interest = expansion.directories[directory];
   bool is_last = component + 1 == components_.size();
-  bool is_directory = !is_last && IsDirectory(path);
-  if (is_last || !is_directory || IsLink(path)) interest.names.push_back(name);
+  int error = is_last ? 0 : DirectoryError(path);
+  if (is_last || error != 0 || IsLink(path)) interest.names.push_back(name);
   if (is_last) {
     expansion.paths.push_back(path);
-  } else if (is_directory) {
+  } else if (error == 0) {
     Walk(path, component + 1, expansion);
+  } else if (!is_plain_) {
+    // Behind a wildcard, a directory that lacks the next component just does not match.
+    DirectoryFailure failure{std::move(path), error};
+    if (component < first_wildcard_ || failure.is_unknown()) expansion.failures.push_back(std::move(failure));
   }
 }
 
 void PathPattern::WalkMatches(const std::string& directory, size_t component, Expansion& expansion) const {
   expansion.directories[directory].names.push_back(components_[component]);
   bool is_last = component + 1 == components_.size();
-  for (const std::string& name : MatchingNames(directory, components_[component])) {
+  for (const std::string& name : MatchingNames(directory, components_[component], expansion.failures)) {
     std::string path = Join(directory, name);
     if (is_last) {
       expansion.paths.push_back(path);
-    } else if (IsDirectory(path)) {
+    } else if (int error = DirectoryError(path); error == 0) {
       Walk(path, component + 1, expansion);
+    } else if (DirectoryFailure failure{std::move(path), error}; failure.is_unknown()) {
+      expansion.failures.push_back(std::move(failure));
     }
   }
 }

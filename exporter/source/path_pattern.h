@@ -19,10 +19,19 @@ struct DirectoryInterest {
 
 using DirectoryInterests = std::map<std::string, DirectoryInterest>;
 
+// A directory on the way that could not be looked through.
+struct DirectoryFailure {
+  std::string path;
+  int error = 0;  // an errno
+  // Nothing is known of the files below it: it exists, and may hold what it held.
+  bool is_unknown() const;
+};
+
 // What one walk through the file system found.
 struct Expansion {
   std::vector<std::string> paths;  // that match, in order; a plain path even if it does not exist
   DirectoryInterests directories;
+  std::vector<DirectoryFailure> failures;  // of a pattern with wildcards
 };
 
 class PathPattern {
@@ -42,7 +51,8 @@ class PathPattern {
   void WalkMatches(const std::string& directory, size_t component, Expansion& expansion) const;
 
   std::vector<std::string> components_;
-  std::string text_;  // absolute
+  size_t first_wildcard_ = 0;  // the first component that holds one
+  std::string text_;           // absolute
   bool is_plain_ = true;
 };
 

@@ -22,7 +22,7 @@ char ByteAt(uint64_t at) {
 // Checks that streams bring the endless text, and keeps nothing of it.
 class Checker final : public Receiver {
  public:
-  void OnOpen(StreamId id, size_t, const std::string& path) override { paths[id] = path; }
+  void OnOpen(StreamId id, size_t, const std::string& path, StreamId) override { paths[id] = path; }
   void OnBytes(StreamId id, std::string_view bytes) override {
     uint64_t& at = bytes_of[paths[id]];
     for (char byte : bytes) wrong += byte != ByteAt(at++);

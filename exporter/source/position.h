@@ -17,11 +17,16 @@ struct StreamPosition {
   std::string path;   // as OnOpen told
   std::string place;  // where the file stood, whatever its name was by then
   FileIdentity file;
-  int64_t birth = 0;  // when the file was made, in ns since the epoch; 0 where the file system does not tell
+  FileIdentity directory;  // that held the file at `place`: another one, or none, means that the file is only away
+  int64_t birth = 0;       // when the file was made, in ns since the epoch; 0 where the file system does not tell
   FilePoint point;
-  bool is_finished = false;      // rotated away, and read to its end: told only so that it is not taken for a new one
-  bool has_successor = false;    // a file at its old path was told from it
-  bool has_predecessor = false;  // it is such a file
+  StreamId predecessor = 0;    // the stream whose path this file took
+  bool has_successor = false;  // another file took its path
+  bool is_drained = false;     // it has left its path, and no late line came for long
+  bool is_announced = false;   // the receiver has heard of it
+  bool is_link = false;        // it was found through a symbolic link
+  uint64_t reclaimed = 0;      // the disk got back what is before this offset
+  int64_t unseen_seconds = 0;  // how long it has been looked for in vain
   // Of this process, not to be saved.
   size_t source = SIZE_MAX;    // index of the spec in force, where it is open
   uint64_t reclaim_above = 0;  // of that spec

@@ -1,5 +1,8 @@
 // What the followers of source/ hand up: streams open, bring bytes, start over, and close.
 //
+// A stream is one file that is known, with or without an open descriptor. While it has none (it is parked), the
+// receiver hears nothing and keeps what it knows; when the same file is found again, OnOpen comes with the same id.
+//
 // All calls come on the one thread that steps the SourceSet, but for OnBytes: while more is there than can be read at
 // once, streams of different lanes are read on several threads at the same time. No other call is made meanwhile, and
 // those of one stream keep their order.
@@ -26,11 +29,17 @@ enum class Restart {
 
 class Receiver {
  public:
+  // A file, FIFO or standard input is followed from now on. If the id was opened before, by this SourceSet or in the
+  // saved state that it resumes, the bytes continue where they stopped. `source` is the index of the SourceSpec, `path`
+  // is absolute ("-" for standard input); both may have changed since the last OnOpen. `predecessor` is the stream
+  // whose path this file took (a rotation), 0 if there is none. The predecessor has been read to its end, or was lost.
+  // Only the first OnOpen of an id names it.
   virtual void OnOpen(StreamId id, size_t source, const std::string& path, StreamId predecessor) = 0;
   // The next bytes, cut anywhere; kReadPadding bytes after them are readable.
   virtual void OnBytes(StreamId id, std::string_view bytes) = 0;
   virtual void OnRestart(StreamId id, Restart why) = 0;
-  // Nothing more will come: standard input ended, the file is gone, or the source left the config.
+  // Nothing more will ever come: standard input ended, the file is gone, or its position was forgotten. For a stream of
+  // the saved state this may come without OnOpen.
   virtual void OnClose(StreamId id) = 0;
   // OnBytes of streams of different lanes may be called at the same time. Of an open stream; asked anew for each round.
   virtual size_t LaneOf(StreamId /*id*/) const { return 0; }

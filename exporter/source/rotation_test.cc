@@ -36,9 +36,19 @@ TEST_CASE("rename and recreate: late lines to the old file come too") {
   f.Settle();
   f.Pass(seconds(4));
   CHECK_FALSE(f.seen.Has("close #1"));
+  size_t open = f.OpenDescriptors();
   f.Pass(seconds(2));
-  CHECK(f.seen.Has("close #1"));
+  CHECK(f.OpenDescriptors() == open - 1);
   CHECK(f.seen.bytes_of[1] == "one\nlate one\nlate two\nlate three\n");
+
+  // The file is known as long as it has a name.
+  f.Pass(seconds(61));
+  CHECK_FALSE(f.seen.Has("close #1"));
+  f.Remove(f.dir / "vm.log.1");
+  f.Pass(seconds(61));
+  CHECK(f.seen.Has("close #1"));
+  CHECK(f.set->Totals().rotations == 1);
+  CHECK(f.set->TakeWarnings().empty());
 }
 
 TEST_CASE("the old file is read to its end before the new one") {
@@ -166,8 +176,17 @@ TEST_CASE("a file moved away without a successor is followed on") {
   f.Pass(minutes(9));
   CHECK(f.seen.All() == "one\ntwo\n");
   CHECK_FALSE(f.seen.Has("close #1"));
+  size_t open = f.OpenDescriptors();
   f.Pass(minutes(2));
+  CHECK(f.OpenDescriptors() == open - 1);
+  f.Append(f.dir / "old", "three\n");
+  f.Pass(minutes(1));
+  CHECK(f.seen.All() == "one\ntwo\nthree\n");
+  f.Pass(minutes(11));
+  f.Remove(f.dir / "old");
+  f.Pass(minutes(1));
   CHECK(f.seen.Has("close #1"));
+  CHECK(f.set->Totals().rotations == 0);
 }
 
 TEST_CASE("rotations between two looks: the files in the middle are found where they went") {

@@ -43,16 +43,19 @@ constexpr size_t kLittle = 64 * 1024;
 constexpr seconds kBusyTime{1};
 constexpr milliseconds kUnwatchedPoll{50};  // of an idle file that cannot be watched
 constexpr seconds kRetry{1};
+// For inotify, waking and the thread that empties pipes, and while a directory is listed or a clock is read.
+constexpr size_t kOwnDescriptors = 8;
 
 }  // namespace
 
-SourceSet::Impl::Impl(std::vector<SourceSpec> specs, Receiver& receiver, Positions resume, const Clock& clock)
+SourceSet::Impl::Impl(std::vector<SourceSpec> specs, Receiver& receiver, Positions resume, const FollowOptions& options)
     : specs_(std::move(specs)),
       receiver_(receiver),
-      clock_(clock),
+      clock_(options.clock),
       buffer_(kChunkBytes + kTailBytes + kReadPadding),
-      parallel_reader_(receiver, clock),
-      discovery_(specs_) {
+      parallel_reader_(receiver, clock_),
+      discovery_(specs_),
+      table_(options.max_open - std::min(options.max_open - 1, kOwnDescriptors)) {
   // Watched before the look that counts: what is renamed after it leaves a trail.
   watcher_.SetDirectories(discovery_.Look().directories);
   Scan scan = discovery_.Look();
@@ -60,17 +63,12 @@ SourceSet::Impl::Impl(std::vector<SourceSpec> specs, Receiver& receiver, Positio
     bool is_known = std::find(resume.specs.begin(), resume.specs.end(), specs_[i].path) != resume.specs.end();
     if (specs_[i].start_at_end && !is_known) table_.SkipContents(scan, i);
   }
-  table_.Resume(Resumption(std::move(resume)), scan, discovery_);
+  table_.Resume(std::move(resume), clock_.Now());
+  table_.Bind(discovery_);
   if (discovery_.stdin_source()) table_.OpenStdin(*discovery_.stdin_source());
   DiscoverAtRest();
-  gone_ = table_.TakeGone(scan);
-  for (const auto& stream : table_.streams()) {
-    bool is_file = !stream->follower->pollable();
-    if (is_file) stream->catch_up_to = stream->follower->offset() + stream->follower->Pending();
-    if (stream->catch_up_to > stream->follower->offset()) ++left_in_pass_;
-  }
+  BeginCatchUp();
   EndPass();
-  UpdateCaughtUp();
 }
 
 void SourceSet::Impl::Step(milliseconds max_wait) {
@@ -83,21 +81,7 @@ void SourceSet::Impl::Step(milliseconds max_wait) {
   Round();
 }
 
-// What was open at the end of the saved state ends now, without its last bytes.
-void SourceSet::Impl::TellOfGone() {
-  for (const StreamPosition& position : gone_) {
-    lost_bytes_ += position.point.known_size - std::min(position.point.known_size, position.point.offset);
-    std::optional<size_t> source = discovery_.SourceOf(position.path);
-    if (!source) continue;
-    StreamId id = table_.NewId();
-    receiver_.OnOpen(id, *source, position.path, 0);
-    receiver_.OnClose(id);
-  }
-  gone_.clear();
-}
-
 bool SourceSet::Impl::Round() {
-  TellOfGone();
   TakeNews();
   Time now = clock_.Now();
   if (now >= next_rescan_) is_scan_needed_ = true;
@@ -107,7 +91,8 @@ bool SourceSet::Impl::Round() {
   bool progress = has_more_ && ReadBesideEachOther(now);
   progress = LookAround(now) || progress;
   next_round_ = progress && !has_more_ ? now + BusyPoll() : Time{};
-  Sweep();
+  table_.Sweep();
+  TellOfEnded();
   UpdateCaughtUp();
   return progress || has_more_;
 }
@@ -174,7 +159,7 @@ bool SourceSet::Impl::TakeTurn(const ParallelReader::Turn& turn, Time now) {
 bool SourceSet::Impl::LookAt(Stream& stream, Time now) {
   if (!stream.is_announced) {
     stream.is_announced = true;
-    receiver_.OnOpen(stream.id, stream.source, stream.opened_as, stream.predecessor);
+    receiver_.OnOpen(stream.id, stream.source, stream.opened_as, stream.is_known ? 0 : stream.predecessor);
   }
   uint64_t offset = stream.follower->offset();
   Reading reading = WatchAtEnd(stream.follower->Next(chunk()), stream, now);
@@ -194,6 +179,7 @@ void SourceSet::Impl::NoteData(Stream& stream, Time now) {
   stream.error.clear();
   stream.last_data = now;
   stream.is_idle = false;
+  stream.is_at_end = false;
 }
 
 bool SourceSet::Impl::Take(const Reading& reading, Stream& stream, Time now) {
@@ -203,6 +189,8 @@ bool SourceSet::Impl::Take(const Reading& reading, Stream& stream, Time now) {
   if (reading.kind != Kind::kBytes && reading.kind != Kind::kTruncated) ReleaseSuccessor(stream);
   switch (reading.kind) {
     case Kind::kAtEnd:
+      stream.is_at_end = true;
+      stream.catch_up_to = 0;  // whatever the size says: files of /sys hold less, others were truncated meanwhile
       if (stream.is_draining) FinishDraining(stream, now);
       return false;
     case Kind::kFailed:
@@ -258,27 +246,11 @@ void SourceSet::Impl::FinishDraining(Stream& stream, Time now) {
     stream.drain_since = now;
     return;
   }
-  if (stream.follower->point() != nullptr) table_.Finish(stream);
-  Close(stream);
-}
-
-// The entry itself goes in Sweep(): streams may be closed while they are walked through.
-void SourceSet::Impl::Close(Stream& stream) {
-  ++changes_;
-  watcher_.Unwatch(stream.id);
-  ReleaseSuccessor(stream);
-  stream.follower.reset();
-  if (stream.is_announced) receiver_.OnClose(stream.id);
-}
-
-void SourceSet::Impl::Sweep() {
-  std::erase_if(table_.streams(), [](const auto& stream) { return stream->follower == nullptr; });
-}
-
-void SourceSet::Impl::UpdateCaughtUp() {
-  caught_up_ = caught_up_ || std::all_of(table_.streams().begin(), table_.streams().end(), [](const auto& stream) {
-                 return !stream->error.empty() || stream->follower->offset() >= stream->catch_up_to;
-               });
+  if (stream.is_file() && stream.follower->links() > 0) {
+    Park(stream);
+  } else {
+    Close(stream);
+  }
 }
 
 void SourceSet::Impl::Wait(Time latest) {
@@ -309,22 +281,34 @@ Time SourceSet::Impl::NextDue(Time latest) const {
   return next;
 }
 
+// Where files take turns, those that have been read give way to those that wait.
 void SourceSet::Impl::Drain() {
-  Time now = clock_.Now();
   TakeNews();
-  Discover(now);
+  size_t waited = SIZE_MAX;
+  do {
+    waited = table_.waiting().size();
+    Discover(clock_.Now());
+    ReadToEnds(clock_.Now());
+  } while (!table_.waiting().empty() && table_.waiting().size() < waited);
+  table_.Sweep();
+  TellOfEnded();
+  UpdateCaughtUp();
+}
+
+void SourceSet::Impl::ReadToEnds(Time now) {
   for (const auto& stream : table_.streams()) {
+    if (stream->follower == nullptr) continue;
     stream->after = 0;  // a file comes after its predecessor here anyway
     uint64_t pending = stream->follower->Pending();
+    if (pending == 0 && table_.is_short()) LookAt(*stream, now);
     while (pending > 0 && stream->follower != nullptr) {
       uint64_t before = stream->follower->offset();
       if (!LookAt(*stream, now)) break;
       if (stream->follower == nullptr || stream->follower->offset() <= before) continue;
       pending -= std::min(pending, stream->follower->offset() - before);
     }
+    if (stream->follower != nullptr && stream->follower->Pending() == 0) stream->is_at_end = true;
   }
-  Sweep();
-  UpdateCaughtUp();
 }
 
 void SourceSet::Impl::Reconfigure(std::vector<SourceSpec> specs) {
@@ -336,9 +320,15 @@ void SourceSet::Impl::Reconfigure(std::vector<SourceSpec> specs) {
   for (const auto& stream : table_.streams()) {
     auto source = stream->is_stdin ? discovery_.stdin_source() : discovery_.SourceOf(stream->path);
     stream->source = source.value_or(0);
-    if (!source) Close(*stream);
+    if (source) continue;
+    if (stream->is_file()) {
+      Park(*stream);
+    } else {
+      Close(*stream);
+    }
   }
-  Sweep();
+  table_.Sweep();
+  table_.Bind(discovery_);
 
   Scan scan = discovery_.Look();
   for (size_t i = 0; i < specs_.size(); ++i) {
@@ -348,6 +338,7 @@ void SourceSet::Impl::Reconfigure(std::vector<SourceSpec> specs) {
       std::any_of(table_.streams().begin(), table_.streams().end(), [](const auto& s) { return s->is_stdin; });
   if (discovery_.stdin_source() && !has_stdin && !stdin_ended_) table_.OpenStdin(*discovery_.stdin_source());
   Discover(clock_.Now());
+  TellOfEnded();
 }
 
 }  // namespace qte::source

@@ -5,11 +5,15 @@
 // writes; only directories are watched, and an idle file may carry a one-shot watch. Where inotify does not help (a
 // network file system, no watches left) idle files and directories are polled instead.
 //
-// A stream is one file, known by device and inode, not a path. When another file takes the path (rename and recreate,
-// delete and recreate, a switched link), it is a new stream: OnOpen with the same path and source, another id. The old
-// file is read to its end first; then both are, until no late line came for kLateWriteWindow (stream_table.h), and the
-// old stream gets OnClose. A file renamed to a name that matches, too (vm.log.1 for vm.log*), goes on as the stream
-// that it was. A file that matches several specs belongs to the first.
+// A stream is one file, known by device, inode and time of birth, not a path. When another file takes the path (rename
+// and recreate, delete and recreate, a switched link), it is a new stream: OnOpen with the same path and source,
+// another id. The old file is read to its end first; then both are, until no late line came for kLateWriteWindow
+// (stream_table.h). A file renamed to a name that matches, too (vm.log.1 for vm.log*), continues as the stream that it
+// was. A file that matches several specs belongs to the first.
+//
+// A file is closed for many reasons: its directory is away, its source left the config, no late line came, or there are
+// more files than descriptors. That only parks its stream (parked_streams.h): if the same file is found again, the
+// stream continues at its offset. OnClose comes when the file is gone.
 //
 // FIFOs, and standard input where it is a pipe, are emptied by a thread of the SourceSet's own (pipe_reader.h) while
 // the receiver is busy elsewhere, so that their writers do not wait until 14 MiB are outstanding for one, 16 MiB for
@@ -43,27 +47,38 @@ struct StreamStatus {
   StreamId id = 0;    // 0: nothing is open at this path
   size_t source = 0;  // index among the specs in force now; OnOpen gave the one of its time
   std::string path;
-  bool up = false;      // open and readable
-  std::string error;    // why not, when not up
-  uint64_t offset = 0;  // bytes handed to the receiver from the current file
-  uint64_t size = 0;    // of the current file; equals offset for FIFO and stdin
+  bool up = false;           // open and readable
+  std::string error;         // why not, when not up
+  uint64_t offset = 0;       // bytes handed to the receiver from the current file
+  uint64_t size = 0;         // of the current file; equals offset for FIFO and stdin
+  bool takes_turns = false;  // not up for want of a descriptor, of which TakeWarnings tells once for all
 };
 
 struct SourceTotals {
   uint64_t rotations = 0;  // a path came to name another file
   uint64_t truncations = 0;
   uint64_t lost_bytes = 0;           // known to have been written and gone before they could be read
-  uint64_t opened = 0;               // streams, by this SourceSet
+  uint64_t opened = 0;               // how often a stream was opened, by this SourceSet
   uint64_t pipe_buffered_bytes = 0;  // read from FIFOs and standard input, not handed up yet
   Clock::Duration pipe_full_time{};  // in which some pipe was not read for want of room to buffer
 };
 
+struct FollowOptions {
+  const Clock& clock = Clock::Steady();
+  size_t max_open = 1 << 20;  // descriptors, those for the SourceSet's own needs included; more files take turns
+};
+
+// How far the files that were there at the start have been read.
+struct CatchUp {
+  uint64_t read_bytes = 0;
+  uint64_t total_bytes = 0;
+};
+
 class SourceSet {
  public:
-  // Opens what is there; the receiver hears of it in the first Step. With the positions of a saved state, files go on
-  // where they were: the receiver gets OnOpen and OnResume, and for a file that is gone OnClose, too.
-  SourceSet(std::vector<SourceSpec> specs, Receiver& receiver, Positions resume = {},
-            const Clock& clock = Clock::Steady());
+  // Opens what is there; the receiver hears of it in the first Step. With the positions of a saved state, files
+  // continue where they were, under the ids that they had.
+  SourceSet(std::vector<SourceSpec> specs, Receiver& receiver, Positions resume = {}, FollowOptions options = {});
   ~SourceSet();
 
   // One round: look for new files, read for some milliseconds from the streams that have something (chunk by chunk, in
@@ -74,17 +89,21 @@ class SourceSet {
   void Step(std::chrono::milliseconds max_wait);
   // Ends a waiting Step early. The only call that other threads may make.
   void Wake();
-  // True once every file that was there at the start has been read to the end it had then.
+  // True once every file that was there at the start has been read to the end it had then, as far as it can be: a file
+  // that has no more to give, whatever its size says, or that is away counts as read.
   bool caught_up() const;
+  CatchUp catch_up() const;
   // Reads every file (not FIFOs and stdin beyond what is there now) to its current end: the last act before exit.
   void Drain();
-  // Takes other sources: streams that still match one go on where they are, under their id; others are closed. What is
-  // there already counts as old for a spec that is new and has `start_at_end`.
+  // Takes other sources: streams that still match one go on where they are, under their id; others are parked (FIFOs
+  // are closed). What is there already counts as old for a spec that is new and has `start_at_end`.
   void Reconfigure(std::vector<SourceSpec> specs);
 
-  // Streams by id, then the plain paths that cannot be followed now and why. Files that have left their path are not
-  // listed, though late lines are still read from them.
+  // Streams by id, then the paths that cannot be followed now and why, parked files and directories that cannot be
+  // listed among them. Files that have left their path are not listed, though late lines are still read from them.
   std::vector<StreamStatus> Streams() const;
+  // What the log should say once: logs that were lost, too few descriptors.
+  std::vector<std::string> TakeWarnings();
   SourceTotals Totals() const;
   // Rises with all that any of these calls and the receiver could tell, but for how large files are. Cheap.
   uint64_t changes() const;

@@ -1,9 +1,13 @@
-// SourceSet's inside: rounds of looks (source_set.cc), names (source_set_names.cc), and what it tells of itself
-// (source_set_report.cc).
+// SourceSet's inside: rounds of looks (source_set.cc), names and what is closed (source_set_names.cc), how far the
+// start has been read (source_set_catch_up.cc), and what it tells of itself (source_set_report.cc).
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <optional>
 #include <span>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "source/discovery.h"
@@ -19,14 +23,16 @@ namespace qte::source {
 
 class SourceSet::Impl {
  public:
-  Impl(std::vector<SourceSpec> specs, Receiver& receiver, Positions resume, const Clock& clock);
+  Impl(std::vector<SourceSpec> specs, Receiver& receiver, Positions resume, const FollowOptions& options);
 
   void Step(std::chrono::milliseconds max_wait);
   void Wake() { sleeper_.Wake(); }
   bool caught_up() const { return caught_up_; }
+  CatchUp catch_up() const;
   void Drain();
   void Reconfigure(std::vector<SourceSpec> specs);
   std::vector<StreamStatus> Streams() const;
+  std::vector<std::string> TakeWarnings() { return std::exchange(table_.warnings(), {}); }
   SourceTotals Totals() const;
   uint64_t changes() const;
   Positions SavePositions() const;
@@ -34,7 +40,6 @@ class SourceSet::Impl {
  private:
   using Time = Clock::Time;
 
-  void TellOfGone();
   bool Round();
   void TakeNews();
   Scan Look();
@@ -55,7 +60,11 @@ class SourceSet::Impl {
   void ReleaseSuccessor(Stream& stream);
   void FinishDraining(Stream& stream, Time now);
   void Close(Stream& stream);
-  void Sweep();
+  void Park(Stream& stream);
+  void TellOfEnded();
+  void ReadToEnds(Time now);
+  void BeginCatchUp();
+  void AwaitOpened();
   void UpdateCaughtUp();
   void Wait(Time latest);
   Time NextDue(Time latest) const;
@@ -89,9 +98,14 @@ class SourceSet::Impl {
   Time next_rescan_;
 
   StreamTable table_;
-  std::vector<StreamPosition> gone_;  // of the saved state; the receiver has not heard of it yet
   bool stdin_ended_ = false;
+
   bool caught_up_ = false;
+  uint64_t catch_up_total_ = 0;
+  uint64_t catch_up_left_ = 0;
+  std::map<FileIdentity, uint64_t> awaited_;  // files that had no descriptor at the start, with their sizes
+  std::optional<Time> waiting_since_;         // when there was nothing but waiting left to catch up with
+
   uint64_t changes_ = 0;
   uint64_t truncations_ = 0;
   uint64_t lost_bytes_ = 0;

@@ -1,4 +1,4 @@
-// What stands at the followed names: news of them, looks, and what is opened and let go by these.
+// What stands at the followed names: news of them, looks, and what is opened, parked and closed by these.
 #include <algorithm>
 #include <utility>
 
@@ -17,6 +17,8 @@ constexpr seconds kUnwatchedRescan{1};
 // Looking through a huge directory must not eat the time for reading: of five parts of time, one.
 constexpr int kRestPerScan = 4;
 constexpr milliseconds kMostLooking{10};
+// Where there are more files than descriptors: how soon those that wait have their next chance.
+constexpr milliseconds kTurnRescan{200};
 
 }  // namespace
 
@@ -60,14 +62,49 @@ Scan SourceSet::Impl::Look() {
 void SourceSet::Impl::Discover(Time now) {
   looked_at_ = FileClockNow();
   Scan scan = Look();
-  table_.Reconcile(scan, trail_, now);
+  table_.Reconcile(scan, trail_, discovery_, now);
   trail_.MarkLookedFor();
+  for (StreamId id : table_.TakeEvicted()) watcher_.Unwatch(id);
+  AwaitOpened();
   if (watcher_.SetDirectories(scan.directories) || scan.is_outdated) is_scan_needed_ = true;
-  if (problems_ != scan.problems) ++changes_;
+  if (problems_ != scan.problems || !table_.warnings().empty()) ++changes_;
   problems_ = std::move(scan.problems);
   Time end = clock_.Now();
   scan_not_before_ = end + kRestPerScan * (end - now);
-  next_rescan_ = std::max(scan_not_before_, end + (watcher_.complete() ? kRescan : kUnwatchedRescan));
+  Clock::Duration rest = watcher_.complete() && !table_.is_short() ? kRescan : kUnwatchedRescan;
+  if (!table_.waiting().empty()) rest = kTurnRescan;
+  next_rescan_ = std::max(scan_not_before_, end + rest);
+}
+
+// The entry itself goes with the table's Sweep: streams may be closed while they are walked through.
+void SourceSet::Impl::Close(Stream& stream) {
+  ++changes_;
+  watcher_.Unwatch(stream.id);
+  ReleaseSuccessor(stream);
+  stream.follower.reset();
+  if (!stream.is_announced && !stream.is_known) return;
+  const auto& streams = table_.streams();
+  auto successor =
+      std::find_if(streams.begin(), streams.end(), [&](const auto& s) { return s->predecessor == stream.id; });
+  table_.ended().push_back({stream.id, successor == streams.end() ? 0 : (*successor)->id});
+}
+
+void SourceSet::Impl::Park(Stream& stream) {
+  ++changes_;
+  watcher_.Unwatch(stream.id);
+  ReleaseSuccessor(stream);
+  table_.Park(stream, clock_.Now());
+}
+
+// The receiver hears of the successor first, which takes over what is known.
+void SourceSet::Impl::TellOfEnded() {
+  std::erase_if(table_.ended(), [this](const StreamTable::Ended& ended) {
+    const Stream* successor = ended.successor == 0 ? nullptr : table_.Find(ended.successor);
+    if (successor != nullptr && !successor->is_announced && !successor->is_known) return false;
+    ++changes_;
+    receiver_.OnClose(ended.id);
+    return true;
+  });
 }
 
 }  // namespace qte::source

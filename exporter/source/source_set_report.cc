@@ -1,4 +1,6 @@
 // What a SourceSet tells of itself, and the way through to its inside.
+#include <set>
+#include <string>
 #include <utility>
 
 #include "source/source_set_impl.h"
@@ -6,15 +8,29 @@
 namespace qte::source {
 
 std::vector<StreamStatus> SourceSet::Impl::Streams() const {
+  using State = ParkedStream::State;
   std::vector<StreamStatus> list;
+  std::set<std::string> paths;
   for (const auto& stream : table_.streams()) {
     if (stream->is_draining) continue;
     uint64_t offset = stream->follower->offset();
-    uint64_t size = stream->follower->pollable() ? offset : offset + stream->follower->Pending();
+    uint64_t size = stream->is_file() ? offset + stream->follower->Pending() : offset;
     list.push_back({stream->id, stream->source, stream->path, stream->error.empty(), stream->error, offset, size});
+    paths.insert(stream->path);
   }
-  for (const Problem& problem : problems_)
-    list.push_back({0, problem.source, problem.path, false, problem.error, 0, 0});
+  for (const Problem& problem : problems_) {
+    if (!paths.insert(problem.path).second) continue;
+    list.push_back({0, problem.source, problem.path, false, problem.error, 0, 0, problem.takes_turns});
+  }
+  for (const auto& [id, parked] : table_.parked()) {
+    const StreamPosition& position = parked.position;
+    bool is_missed = parked.state == State::kAway || parked.state == State::kWaiting;
+    if (!parked.source || !is_missed || position.has_successor || !paths.insert(position.path).second) continue;
+    bool takes_turns = parked.state == State::kWaiting;
+    list.push_back({id, *parked.source, position.path, false,
+                    takes_turns ? "waits for a free file descriptor" : parked.error, position.point.offset,
+                    position.point.known_size, takes_turns});
+  }
   if (stdin_ended_ && discovery_.stdin_source()) {
     list.push_back({0, *discovery_.stdin_source(), "-", false, "standard input has ended", 0, 0});
   }
@@ -25,7 +41,7 @@ SourceTotals SourceSet::Impl::Totals() const {
   const PipeReader& pipes = table_.pipes();
   return {.rotations = table_.rotations(),
           .truncations = truncations_,
-          .lost_bytes = lost_bytes_,
+          .lost_bytes = lost_bytes_ + table_.lost_bytes(),
           .opened = table_.opened(),
           .pipe_buffered_bytes = pipes.buffered_bytes(),
           .pipe_full_time = pipes.full_time()};
@@ -38,11 +54,10 @@ Positions SourceSet::Impl::SavePositions() const {
     positions.reclaims = positions.reclaims || spec.reclaim_above > 0;
   }
   positions.looked_at = looked_at_;
-  positions.streams = table_.Positions();
+  positions.streams = table_.Positions(clock_.Now());
   for (StreamPosition& position : positions.streams) {
     if (position.source < specs_.size()) position.reclaim_above = specs_[position.source].reclaim_above;
   }
-  positions.streams.insert(positions.streams.end(), gone_.begin(), gone_.end());
   return positions;
 }
 
@@ -50,8 +65,8 @@ uint64_t SourceSet::Impl::changes() const {
   return changes_ + table_.opened() + table_.rotations();
 }
 
-SourceSet::SourceSet(std::vector<SourceSpec> specs, Receiver& receiver, Positions resume, const Clock& clock)
-    : impl_(std::make_unique<Impl>(std::move(specs), receiver, std::move(resume), clock)) {}
+SourceSet::SourceSet(std::vector<SourceSpec> specs, Receiver& receiver, Positions resume, FollowOptions options)
+    : impl_(std::make_unique<Impl>(std::move(specs), receiver, std::move(resume), options)) {}
 SourceSet::~SourceSet() = default;
 void SourceSet::Step(std::chrono::milliseconds max_wait) {
   impl_->Step(max_wait);
@@ -62,6 +77,9 @@ void SourceSet::Wake() {
 bool SourceSet::caught_up() const {
   return impl_->caught_up();
 }
+CatchUp SourceSet::catch_up() const {
+  return impl_->catch_up();
+}
 void SourceSet::Drain() {
   impl_->Drain();
 }
@@ -70,6 +88,9 @@ void SourceSet::Reconfigure(std::vector<SourceSpec> specs) {
 }
 std::vector<StreamStatus> SourceSet::Streams() const {
   return impl_->Streams();
+}
+std::vector<std::string> SourceSet::TakeWarnings() {
+  return impl_->TakeWarnings();
 }
 SourceTotals SourceSet::Totals() const {
   return impl_->Totals();

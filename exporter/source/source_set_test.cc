@@ -48,7 +48,7 @@ class Stepper final : public Receiver {
     set_.Wake();
     thread_.join();
   }
-  void OnOpen(StreamId, size_t, const std::string&) override {}
+  void OnOpen(StreamId, size_t, const std::string&, StreamId) override {}
   void OnBytes(StreamId, std::string_view bytes) override {
     std::lock_guard lock(mutex_);
     received_ += bytes.size();

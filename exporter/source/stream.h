@@ -1,6 +1,7 @@
 // One followed file, FIFO or standard input, with what the scheduler has to know about it.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,15 +15,20 @@ namespace qte::source {
 
 struct Stream {
   StreamId id = 0;
-  size_t source = 0;      // index among the current specs
-  std::string opened_as;  // the path OnOpen names
-  std::string path;       // where it stands now, or stood last
-  FileIdentity identity;  // unused for standard input
-  int64_t birth = 0;      // of a regular file
-  StreamId was = 0;       // the stream's id in the saved state that it goes on from
+  size_t source = 0;       // index among the current specs
+  std::string opened_as;   // the path OnOpen names
+  std::string path;        // where it stands now, or stood last
+  std::string place;       // the same without links, as far as it was looked up
+  FileIdentity directory;  // of `place`
+  FileIdentity found_in;   // the directory in which the pattern matched it
+  FileIdentity identity;   // unused for standard input
+  int64_t birth = 0;       // of a regular file
+  bool is_link = false;    // the path is a symbolic link
+  uint64_t reclaimed = 0;  // see StreamPosition
   std::unique_ptr<Follower> follower;
   bool is_stdin = false;
-  bool is_announced = false;  // OnOpen was called
+  bool is_known = false;      // the receiver heard of it before it was parked
+  bool is_announced = false;  // OnOpen was called since it was opened
   uint64_t read_in = 0;       // the round in which it was last read beside others
   std::string error;          // of the last look
 
@@ -30,7 +36,8 @@ struct Stream {
   // for `late_window`. Whatever came to stand at the path waits for `after`, its predecessor, to be read to the end.
   std::optional<std::string> former_path;  // the followed path it has left
   bool has_successor = false;              // another file came to stand there
-  bool has_predecessor = false;            // it is such a file itself
+  StreamId predecessor = 0;                // it is such a file itself
+  int looks_for_predecessor = 0;           // left to be made
   bool is_awaited = false;                 // that file waits for this one's end
   StreamId after = 0;
   StreamId predecessor = 0;
@@ -39,12 +46,15 @@ struct Stream {
   Clock::Duration late_window{};
 
   // Pace.
-  bool is_idle = false;  // looked at on an inotify event or at `next_look`, not in every round
+  bool is_idle = false;    // looked at on an inotify event or at `next_look`, not in every round
+  bool is_at_end = false;  // the last look found nothing
+  Clock::Time opened_at;
   Clock::Time last_data;
   Clock::Time next_look;     // of an idle stream
-  uint64_t catch_up_to = 0;  // the end the file had when the SourceSet was made
+  uint64_t catch_up_to = 0;  // the end the file had when the SourceSet was made; 0 once it had no more to give
 
   Clock::Time drain_deadline() const { return std::max(last_data, drain_since) + late_window; }
+  bool is_file() const { return follower != nullptr && !follower->pollable(); }
 };
 
 }  // namespace qte::source

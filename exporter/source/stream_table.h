@@ -1,22 +1,26 @@
-// The streams that are open, kept in line with what discovery finds.
+// The streams that are followed, kept in line with what discovery finds.
 //
 // Identity decides, not the name: a file that was renamed and matches under its new name goes on where it was; a file
-// that has left its path drains (see stream.h); a file nobody follows yet is opened. One thread.
+// that has left its path drains (see stream.h); a file nobody follows yet is opened; one that is parked continues. One
+// thread. What happens to open streams is in stream_table.cc, how they are opened and parked in stream_opening.cc.
 #pragma once
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "source/discovery.h"
+#include "source/parked_streams.h"
 #include "source/pipe_reader.h"
 #include "source/position.h"
 #include "source/rename_trail.h"
-#include "source/resumption.h"
+#include "source/rotation_search.h"
 #include "source/stream.h"
 
 namespace qte::source {
@@ -31,51 +35,106 @@ inline constexpr size_t kMaxDraining = 256;
 
 class StreamTable {
  public:
+  // `max_files` bounds the descriptors that are open at the same time.
+  explicit StreamTable(size_t max_files) : max_files_(max_files) {}
+
   // Skips what the found files of a source hold now, when they come to be opened.
   void SkipContents(const Scan& scan, size_t source);
+  // Starts with the streams of a saved state, all of them parked; before anything else.
+  void Resume(Positions saved, Clock::Time now);
   // Follows what was found. What fails to open is added to the scan's problems, and its directory's interests: a change
   // of permission is worth another try.
-  void Reconcile(Scan& scan, const RenameTrail& trail, Clock::Time now);
+  void Reconcile(Scan& scan, const RenameTrail& trail, const Discovery& discovery, Clock::Time now);
   void OpenStdin(size_t source);
-  // Goes on from a saved state; before anything else. The files that were rotated away meanwhile are opened first.
-  void Resume(Resumption resumption, Scan& scan, const Discovery& discovery);
-  // The streams of the saved state whose files are gone.
-  std::vector<StreamPosition> TakeGone(const Scan& scan) { return resumption_.TakeGone(scan); }
-  // Remembers a file that was read to its end, as long as it might be taken for a new one after a restart.
-  void Finish(const Stream& stream);
-  std::vector<StreamPosition> Positions() const;
-  StreamId NewId() { return ++last_id_; }
+  // Closes the descriptor of a regular file and keeps its position; the entry itself stays until Sweep.
+  void Park(Stream& stream, Clock::Time now);
+  // The sources have changed.
+  void Bind(const Discovery& discovery) { parked_.Bind(discovery); }
+  void Sweep();
 
   // By ascending id, so that a file comes before its successor.
   std::vector<std::unique_ptr<Stream>>& streams() { return streams_; }
   const std::vector<std::unique_ptr<Stream>>& streams() const { return streams_; }
+  const std::map<StreamId, ParkedStream>& parked() const { return parked_.by_id(); }
   Stream* Find(StreamId id) const;
-  uint64_t rotations() const { return rotations_; }
-  uint64_t opened() const { return last_id_; }
+  std::vector<StreamPosition> Positions(Clock::Time now) const;
   const PipeReader& pipes() const { return pipes_; }
 
+  // Streams of which nothing more will come, each with the stream that took its path (0: none did).
+  struct Ended {
+    StreamId id = 0;
+    StreamId successor = 0;
+  };
+  std::vector<Ended>& ended() { return ended_; }
+  // Streams that were parked for want of descriptors since this was asked last.
+  std::vector<StreamId> TakeEvicted() { return std::exchange(evicted_, {}); }
+  std::vector<std::string>& warnings() { return warnings_; }
+
+  // The files that wait for a descriptor and may have unread bytes, with their sizes.
+  const std::map<FileIdentity, uint64_t>& waiting() const { return waiting_; }
+  // There are more files than descriptors.
+  bool is_short() const { return is_short_; }
+
+  uint64_t rotations() const { return rotations_; }
+  uint64_t lost_bytes() const { return lost_bytes_; }
+  uint64_t opened() const { return opened_; }
+
  private:
-  // What a scan found, by path and by identity, and what is followed already.
-  struct Index;
+  // One Reconcile: what the scan found, by path and by identity, and what is followed already.
+  struct Look;
+  // A file that is to be opened.
+  struct Wanted {
+    std::string path;
+    size_t source = 0;
+    const FoundFile* found = nullptr;  // null where it stands at no followed path
+  };
 
-  Stream& Add(const std::string& path, size_t source);
-  Result<Stream*> Open(const std::string& path, size_t source, Index& index, const FoundFile* found = nullptr);
-  void OpenFile(UniqueFd file, Stream& stream);
-  void AdoptRotatedAway(const std::vector<RenameTrail::Entry>& entries, Index& index);
-  void OpenFound(Scan& scan, Index& index);
-  void Rebind(Stream& stream, const Index& index, Clock::Time now);
-  void LinkToPredecessor(Stream& stream, Clock::Time now);
+  Stream& Add(StreamId id, const std::string& path, size_t source);
+  Result<Stream*> Open(const Wanted& wanted, Look& look);
+  void OpenFile(UniqueFd file, const std::optional<StreamPosition>& position, Stream& stream);
+  void Continue(const StreamPosition& position, const Wanted& wanted, Stream& stream, const Look& look);
+  void AdoptTrail(const std::vector<RenameTrail::Entry>& entries, Look& look);
+  bool AdoptRotated(const Wanted& wanted, const std::string& origin, Look& look);
+  void OpenFound(Look& look);
+  bool OpenOne(const FoundFile& file, Look& look);
+  void NoteShortage(size_t left_out, const Look& look);
+  bool IsQuiet(const FoundFile& file);
+  static size_t DescriptorsOf(const Stream& stream);
+  bool MakeRoom(Look& look);
+  bool Evict(Look& look);
+  Stream* Evictable(Clock::Time now) const;
+
+  void SearchParked(Look& look);
+  void SearchParked(ParkedStream& parked, RotationSearch& search, std::vector<RotationSearch::Unseen>& rotated,
+                    Look& look);
+  std::vector<std::string> NewDirectories(const Scan& scan);
+  RotationSearch::Known KnownFiles() const;
+  void Lose(ParkedStream lost, Look& look);
+
+  void Rebind(Stream& stream, const Look& look);
+  void StartDraining(Stream& stream, Clock::Time now);
+  void LinkToPredecessor(Stream& stream, Look& look);
+  bool LinkToParked(Stream& stream, StreamId above, Look& look);
   void BoundDraining();
-  void ForgetFinished();
+  void Forget(Look& look);
 
+  const size_t max_files_;
   PipeReader pipes_;  // outlives the streams
   std::vector<std::unique_ptr<Stream>> streams_;
-  std::map<FileIdentity, uint64_t> starts_;  // where to begin in files that are not open yet
-  Resumption resumption_;
-  std::vector<StreamPosition> finished_;
+  ParkedStreams parked_;
+  std::map<FileIdentity, uint64_t> starts_;          // where to begin in files that are not open yet
+  std::map<std::string, FileIdentity> directories_;  // that the last scan listed
+  std::map<FileIdentity, uint64_t> waiting_;
+  std::vector<Ended> ended_;
+  std::vector<StreamId> evicted_;
+  std::vector<std::string> warnings_;
+  bool is_short_ = false;
+  int64_t looked_at_ = 0;           // by the clock that stamps files: when the saved state was taken; 0 after the start
+  Clock::Time finished_looked_at_;  // when parked files with a successor were looked for
   StreamId last_id_ = 0;
-  StreamId last_linked_ = 0;  // streams up to this one look for a predecessor no more
+  uint64_t opened_ = 0;
   uint64_t rotations_ = 0;
+  uint64_t lost_bytes_ = 0;
 };
 
 }  // namespace qte::source

@@ -226,7 +226,8 @@ void History::Start() {
     positions = std::move(saved.positions);
     totals_before_ = saved.totals;
   }
-  sources_ = std::make_unique<source::SourceSet>(specs_, *guests_, std::move(positions), clock_);
+  sources_ = std::make_unique<source::SourceSet>(specs_, *guests_, std::move(positions),
+                                                 source::FollowOptions{.clock = clock_});
   Log("the reader starts");
   if (checkpoint_.empty()) Save();
 }

@@ -1,0 +1,118 @@
+#include "source/rotation_search.h"
+
+#include <dirent.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+namespace qte::source {
+namespace {
+
+using Kind = RotationSearch::Sighting::Kind;
+
+bool IsCompressed(const std::string& path) {
+  constexpr std::array<std::string_view, 5> kSuffixes{".gz", ".xz", ".bz2", ".zst", ".lz4"};
+  return std::any_of(kSuffixes.begin(), kSuffixes.end(),
+                     [&](std::string_view suffix) { return path.ends_with(suffix); });
+}
+
+// The longest followed path that `path` continues, as vm.log.1 does vm.log.
+std::optional<std::string> RotatedFrom(const std::string& path, const Discovery& discovery) {
+  size_t name = ParentOf(path).size() + 1;
+  for (size_t size = path.size() - 1; size > name; --size) {
+    std::string origin = path.substr(0, size);
+    if (discovery.SourceOf(origin)) return origin;
+  }
+  return std::nullopt;
+}
+
+std::string Join(const std::string& directory, const std::string& name) {
+  return directory == "/" ? "/" + name : directory + "/" + name;
+}
+
+bool IsSameBirth(const std::string& path, int64_t birth) {
+  int64_t now = BirthOf(AT_FDCWD, path);
+  return birth == 0 || now == 0 || birth == now;
+}
+
+}  // namespace
+
+const RotationSearch::Listing& RotationSearch::List(const std::string& directory) {
+  auto [known, is_new] = listings_.try_emplace(directory);
+  Listing& listing = known->second;
+  if (!is_new) return listing;
+  std::unique_ptr<DIR, int (*)(DIR*)> open(::opendir(directory.c_str()), ::closedir);
+  if (open == nullptr) {
+    listing.error = std::string("cannot list ") + directory + ": " + std::strerror(errno);
+    return listing;
+  }
+  while (const dirent* entry = ::readdir(open.get())) {
+    struct stat status;
+    if (::fstatat(::dirfd(open.get()), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0) continue;
+    if (!S_ISREG(status.st_mode)) continue;
+    listing.files.emplace(FileIdentity::Of(status), Entry{entry->d_name, static_cast<uint64_t>(status.st_size)});
+  }
+  return listing;
+}
+
+RotationSearch::Sighting RotationSearch::FindIn(const std::string& directory, const StreamPosition& position) {
+  const Listing& listing = List(directory);
+  if (!listing.error.empty()) return {Kind::kAway, {}, 0, listing.error};
+  auto [begin, end] = listing.files.equal_range(position.file);
+  for (auto entry = begin; entry != end; ++entry) {
+    std::string path = Join(directory, entry->second.name);
+    if (IsSameBirth(path, position.birth)) return {Kind::kThere, std::move(path), entry->second.size, {}};
+  }
+  return {Kind::kGone, {}, 0, {}};
+}
+
+// As a rule the file still is where it was seen last, and nothing has to be listed.
+RotationSearch::Sighting RotationSearch::Find(const StreamPosition& position) {
+  struct stat status;
+  if (::lstat(position.place.c_str(), &status) == 0 && FileIdentity::Of(status) == position.file &&
+      IsSameBirth(position.place, position.birth)) {
+    return {Kind::kThere, position.place, static_cast<uint64_t>(status.st_size), {}};
+  }
+  Sighting sighting;
+  sighting.error = "its directory is not there";
+  for (const std::string& directory : {ParentOf(position.place), ParentOf(position.path)}) {
+    std::optional<FileIdentity> identity = IdentityAt(directory);
+    if (!identity) continue;
+    sighting.error = "its directory is not the one that held it";
+    bool is_unknown = position.directory == FileIdentity{};
+    if (!is_unknown && *identity != position.directory) continue;
+    return FindIn(directory, position);
+  }
+  return sighting;
+}
+
+std::vector<RotationSearch::Unseen> RotationSearch::FindUnseen(const std::string& directory, const Scan& scan,
+                                                               const Known& known, const Discovery& discovery) {
+  std::map<std::string_view, const FoundFile*> found;
+  for (const FoundFile& file : scan.files) found.emplace(file.path, &file);
+  std::vector<Unseen> unseen;
+  for (const auto& [identity, entry] : List(directory).files) {
+    std::string path = Join(directory, entry.name);
+    if (found.contains(path) || IsCompressed(path)) continue;
+    std::optional<std::string> origin = RotatedFrom(path, discovery);
+    int64_t birth = origin ? BirthOf(AT_FDCWD, path) : 0;
+    if (birth == 0) continue;
+    if (auto newest = known.newest.find(*origin); newest != known.newest.end()) {
+      auto there = found.find(*origin);
+      bool has_moved = there == found.end() || there->second->identity != newest->second.file ||
+                       BirthOf(AT_FDCWD, *origin) != newest->second.birth;
+      if (!has_moved || birth < newest->second.birth) continue;
+    } else if (known.looked_at == 0 || birth < known.looked_at) {
+      continue;
+    }
+    unseen.push_back({*origin, *discovery.SourceOf(*origin), std::move(path), identity, birth});
+  }
+  return unseen;
+}
+
+}  // namespace qte::source

@@ -1,0 +1,70 @@
+// Where files went that were rotated while nobody looked: before a start, while their directory was away, or while no
+// source named them.
+//
+// A parked file that no longer stands where it is followed is looked for in its directory, as long as that is the same
+// directory; another one, or none, means that the file is only away. A file with a longer name beside a followed path
+// that was made later than the one known there was rotated away before anybody saw it: vm.log.1, if vm.log is new.
+//
+// Made for one look, since it remembers what it has listed.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "source/discovery.h"
+#include "source/position.h"
+
+namespace qte::source {
+
+class RotationSearch {
+ public:
+  struct Sighting {
+    enum class Kind { kAway, kThere, kGone };
+    Kind kind = Kind::kAway;
+    std::string path;   // where it is
+    uint64_t size = 0;  // that it has now
+    std::string error;  // why it is away
+  };
+  // Where the file of a position is now.
+  Sighting Find(const StreamPosition& position);
+
+  // The newest file known at a followed path.
+  struct Newest {
+    StreamId id = 0;
+    FileIdentity file;
+    int64_t birth = 0;
+  };
+  struct Unseen {
+    std::string origin;  // the followed path
+    size_t source = 0;
+    std::string path;
+    FileIdentity file;
+    int64_t birth = 0;
+  };
+  struct Known {
+    std::map<std::string, Newest> newest;  // by path
+    int64_t looked_at = 0;                 // paths that are not in `newest` had no file then; 0 if that is not known
+  };
+  // The files in a directory that were rotated away before anybody saw them.
+  std::vector<Unseen> FindUnseen(const std::string& directory, const Scan& scan, const Known& known,
+                                 const Discovery& discovery);
+
+ private:
+  struct Entry {
+    std::string name;
+    uint64_t size = 0;
+  };
+  struct Listing {
+    std::string error;  // why it cannot be listed
+    std::multimap<FileIdentity, Entry> files;
+  };
+  const Listing& List(const std::string& directory);
+  Sighting FindIn(const std::string& directory, const StreamPosition& position);
+
+  std::map<std::string, Listing> listings_;
+};
+
+}  // namespace qte::source

@@ -1,0 +1,51 @@
+// What one StreamTable::Reconcile works with.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "source/stream_table.h"
+
+namespace qte::source {
+
+// Notes where an open file stands now.
+void Locate(Stream& stream);
+
+struct StreamTable::Look {
+  Look(Scan& a_scan, const Discovery& a_discovery, const std::vector<std::unique_ptr<Stream>>& streams,
+       Clock::Time a_now)
+      : scan(a_scan), discovery(a_discovery), now(a_now) {
+    for (const FoundFile& file : scan.files) {
+      by_path.emplace(file.path, &file);
+      by_identity.emplace(file.identity, &file);
+    }
+    for (const auto& stream : streams) {
+      if (!stream->is_stdin) followed.insert(stream->identity);
+      descriptors += DescriptorsOf(*stream);
+    }
+  }
+
+  Scan& scan;
+  const Discovery& discovery;
+  const Clock::Time now;
+  std::unordered_map<std::string_view, const FoundFile*> by_path;
+  std::map<FileIdentity, const FoundFile*> by_identity;
+  std::set<FileIdentity> followed;
+  std::set<std::string> blocked;                        // paths whose predecessor has to be opened first
+  std::map<std::string, StreamId, std::less<>> losers;  // streams that were lost, by the path that they had
+  size_t descriptors = 0;                               // that streams have open
+  size_t evictions = 0;
+  bool lacks_descriptors = false;  // the kernel refused one
+
+  Stream* Outdated() {
+    scan.is_outdated = true;
+    return nullptr;
+  }
+};
+
+}  // namespace qte::source

@@ -1,0 +1,143 @@
+// Where parked files are, and what was rotated away unseen.
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <utility>
+
+#include "source/stream_look.h"
+
+namespace qte::source {
+namespace {
+
+using State = ParkedStream::State;
+using Sighting = RotationSearch::Sighting;
+
+// How often it is looked whether rotated files are still there.
+constexpr std::chrono::minutes kFinishedLook{1};
+
+uint64_t UnreadBytes(const StreamPosition& position) {
+  return position.point.known_size - std::min(position.point.known_size, position.point.offset);
+}
+
+}  // namespace
+
+// Files that have to be read before their successors are opened, in the order in which they were made.
+void StreamTable::SearchParked(Look& look) {
+  const bool looks_for_finished = look.now - finished_looked_at_ >= kFinishedLook;
+  if (looks_for_finished) finished_looked_at_ = look.now;
+  RotationSearch search;
+  std::vector<RotationSearch::Unseen> rotated;
+  const std::vector<std::string> directories = NewDirectories(look.scan);
+  if (!directories.empty()) {
+    const RotationSearch::Known known = KnownFiles();
+    for (const std::string& directory : directories) {
+      for (RotationSearch::Unseen& unseen : search.FindUnseen(directory, look.scan, known, look.discovery)) {
+        if (!parked_.Knows(unseen.file, unseen.birth)) rotated.push_back(std::move(unseen));
+      }
+    }
+  }
+  looked_at_ = 0;
+  std::vector<StreamId> ids;
+  for (const auto& [id, parked] : parked_.by_id()) {
+    bool is_finished = parked.position.has_successor && parked.position.is_drained;
+    if (!is_finished || looks_for_finished) ids.push_back(id);
+  }
+  for (StreamId id : ids) SearchParked(parked_.by_id().at(id), search, rotated, look);
+
+  std::stable_sort(rotated.begin(), rotated.end(), [](const auto& a, const auto& b) { return a.birth < b.birth; });
+  for (const RotationSearch::Unseen& file : rotated) {
+    bool is_open = AdoptRotated({file.path, file.source, nullptr}, file.origin, look);
+    if (!is_open) look.blocked.insert(file.origin);
+  }
+}
+
+void StreamTable::SearchParked(ParkedStream& parked, RotationSearch& search,
+                               std::vector<RotationSearch::Unseen>& rotated, Look& look) {
+  const StreamPosition& position = parked.position;
+  if (!parked.source) {
+    parked.state = State::kUnwanted;
+    return;
+  }
+  if (look.by_identity.contains(position.file)) {
+    parked.state = State::kWaiting;  // OpenFound opens it if it can
+    return;
+  }
+  Sighting sighting = search.Find(position);
+  parked.error = std::move(sighting.error);
+  if (sighting.kind == Sighting::Kind::kAway) {
+    parked.state = State::kAway;
+    return;
+  }
+  if (sighting.kind == Sighting::Kind::kGone) return Lose(parked_.Take(position.id), look);
+  parked.state = State::kElsewhere;
+  parked.since = look.now;
+  parked.position.unseen_seconds = 0;
+  parked.position.place = sighting.path;
+  parked.position.directory = IdentityAt(ParentOf(sighting.path)).value_or(FileIdentity{});
+  bool is_read = parked.was_at_end && sighting.size == position.point.known_size;
+  if (is_read && position.is_drained) return;
+  rotated.push_back({position.path, *parked.source, sighting.path, position.file, position.birth});
+}
+
+// The directories in which something may have happened unseen since the last look: those that were not listed by it.
+std::vector<std::string> StreamTable::NewDirectories(const Scan& scan) {
+  std::map<std::string, FileIdentity> listed;
+  std::vector<std::string> added;
+  for (const auto& [directory, interest] : scan.directories) {
+    if (interest.names.empty() || scan.IsUnknown(directory)) continue;
+    std::optional<FileIdentity> identity = IdentityAt(directory);
+    if (!identity) continue;
+    auto before = directories_.find(directory);
+    if (before == directories_.end() || before->second != *identity) added.push_back(directory);
+    listed.emplace(directory, *identity);
+  }
+  directories_ = std::move(listed);
+  return added;
+}
+
+RotationSearch::Known StreamTable::KnownFiles() const {
+  RotationSearch::Known known;
+  known.looked_at = looked_at_;
+  auto take = [&known](const std::string& path, const RotationSearch::Newest& file) {
+    RotationSearch::Newest& newest = known.newest[path];
+    if (file.id > newest.id) newest = file;
+  };
+  for (const auto& [id, parked] : parked_.by_id()) {
+    take(parked.position.path, {id, parked.position.file, parked.position.birth});
+  }
+  for (const auto& stream : streams_) {
+    if (stream->is_file()) take(stream->opened_as, {stream->id, stream->identity, stream->birth});
+  }
+  return known;
+}
+
+// A file that is gone was read to its end if it had left its path for good; otherwise it was rotated or deleted while
+// nobody looked, and what it still got is lost.
+void StreamTable::Lose(ParkedStream lost, Look& look) {
+  const StreamPosition& position = lost.position;
+  const uint64_t unread = UnreadBytes(position);
+  lost_bytes_ += unread;
+  ended_.push_back({position.id, 0});
+  bool was_read = unread == 0 && (position.has_successor || position.is_drained);
+  if (was_read || !lost.source) return;
+  if (!position.has_successor) {
+    ++rotations_;
+    StreamId& latest = look.losers[position.path];
+    latest = std::max(latest, position.id);
+  }
+  std::string bytes =
+      unread > 0 ? std::to_string(unread) + " bytes of it were not read" : "any later lines of it are lost";
+  warnings_.push_back(position.path +
+                      ": the log was rotated, compressed or deleted while it was not followed: its file "
+                      "is no longer in " +
+                      ParentOf(position.place) + ", and " + bytes);
+}
+
+void StreamTable::Forget(Look& look) {
+  for (ParkedStream& forgotten : parked_.TakeForgotten(look.now)) {
+    lost_bytes_ += UnreadBytes(forgotten.position);
+    ended_.push_back({forgotten.position.id, 0});
+  }
+}
+
+}  // namespace qte::source
