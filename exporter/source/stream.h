@@ -40,7 +40,6 @@ struct Stream {
   int looks_for_predecessor = 0;           // left to be made
   bool is_awaited = false;                 // that file waits for this one's end
   StreamId after = 0;
-  StreamId predecessor = 0;
   bool is_draining = false;
   Clock::Time drain_since;
   Clock::Duration late_window{};

@@ -173,7 +173,6 @@ void StreamTable::LinkToPredecessor(Stream& stream, Look& look) {
   Shorten(kLateWriteWindow, *predecessor, look.now);
   stream.predecessor = predecessor->id;
   stream.after = predecessor->id;
-  stream.predecessor = predecessor->id;
   ++rotations_;
 }
 
