@@ -92,7 +92,9 @@ bool VirtioBlkRequests::OnBlockIo(const BlockIo& io, BlockDevices& devices) {
   if (device == 0) return false;
   devices.Use(io);
   devices.Learn(FrontEndOf(device), {io.backend, io.backend_text}, Interface::kVirtioBlk);
-  for (uint32_t id = open_.oldest(); id != kNone; id = open_.newer(id)) {
+  // Older ones learn it when they end.
+  int looks = 0;
+  for (uint32_t id = open_.newest(); id != kNone && looks < kMaxLooks; id = open_.older(id), ++looks) {
     Request& request = open_[id];
     if (request.device != device || request.backend != 0) continue;
     request.backend = io.backend;
