@@ -21,6 +21,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/hash.h"
 #include "source/file_follower.h"
 #include "source/pipe_follower.h"
 
@@ -90,7 +91,7 @@ struct StreamTable::Index {
     }
   }
 
-  std::unordered_map<std::string_view, const FoundFile*> by_path;
+  std::unordered_map<std::string_view, const FoundFile*, TextHash> by_path;
   std::map<FileIdentity, const FoundFile*> by_identity;
   std::set<FileIdentity> followed;
   bool is_outdated = false;
