@@ -64,6 +64,7 @@ struct Lookup {
   std::vector<Text> key;
   Text value;
   std::vector<std::pair<Text, std::string>> names;  // instead of all but the name: by the value of one argument
+  bool is_sound = true;                             // nothing in it is wrong
 
   size_t key_size() const { return names.empty() ? key.size() : 1; }
 };
@@ -74,6 +75,7 @@ struct Span {
   std::vector<Text> end;
   std::vector<Text> key;                             // arguments that start and end share
   std::optional<std::chrono::microseconds> timeout;  // an open span older than this is dropped
+  bool is_sound = true;                              // nothing in it is wrong
 };
 
 // `where`: one argument's condition. A scalar is kept as it was written; rules/ compares it as a number when both sides
@@ -115,12 +117,14 @@ struct Metric {
   double scale = 1;
   std::vector<double> bounds;  // histogram
   Place place;                 // of the metric's map
+  bool is_sound = true;        // nothing in it is wrong
 };
 
 inline constexpr uint64_t kMostWorkers = 64;
 
 struct Limits {
-  uint64_t max_series_per_metric = 1000;
+  uint64_t max_series_per_metric = 1000;  // of one guest
+  uint64_t max_series = 1'000'000;        // of all metrics and guests; a guest holds at most as many as it leaves free
   uint64_t max_line_bytes = 65536;
   uint64_t max_open_spans = 65536;
   uint64_t max_lookup_entries = 65536;
@@ -138,12 +142,15 @@ struct Config {
   std::vector<Span> spans;
   std::vector<Metric> metrics;
   Limits limits;
+  bool has_all_names = true;  // false: a lookup or a span may be missing that the files meant to declare
 };
 
 // A config, or everything that is wrong with it (at least one diagnostic, in the order of the files).
 struct Loaded {
   std::optional<Config> config;
   std::vector<Diagnostic> diagnostics;
+  // With diagnostics: the parts without any. Later checks look at these, so that a user sees all errors at once.
+  Config sound;
 };
 
 // A config file's text; `name` is what places call it.
@@ -153,12 +160,17 @@ struct File {
 };
 
 // Reads a config from files that combine: what each lists is there together. What two of them say differently, a name
-// that both give or a limit that both set, is wrong, and the diagnostic tells both places. Never throws.
+// that both give or a limit that both set, is wrong, and the diagnostic tells both places. A blank file is wrong as
+// well, and so are files without any section: editors and full disks leave such files, and a reload of them would drop
+// every series. Never throws.
 Loaded Parse(const std::vector<File>& files);
 Loaded Parse(std::string_view yaml, const std::string& name);
 
 // Reads config files; one that cannot be read is a diagnostic as well. kBuiltIn among the paths means `built_in`.
 inline constexpr std::string_view kBuiltIn = "default";
 Loaded Load(const std::vector<std::string>& paths, std::string_view built_in);
+
+// In the order of `files` (the names that places have), then by line and column; what concerns a whole file comes last.
+void SortByPlace(const std::vector<std::string>& files, std::vector<Diagnostic>& diagnostics);
 
 }  // namespace qte::config

@@ -85,9 +85,8 @@ TEST_CASE("The whole schema") {
 }
 
 TEST_CASE("The hash is FNV-1a over the bytes") {
-  CHECK(ParseGood("").hash == "cbf29ce484222325");
-  CHECK(ParseGood("#").hash == "af639e4c86018332");
-  CHECK(ParseGood("# a").hash != ParseGood("# b").hash);
+  CHECK(ParseGood("limits:").hash == "5199a1cb192f2ccd");
+  CHECK(ParseGood("limits: # a").hash != ParseGood("limits: # b").hash);
 }
 
 TEST_CASE("A file is read like a text") {
@@ -101,6 +100,43 @@ TEST_CASE("A file is read like a text") {
   CHECK(!loaded.config);
   REQUIRE(loaded.diagnostics.size() == 1);
   CHECK_THAT(loaded.diagnostics[0].Format(), ContainsSubstring(bad.path() + ":1:9: \"limits\" must be"));
+}
+
+TEST_CASE("A blank file and a config without any section are refused") {
+  for (const char* yaml : {"", "\n", "  \n \r\n"}) CHECK(ErrorsOf(yaml) == "x.yaml:1:1: the file is empty");
+  for (const char* yaml : {"# later\n", "---\n", "---\n# c\n...\n", "{}", "~", "null\n", "\xef\xbb\xbf"}) {
+    INFO(yaml);
+    CHECK(ErrorsOf(yaml) ==
+          "x.yaml:1:1: the config is empty; write at least one section into it: sources, trace_events, lookups, spans, "
+          "metrics or limits");
+  }
+  // One of several that is blank was not meant to be; comments are.
+  CHECK(Parse({{"a.yaml", "# a"}, {"b.yaml", "# b"}}).diagnostics.size() == 1);
+  CHECK(Parse({{"a.yaml", "sources: [{path: a}]"}, {"b.yaml", "# b"}}).diagnostics.empty());
+  Loaded loaded = Parse({{"a.yaml", "sources: [{path: a}]"}, {"b.yaml", ""}});
+  REQUIRE(loaded.diagnostics.size() == 1);
+  CHECK(loaded.diagnostics[0].Format() == "b.yaml:1:1: the file is empty");
+}
+
+TEST_CASE("What is sound of a config with errors stays for later checks") {
+  Loaded loaded = Parse({{"a.yaml", R"(
+sources: [{pth: a}]
+metrics:
+  - {name: good_total, type: counter, event: a}
+  - {name: bad_total, tpye: counter, event: a}
+  - {name: good_total, type: counter, event: b}
+  - {name: lookup_total, type: counter, event: a, labels: {x: {lookup: bad, key: y}}}
+)"},
+                         {"b.yaml", "lookups: {bad: {event: e}, good: {names: {1: one}}}"}});
+  CHECK(!loaded.config);
+  REQUIRE(loaded.sound.metrics.size() == 1);
+  CHECK(loaded.sound.metrics[0].events[0].value == "a");
+  REQUIRE(loaded.sound.lookups.size() == 1);
+  CHECK(loaded.sound.lookups[0].name.value == "good");
+  CHECK(!loaded.sound.has_all_names);
+  CHECK(Parse("metrics: [{nmae: a}]", "x.yaml").sound.has_all_names);
+  CHECK(!Parse("spnas: {}", "x.yaml").sound.has_all_names);
+  CHECK(!Parse("metrics: [", "x.yaml").sound.has_all_names);
 }
 
 TEST_CASE("A file that cannot be read is a diagnostic") {

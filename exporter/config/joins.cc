@@ -79,7 +79,9 @@ Span ReadSpan(const Field& entry, Report& report) {
 std::vector<Lookup> ReadLookups(const Field& field, Report& report) {
   std::vector<Lookup> lookups;
   for (const Field& entry : Entries(field, "a map of names to {event, key, value}", report)) {
+    const size_t errors = report.errors();
     lookups.push_back(ReadLookup(entry, report));
+    lookups.back().is_sound = report.errors() == errors;
   }
   return lookups;
 }
@@ -87,7 +89,9 @@ std::vector<Lookup> ReadLookups(const Field& field, Report& report) {
 std::vector<Span> ReadSpans(const Field& field, Report& report) {
   std::vector<Span> spans;
   for (const Field& entry : Entries(field, "a map of names to {start, end, key}", report)) {
+    const size_t errors = report.errors();
     spans.push_back(ReadSpan(entry, report));
+    spans.back().is_sound = report.errors() == errors;
   }
   return spans;
 }

@@ -10,9 +10,10 @@ namespace {
 
 // Those in kLimits first, in its order.
 constexpr auto kKeys = std::to_array<std::string_view>(
-    {"max_series_per_metric", "max_line_bytes", "max_open_spans", "max_lookup_entries", "expire_after", "workers"});
-constexpr std::array kLimits = {&Limits::max_series_per_metric, &Limits::max_line_bytes, &Limits::max_open_spans,
-                                &Limits::max_lookup_entries};
+    {"max_series_per_metric", "max_series", "max_line_bytes", "max_open_spans", "max_lookup_entries", "expire_after",
+     "workers"});
+constexpr std::array kLimits = {&Limits::max_series_per_metric, &Limits::max_series, &Limits::max_line_bytes,
+                                &Limits::max_open_spans, &Limits::max_lookup_entries};
 static_assert(kKeys.size() == kLimits.size() + 2);
 
 }  // namespace

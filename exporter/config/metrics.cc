@@ -114,7 +114,9 @@ Metric ReadMetric(const Field& item, Report& report) {
 std::vector<Metric> ReadMetrics(const Field& field, Report& report) {
   std::vector<Metric> metrics;
   for (const Field& item : Items(field, "a list of maps with name, type, event ...", report)) {
+    const size_t errors = report.errors();
     metrics.push_back(ReadMetric(item, report));
+    metrics.back().is_sound = report.errors() == errors;
   }
   return metrics;
 }

@@ -101,6 +101,10 @@ LoadedWeb ParseWeb(std::string_view yaml, const std::string& name) {
   Report report(name);
   WebConfig config;
   config.file = name;
+  // A file that is half written must not open the daemon to everybody. Comments alone are somebody's decision.
+  if (yaml.find_first_not_of(" \t\r\n") == std::string_view::npos) {
+    report.Add(Position{1, 1}, "the web config is empty; to serve without passwords, leave out --web.config.file");
+  }
   std::optional<YamlNode> root = ReadDocument(yaml, report);
   if (root && root->kind != YamlNode::Kind::kEmpty) {
     Fields sections({"", root->at, &*root}, {"a web config", kSections}, report);

@@ -31,11 +31,18 @@ TEST_CASE("Users of a web config") {
 }
 
 TEST_CASE("Web configs that ask for nothing") {
-  for (const char* yaml : {"", "# nothing\n", "{}", "basic_auth_users:\n", "basic_auth_users: {}",
-                           "tls_server_config:\n", "tls_server_config: {}", "http_server_config: {}",
-                           "http_server_config: {http2: false}", "http_server_config: {http2: true, headers: {}}"}) {
+  for (const char* yaml : {"# nothing\n", "{}", "basic_auth_users:\n", "basic_auth_users: {}", "tls_server_config:\n",
+                           "tls_server_config: {}", "http_server_config: {}", "http_server_config: {http2: false}",
+                           "http_server_config: {http2: true, headers: {}}"}) {
     INFO(yaml);
     CHECK(ErrorsOfWeb(yaml) == "");
+  }
+}
+
+TEST_CASE("A blank web config is refused: a file that is half written would let everybody in") {
+  for (const char* yaml : {"", "\n \n"}) {
+    CHECK(ErrorsOfWeb(yaml) ==
+          "web.yml:1:1: the web config is empty; to serve without passwords, leave out --web.config.file");
   }
 }
 

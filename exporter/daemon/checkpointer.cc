@@ -4,8 +4,6 @@
 
 #include <chrono>
 
-#include "base/epoch.h"
-
 namespace qte::daemon {
 namespace {
 
@@ -16,7 +14,7 @@ constexpr std::chrono::milliseconds kReclaimInterval{100};
 }  // namespace
 
 Result<std::unique_ptr<Checkpointer>> Checkpointer::Open(const std::string& directory) {
-  Result<state::CheckpointDirectory> opened = state::CheckpointDirectory::Open(directory);
+  Result<guests::CheckpointDirectory> opened = guests::CheckpointDirectory::Open(directory);
   if (!opened) return Error{opened.error()};
   return std::unique_ptr<Checkpointer>(new Checkpointer(std::move(*opened)));
 }
@@ -25,15 +23,15 @@ Checkpointer::~Checkpointer() {
   EndThread();
 }
 
-std::optional<pipeline::Resumption> Checkpointer::Load() {
-  state::CheckpointDirectory::Loaded loaded = directory_.Load();
+std::optional<guests::SavedState> Checkpointer::Load() {
+  guests::CheckpointDirectory::Loaded loaded = directory_.Load();
   if (!loaded.warning.empty()) spdlog::warn("{}", loaded.warning);
   if (!loaded.payload) return std::nullopt;
   try {
-    pipeline::Resumption resumption = pipeline::ResumptionFromJson(std::move(*loaded.payload));
-    reclaimed_before_ = resumption.totals.reclaimed_bytes;
-    totals_ = resumption.totals;
-    return resumption;
+    guests::SavedState state = guests::SavedStateFromJson(std::move(*loaded.payload));
+    reclaimed_before_ = state.totals.reclaimed_bytes;
+    totals_ = state.totals;
+    return state;
   } catch (const std::exception& error) {
     SetAside(error.what());
     return std::nullopt;
@@ -67,30 +65,27 @@ void Checkpointer::Run() {
 void Checkpointer::Rest() {
   if (failing_ || !KnowsAllReclaimed() || !rests_(written_version_)) return;
   std::unique_lock lock(mutex_);
-  is_resting_ = !is_woken_;
   wake_.wait(lock, [this] { return stopping_ || is_woken_; });
   is_woken_ = false;
-  is_resting_ = false;
 }
 
 void Checkpointer::Wake() {
   {
     std::lock_guard lock(mutex_);
     is_woken_ = true;
-    is_resting_ = false;
   }
   wake_.notify_all();
 }
 
-double Checkpointer::last_success() const {
-  return is_resting_ ? SecondsSinceEpoch() : last_success_.load();
+void Checkpointer::Confirm(uint64_t version, double now) {
+  if (version == written_version_) last_success_ = now;
 }
 
 bool Checkpointer::IsDue() {
   return std::chrono::steady_clock::now() >= next_ || (reclaims_ && reclaimer_.IsUrgent(positions_()));
 }
 
-pipeline::Totals Checkpointer::totals() const {
+guests::Totals Checkpointer::totals() const {
   std::lock_guard lock(mutex_);
   return totals_;
 }
@@ -110,18 +105,21 @@ void Checkpointer::Stop() {
   Write();
 }
 
-Status Checkpointer::Write(pipeline::Moment moment) {
+Status Checkpointer::Write(Taken taken) {
+  guests::Checkpoint& moment = taken.moment;
   uint64_t version = moment.version;
   source::Positions positions = moment.positions;
-  pipeline::Totals totals = moment.totals;
+  guests::Totals totals = moment.totals;
   totals.reclaimed_bytes = reclaimed_before_ + reclaimer_.bytes();
   moment.totals = totals;
-  Status written = directory_.Write(ToJson(std::move(moment)));
+  Status written = directory_.Write(ToJson(moment));
   {
     std::lock_guard lock(mutex_);
     totals_ = totals;
   }
   if (!written) return written;
+  // In this order: a Confirm of this version is later than `at`.
+  last_success_ = taken.at;
   written_version_ = version;
   reclaimer_.Reclaim(positions);
   reclaims_ = positions.reclaims;
@@ -131,13 +129,12 @@ Status Checkpointer::Write(pipeline::Moment moment) {
 // A failure is told once, not every few seconds.
 void Checkpointer::Write() {
   // What was given back after the last one is news as well.
-  std::optional<pipeline::Moment> moment = take_(KnowsAllReclaimed() ? written_version_ : UINT64_MAX);
+  std::optional<Taken> taken = take_(KnowsAllReclaimed() ? written_version_.load() : UINT64_MAX);
   next_ = std::chrono::steady_clock::now() + kInterval - kReclaimInterval / 2;
   Status written;
-  if (moment) written = Write(std::move(*moment));
+  if (taken) written = Write(std::move(*taken));
   if (written) {
     if (failing_) spdlog::info("checkpoints can be written again");
-    last_success_ = SecondsSinceEpoch();
   } else if (!failing_) {
     spdlog::error("{}; a restart would go on from the last checkpoint that could be written", written.error());
   }

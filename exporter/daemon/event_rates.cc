@@ -2,9 +2,9 @@
 
 namespace qte::daemon {
 
-void EventRates::Sample(Clock::time_point now, const std::vector<pipeline::SeenEvent>& events) {
+void EventRates::Sample(Clock::time_point now, const std::vector<guests::SeenEvent>& events) {
   Point point{now, {}};
-  for (const pipeline::SeenEvent& event : events) point.counts[event.name] = event.count;
+  for (const guests::SeenEvent& event : events) point.counts[event.name] = event.count;
   Append(std::move(point));
 }
 
@@ -22,7 +22,7 @@ void EventRates::Append(Point point) {
   while (points_.size() > 2 && now - points_[1].time >= kWindow) points_.pop_front();
 }
 
-double EventRates::RateOf(const pipeline::SeenEvent& event, Clock::time_point now) const {
+double EventRates::RateOf(const guests::SeenEvent& event, Clock::time_point now) const {
   if (points_.empty()) return 0;
   const Point& oldest = points_.front();
   double seconds = std::chrono::duration<double>(now - oldest.time).count();

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/hash.h"
-#include "pipeline/event_counts.h"
+#include "guests/guests.h"
 
 namespace qte::daemon {
 
@@ -18,11 +18,11 @@ class EventRates {
   static constexpr std::chrono::seconds kWindow{60};
 
   // Notes the counts of now.
-  void Sample(Clock::time_point now, const std::vector<pipeline::SeenEvent>& events);
+  void Sample(Clock::time_point now, const std::vector<guests::SeenEvent>& events);
   // Nothing has been seen since the last time.
   void Repeat(Clock::time_point now);
   // Events a second since the oldest sample of the last minute; 0 while there is none.
-  double RateOf(const pipeline::SeenEvent& event, Clock::time_point now) const;
+  double RateOf(const guests::SeenEvent& event, Clock::time_point now) const;
 
  private:
   struct Point {

@@ -9,8 +9,8 @@ EventRates::Clock::time_point At(int second) {
   return EventRates::Clock::time_point() + std::chrono::seconds(1000 + second);
 }
 
-pipeline::SeenEvent Event(uint64_t count) {
-  pipeline::SeenEvent event;
+guests::SeenEvent Event(uint64_t count) {
+  guests::SeenEvent event;
   event.name = "ps2_put_keycode";
   event.count = count;
   return event;

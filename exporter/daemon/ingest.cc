@@ -12,10 +12,10 @@ constexpr std::chrono::milliseconds kLongestWait{5000};
 
 }  // namespace
 
-Ingest::Ingest(std::unique_ptr<pipeline::Lanes> pipeline, std::vector<source::SourceSpec> sources,
+Ingest::Ingest(std::unique_ptr<guests::Guests> guests, std::vector<source::SourceSpec> sources,
                source::Positions resume, Listener listener)
     : listener_(std::move(listener)),
-      pipeline_(std::move(pipeline)),
+      guests_(std::move(guests)),
       sources_(std::move(sources), *this, std::move(resume)),
       thread_([this] { Run(); }) {}
 
@@ -46,7 +46,7 @@ void Ingest::Run() {
       if (stopping_) break;
     }
     sources_.Step(kLongestWait);
-    pipeline_->Balance();
+    guests_->Balance();
     NoteChanges();
     if (sources_.caught_up()) caught_up_.store(true, std::memory_order_release);
   }
@@ -108,45 +108,38 @@ void Ingest::Post(const Task& task) {
   task();
 }
 
-void Ingest::Call(const std::function<void(pipeline::Lanes&, const source::SourceSet&)>& task) {
-  Post([&] { task(*pipeline_, sources_); });
+void Ingest::Call(const std::function<void(guests::Guests&, const source::SourceSet&)>& task) {
+  Post([&] { task(*guests_, sources_); });
 }
 
-void Ingest::Replace(std::unique_ptr<pipeline::Lanes> next, std::vector<source::SourceSpec> sources,
-                     const std::function<void()>& also) {
+void Ingest::Reconfigure(std::vector<source::SourceSpec> sources,
+                         const std::function<void(guests::Guests&, const SourceOf&)>& use) {
   Post([&] {
-    // Streams that the new sources no longer name are closed first, while they are still the old pipeline's; new ones
-    // open in the next step.
     sources_.Reconfigure(std::move(sources));
-    std::map<source::StreamId, size_t> source_of;
+    SourceOf source_of;
     for (const source::StreamStatus& stream : sources_.Streams()) source_of[stream.id] = stream.source;
-    next->Adopt(std::move(*pipeline_), source_of);
-    pipeline_ = std::move(next);
+    use(*guests_, source_of);
     NoteChanges();
-    also();
   });
 }
 
-void Ingest::OnOpen(source::StreamId id, size_t source, const std::string& path) {
-  pipeline_->OnOpen(id, source, path);
+void Ingest::OnOpen(source::StreamId id, size_t source, const std::string& path, source::StreamId predecessor) {
+  guests_->OnOpen(id, source, path, predecessor);
   listener_.on_begin(id);
 }
-void Ingest::OnResume(source::StreamId id, source::StreamId was) {
-  pipeline_->OnResume(id, was);
-}
 void Ingest::OnBytes(source::StreamId id, std::string_view bytes) {
-  pipeline_->OnBytes(id, bytes);
+  guests_->OnBytes(id, bytes);
 }
 void Ingest::OnRestart(source::StreamId id, source::Restart why) {
-  pipeline_->OnRestart(id, why);
+  guests_->OnRestart(id, why);
   listener_.on_begin(id);
 }
 void Ingest::OnClose(source::StreamId id) {
-  pipeline_->OnClose(id);
+  guests_->OnClose(id);
   listener_.on_end();
 }
 size_t Ingest::LaneOf(source::StreamId id) const {
-  return pipeline_->LaneOf(id);
+  return guests_->LaneOf(id);
 }
 
 }  // namespace qte::daemon

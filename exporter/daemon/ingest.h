@@ -1,6 +1,6 @@
-// The ingest thread: steps the sources, feeds the pipeline, and answers what other threads ask between two steps.
+// The ingest thread: steps the sources, feeds the guests, and answers what other threads ask between two steps.
 //
-// Pipelines and sources belong to this thread alone, so no line pays for a lock; it lends the lanes to other threads
+// Guests and sources belong to this thread alone, so no line pays for a lock; it lends the lanes to other threads
 // within a step, where there is much to read. Others hand it a function to run (Call) and wait for its result; that is
 // how a scrape gets its snapshot of all lanes at one moment.
 #pragma once
@@ -8,13 +8,14 @@
 #include <atomic>
 #include <condition_variable>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
 
 #include "metrics/snapshot.h"
-#include "pipeline/lanes.h"
+#include "guests/guests.h"
 #include "source/source_set.h"
 
 namespace qte::daemon {
@@ -28,8 +29,8 @@ class Ingest final : private source::Receiver {
     std::function<void()> on_change;  // see AwaitChange
   };
 
-  // `resume` tells where the streams of a checkpoint were; the pipeline has been restored from the same one.
-  Ingest(std::unique_ptr<pipeline::Lanes> pipeline, std::vector<source::SourceSpec> sources, source::Positions resume,
+  // `resume` tells where the streams of a checkpoint were; the guests have been restored from the same one.
+  Ingest(std::unique_ptr<guests::Guests> guests, std::vector<source::SourceSpec> sources, source::Positions resume,
          Listener listener);
   // Stops without draining if Stop was not called.
   ~Ingest();
@@ -37,12 +38,13 @@ class Ingest final : private source::Receiver {
   Ingest& operator=(const Ingest&) = delete;
 
   // Runs `task` on the ingest thread between two steps and waits for it; once that thread has ended, right here.
-  void Call(const std::function<void(pipeline::Lanes&, const source::SourceSet&)>& task);
+  void Call(const std::function<void(guests::Guests&, const source::SourceSet&)>& task);
 
-  // Puts another pipeline and other sources in place; the new pipeline goes on where the old one was. `also` is done on
-  // the ingest thread at the same moment.
-  void Replace(std::unique_ptr<pipeline::Lanes> next, std::vector<source::SourceSpec> sources,
-               const std::function<void()>& also);
+  // Another config is in force. `use` is called on the ingest thread once the sources are in place, with the index of each
+  // log's source among them.
+  using SourceOf = std::map<source::StreamId, size_t>;
+  void Reconfigure(std::vector<source::SourceSpec> sources,
+                   const std::function<void(guests::Guests&, const SourceOf&)>& use);
 
   // Reads every file to its end and ends the thread.
   void Stop();
@@ -63,15 +65,14 @@ class Ingest final : private source::Receiver {
   void NoteChanges();
   void Post(const Task& task);
 
-  void OnOpen(source::StreamId id, size_t source, const std::string& path) override;
-  void OnResume(source::StreamId id, source::StreamId was) override;
+  void OnOpen(source::StreamId id, size_t source, const std::string& path, source::StreamId predecessor) override;
   void OnBytes(source::StreamId id, std::string_view bytes) override;
   void OnRestart(source::StreamId id, source::Restart why) override;
   void OnClose(source::StreamId id) override;
   size_t LaneOf(source::StreamId id) const override;
 
   const Listener listener_;
-  std::unique_ptr<pipeline::Lanes> pipeline_;  // of the ingest thread
+  std::unique_ptr<guests::Guests> guests_;  // of the ingest thread
   source::SourceSet sources_;                  // of the ingest thread, but for Wake
   std::atomic<bool> caught_up_ = false;
   std::atomic<uint64_t> changes_ = 0;

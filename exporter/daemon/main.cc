@@ -1,23 +1,24 @@
-#include "daemon/commands.h"
-#include "daemon/options.h"
+#include "commands/commands.h"
+#include "commands/options.h"
+#include "daemon/serve.h"
 
 int main(int argc, char** argv) {
-  using namespace qte::daemon;
-  ParsedOptions parsed = ParseOptions(argc, argv);
+  using namespace qte;
+  commands::ParsedOptions parsed = commands::ParseOptions(argc, argv);
   if (!parsed.options) return parsed.exit_code;
-  const Options& options = *parsed.options;
+  const commands::Options& options = *parsed.options;
   switch (options.command) {
-    case Command::kServe:
-      return Serve(options);
-    case Command::kCheck:
-      return Check(options);
-    case Command::kReplay:
-      return Replay(options);
-    case Command::kBackfill:
-      return Backfill(options);
-    case Command::kExplain:
-      return Explain(options);
-    case Command::kQemuArgs:
-      return PrintQemuArgs(options);
+    case commands::Command::kServe:
+      return daemon::Serve(options);
+    case commands::Command::kCheck:
+      return commands::Check(options);
+    case commands::Command::kReplay:
+      return commands::Replay(options);
+    case commands::Command::kBackfill:
+      return commands::Backfill(options);
+    case commands::Command::kExplain:
+      return commands::Explain(options);
+    case commands::Command::kQemuArgs:
+      return commands::PrintQemuArgs(options);
   }
 }

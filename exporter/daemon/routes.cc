@@ -10,20 +10,20 @@
 
 #include "base/epoch.h"
 #include "base/utf8.h"
-#include "daemon/embedded.h"
+#include "commands/embedded.h"
 #include "daemon/process_metrics.h"
 #include "daemon/server.h"
-#include "exposition/landing_page.h"
-#include "exposition/live_files.h"
 #include "exposition/text.h"
+#include "page/landing_page.h"
+#include "page/live_files.h"
 #include "rules/ready_rule.h"
 
 namespace qte::daemon {
 namespace {
 
-using exposition::Request;
-using exposition::Response;
-using exposition::Route;
+using http::Request;
+using http::Response;
+using http::Route;
 using metrics::PlainFamily;
 using metrics::Type;
 using nlohmann::json;
@@ -40,7 +40,7 @@ Response Json(const json& value) {
 }
 
 // The busiest first.
-void SortByCount(std::vector<pipeline::SeenEvent>& events) {
+void SortByCount(std::vector<guests::SeenEvent>& events) {
   std::sort(events.begin(), events.end(),
             [](const auto& a, const auto& b) { return a.count != b.count ? a.count > b.count : a.name < b.name; });
 }
@@ -78,7 +78,7 @@ std::map<std::string, Route> Server::Routes() {
       {"/api/v1/events", get([this](const Request&) { return EventsJson(); })},
       {"/api/v1/history", get([this](const Request&) { return HistoryJson(); })},
   };
-  for (const exposition::LiveFile& file : exposition::LiveFiles()) {
+  for (const page::LiveFile& file : page::LiveFiles()) {
     routes[std::string(file.path)] = get([&file](const Request&) {
       return Response{200, std::string(file.content_type), std::string(file.content)};
     });
@@ -87,15 +87,17 @@ std::map<std::string, Route> Server::Routes() {
 }
 
 Response Server::Metrics() {
-  // Half way from a checkpoint to now, counters are lower than they were in earlier scrapes: better none than these.
-  if (ingest_ptr() != nullptr && catching_up()) return Unavailable("still reading what came since the checkpoint");
+  // Half way to now, counters are lower than in earlier scrapes, or rise as if it all happened now: better none.
+  if (!is_ready()) return NotReady();
   metrics::Snapshot snapshot;
   std::vector<source::StreamStatus> streams;
   source::SourceTotals now;
-  if (!Ask([&](pipeline::Lanes& pipeline, const source::SourceSet& sources) {
-        snapshot = pipeline.TakeSnapshot();
+  if (!Ask([&](guests::Guests& guests, const source::SourceSet& sources) {
+        snapshot = guests.TakeSnapshot();
         streams = sources.Streams();
         now = sources.Totals();
+        // Here and now: a line that is read before the answer is written is in neither.
+        if (checkpointer_ != nullptr) checkpointer_->Confirm(VersionOf(guests, now), SecondsSinceEpoch());
       })) {
     return Unavailable("not running");
   }
@@ -116,9 +118,10 @@ void Server::AppendOwnMetrics(metrics::Snapshot& snapshot, const std::vector<sou
     }
     return series;
   };
-  pipeline::Totals totals = checkpointer_ == nullptr ? Sum(totals_before_, now) : checkpointer_->totals();
+  guests::Totals totals = checkpointer_ == nullptr ? Sum(totals_before_, now) : checkpointer_->totals();
   ReloadState reload = reload_state();
-  add("build_info", "The version at work; always 1.", Type::kGauge, {{{{"version", std::string(kVersion)}}, 1}});
+  add("build_info", "The version at work; always 1.", Type::kGauge,
+      {{{{"version", std::string(commands::kVersion)}}, 1}});
   add("config_last_reload_successful", "Whether the last reading of the config succeeded.", Type::kGauge,
       single(reload.successful));
   add("config_last_reload_success_timestamp_seconds", "When the config in use was read.", Type::kGauge,
@@ -142,7 +145,7 @@ void Server::AppendOwnMetrics(metrics::Snapshot& snapshot, const std::vector<sou
       Type::kCounter, single(totals.pipe_full_seconds));
   if (checkpointer_ != nullptr) {
     add("checkpoint_last_success_timestamp_seconds",
-        "When the last checkpoint was written, or was still up to date; 0 if none was.", Type::kGauge,
+        "Time up to which everything that was shown is in the checkpoint; 0 if there is none.", Type::kGauge,
         single(checkpointer_->last_success()));
     add("reclaimed_bytes_total", "Bytes of consumed logs given back to the disk.", Type::kCounter,
         single(totals.reclaimed_bytes));
@@ -177,10 +180,18 @@ void Server::AppendQmpMetrics(metrics::Snapshot& snapshot) const {
 }
 
 Response Server::Ready() const {
-  if (Ingest* ingest = ingest_ptr(); ingest != nullptr && ingest->caught_up()) {
-    return {200, "text/plain; charset=utf-8", "ready\n"};
+  if (is_ready()) return {200, "text/plain; charset=utf-8", "ready\n"};
+  return NotReady();
+}
+
+Response Server::NotReady() const {
+  Startup::Progress progress;
+  if (!Ask([&](guests::Guests& guests, const source::SourceSet& sources) {
+        progress = ProgressOf(guests, sources);
+      })) {
+    return Unavailable("not ready: starting");
   }
-  return Unavailable("not ready: still reading what was there at the start");
+  return Unavailable("not ready: read " + Startup::Show(progress) + " of what was there at the start");
 }
 
 Response Server::RequestReload() {
@@ -194,11 +205,11 @@ Response Server::RequestReload() {
 }
 
 // What the newest points of the charts say.
-std::vector<exposition::LandingPage::Activity> Server::Activities() {
-  std::vector<exposition::LandingPage::Activity> activities;
+std::vector<page::LandingPage::Activity> Server::Activities() {
+  std::vector<page::LandingPage::Activity> activities;
   std::lock_guard lock(history_mutex_);
-  for (const LiveChart& chart : LiveHistory::Charts()) {
-    for (const LiveHistory::Series& series : history_.SeriesOf(chart)) {
+  for (const page::Chart& chart : page::ChartHistory::Charts()) {
+    for (const page::ChartHistory::Series& series : history_.SeriesOf(chart)) {
       if (series.values.empty() || series.values.back().value_or(0) == 0) continue;
       activities.push_back({std::string(chart.group) + ": " + std::string(chart.title), series.source, series.device,
                             *series.values.back(), std::string(chart.unit)});
@@ -208,23 +219,26 @@ std::vector<exposition::LandingPage::Activity> Server::Activities() {
 }
 
 Response Server::Landing() {
-  exposition::LandingPage page;
-  std::vector<pipeline::SeenEvent> events;
+  page::LandingPage page;
+  Startup::Progress progress;
+  std::vector<guests::SeenEvent> events;
   std::vector<source::StreamStatus> streams;
-  if (!Ask([&](pipeline::Lanes& pipeline, const source::SourceSet& sources) {
-        events = pipeline.SeenEvents();
+  if (!Ask([&](guests::Guests& guests, const source::SourceSet& sources) {
+        events = guests.SeenEvents();
         streams = sources.Streams();
-        page.lines = pipeline.lines();
-        page.series = pipeline.series_count();
+        page.lines = guests.lines();
+        page.series = guests.series_count();
+        progress = ProgressOf(guests, sources);
       })) {
     return Unavailable("not running");
   }
   ReloadState reload = reload_state();
-  page.version = kVersion;
+  page.version = commands::kVersion;
   page.config_file = reload.file;
   page.config_hash = reload.hash;
   page.last_reload_successful = reload.successful;
-  page.ready = ingest_ptr()->caught_up();
+  page.ready = is_ready();
+  if (!page.ready) page.progress = Startup::Show(progress);
   for (const source::StreamStatus& stream : streams) {
     page.sources.push_back({stream.path, stream.up, stream.error, stream.offset, stream.size});
   }
@@ -233,20 +247,20 @@ Response Server::Landing() {
   page.activities = Activities();
   EventRates::Clock::time_point now = EventRates::Clock::now();
   std::lock_guard lock(mutex_);
-  for (const pipeline::SeenEvent& event : events) {
+  for (const guests::SeenEvent& event : events) {
     page.events.push_back({event.name, event.count, rates_.RateOf(event, now), event.used});
   }
-  return {200, "text/html; charset=utf-8", exposition::ToHtml(page)};
+  return {200, "text/html; charset=utf-8", page::ToHtml(page)};
 }
 
 Response Server::StatusJson() {
   std::vector<source::StreamStatus> streams;
   uint64_t lines = 0;
   size_t series = 0;
-  if (!Ask([&](pipeline::Lanes& pipeline, const source::SourceSet& sources) {
+  if (!Ask([&](guests::Guests& guests, const source::SourceSet& sources) {
         streams = sources.Streams();
-        lines = pipeline.lines();
-        series = pipeline.series_count();
+        lines = guests.lines();
+        series = guests.series_count();
       })) {
     return Unavailable("not running");
   }
@@ -271,8 +285,8 @@ Response Server::StatusJson() {
     if (!socket.error.empty()) entry["error"] = socket.error;
     sockets.push_back(std::move(entry));
   }
-  return Json({{"version", kVersion},
-               {"ready", ingest_ptr()->caught_up()},
+  return Json({{"version", commands::kVersion},
+               {"ready", is_ready()},
                {"config",
                 {{"file", reload.file},
                  {"hash", reload.hash},
@@ -285,8 +299,8 @@ Response Server::StatusJson() {
 }
 
 Response Server::EventsJson() {
-  std::vector<pipeline::SeenEvent> events;
-  if (!Ask([&](pipeline::Lanes& pipeline, const source::SourceSet&) { events = pipeline.SeenEvents(); })) {
+  std::vector<guests::SeenEvent> events;
+  if (!Ask([&](guests::Guests& guests, const source::SourceSet&) { events = guests.SeenEvents(); })) {
     return Unavailable("not running");
   }
   SortByCount(events);
@@ -294,7 +308,7 @@ Response Server::EventsJson() {
   json list = json::array();
   EventRates::Clock::time_point now = EventRates::Clock::now();
   std::lock_guard lock(mutex_);
-  for (const pipeline::SeenEvent& event : events) {
+  for (const guests::SeenEvent& event : events) {
     json entry = {{"event", event.name}, {"count", event.count},       {"rate_per_second", rates_.RateOf(event, now)},
                   {"used", event.used},  {"declared", event.declared}, {"sample", event.sample}};
     const trace::EventDeclaration* declaration = event.used ? nullptr : catalog_->Find(event.name);
@@ -308,17 +322,17 @@ Response Server::EventsJson() {
 Response Server::HistoryJson() {
   if (ingest_ptr() == nullptr) return Unavailable("not running");
   SampleHistory();
-  const auto now = LiveHistory::Clock::now();
+  const auto now = page::ChartHistory::Clock::now();
   const double epoch_now = SecondsSinceEpoch();
   json times = json::array();
   json charts = json::array();
   std::lock_guard lock(history_mutex_);
-  for (LiveHistory::Clock::time_point time : history_.Times()) {
+  for (page::ChartHistory::Clock::time_point time : history_.Times()) {
     times.push_back(epoch_now - std::chrono::duration<double>(now - time).count());
   }
-  for (const LiveChart& chart : LiveHistory::Charts()) {
+  for (const page::Chart& chart : page::ChartHistory::Charts()) {
     json list = json::array();
-    for (const LiveHistory::Series& series : history_.SeriesOf(chart)) {
+    for (const page::ChartHistory::Series& series : history_.SeriesOf(chart)) {
       json values = json::array();
       for (const std::optional<double>& value : series.values) values.push_back(value ? json(*value) : json());
       list.push_back({{"source", series.source}, {"device", series.device}, {"values", std::move(values)}});
@@ -330,7 +344,7 @@ Response Server::HistoryJson() {
                       {"metrics", chart.families},
                       {"series", std::move(list)}});
   }
-  json answer = {{"window_seconds", std::chrono::duration<double>(LiveHistory::kWindow).count()},
+  json answer = {{"window_seconds", std::chrono::duration<double>(page::ChartHistory::kWindow).count()},
                  {"times", std::move(times)},
                  {"charts", std::move(charts)}};
   return {200, "application/json", answer.dump(-1, ' ', false, json::error_handler_t::replace) + "\n"};

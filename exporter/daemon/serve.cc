@@ -1,4 +1,6 @@
 // serve: the daemon from start to SIGTERM.
+#include "daemon/serve.h"
+
 #include <malloc.h>
 #include <poll.h>
 #include <spdlog/spdlog.h>
@@ -16,19 +18,18 @@
 
 #include "base/unique_fd.h"
 #include "base/wake_event.h"
-#include "daemon/commands.h"
-#include "daemon/load.h"
+#include "commands/load.h"
 #include "daemon/logging.h"
 #include "daemon/server.h"
 
 namespace qte::daemon {
 namespace {
 
-constexpr auto kTick = LiveHistory::kStep;
+constexpr auto kTick = page::ChartHistory::kStep;
 constexpr std::chrono::seconds kReloadTimeout{60};
 
 // What other threads ask of the main thread: reloads, and to go on ticking.
-class MainThread {
+class Requests {
  public:
   int fd() const { return wake_.fd(); }
 
@@ -107,7 +108,7 @@ void ReturnFreedMemory() {
 }
 
 // Serves until SIGTERM or SIGINT.
-void WaitForTheEnd(Server& server, MainThread& requests, int signals) {
+void WaitForTheEnd(Server& server, Requests& requests, int signals) {
   using Clock = std::chrono::steady_clock;
   Clock::time_point next_tick = Clock::now() + kTick;
   while (true) {
@@ -133,33 +134,29 @@ void WaitForTheEnd(Server& server, MainThread& requests, int signals) {
 
 }  // namespace
 
-int Serve(const Options& options) {
+int Serve(const commands::Options& options) {
   SetUpLogging(options.log_level, options.log_format);
-  LoadOutcome outcome = LoadConfig(options);
+  commands::LoadOutcome outcome = commands::LoadConfig(options);
   if (!outcome.loaded) {
-    PrintProblems(outcome);
-    return kExitBadInput;
+    commands::PrintProblems(outcome);
+    return commands::kExitBadInput;
   }
   for (const std::string& warning : outcome.warnings) spdlog::warn("{}", warning);
-  if (outcome.loaded->config.sources.empty()) {
-    std::cerr << "qemu-trace-exporter: nothing to follow: give --trace.path=FILE, or sources in the config\n";
-    return kExitBadInput;
-  }
   RaiseDescriptorLimit();
   ReturnFreedMemory();
   UniqueFd signals = BlockSignals();
-  MainThread requests;
+  Requests requests;
   Server server(options, std::move(*outcome.loaded),
                 {.request_reload = [&] { return requests.RequestReload(); }, .wake = [&] { requests.Wake(); }});
   if (Status status = server.Start(); !status) {
     std::cerr << "qemu-trace-exporter: " << status.error() << '\n';
-    return kExitBadInput;
+    return commands::kExitBadInput;
   }
   WaitForTheEnd(server, requests, signals.get());
   requests.Close();
   server.Stop();
   spdlog::info("ended");
-  return kExitFine;
+  return commands::kExitFine;
 }
 
 }  // namespace qte::daemon

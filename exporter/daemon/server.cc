@@ -2,61 +2,61 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <set>
 #include <utility>
 
 #include "base/epoch.h"
-#include "daemon/embedded.h"
+#include "commands/embedded.h"
+#include "commands/sources.h"
 
 namespace qte::daemon {
 namespace {
 
-std::vector<source::SourceSpec> SourceSpecs(const config::Config& config) {
-  std::vector<source::SourceSpec> specs;
-  for (const config::Source& source : config.sources) {
-    specs.push_back(
-        {source.path.value, source.start == config::Start::kEnd, source.reclaim ? source.max_disk_bytes : uint64_t{0}});
-    for (const config::Text& glob : source.exclude) specs.back().exclude.push_back(glob.value);
-  }
-  return specs;
+std::set<source::StreamId> IdsOf(const source::Positions& positions) {
+  std::set<source::StreamId> ids;
+  for (const source::StreamPosition& position : positions.streams) ids.insert(position.id);
+  return ids;
 }
 
-std::unique_ptr<pipeline::Lanes> MakePipeline(const LoadedConfig& loaded) {
-  return std::make_unique<pipeline::Lanes>(loaded.program, pipeline::SourceLabels(loaded.config.sources),
-                                           WorkersOf(loaded.config));
+std::unique_ptr<guests::Guests> MakeGuests(const commands::LoadedConfig& loaded) {
+  return std::make_unique<guests::Guests>(loaded.program, guests::SourceLabels(loaded.config.sources),
+                                           commands::WorkersOf(loaded.config));
 }
 
-exposition::BasicAuth::Users Users(const config::WebConfig& web) {
-  exposition::BasicAuth::Users users;
+http::BasicAuth::Users Users(const config::WebConfig& web) {
+  http::BasicAuth::Users users;
   for (const config::WebUser& user : web.users) users[user.name] = user.hash;
   return users;
 }
 
 }  // namespace
 
-Server::Server(const Options& options, LoadedConfig loaded, MainThread main_thread)
-    : options_(options), loaded_(std::move(loaded)), main_thread_(std::move(main_thread)) {
+Server::Server(const commands::Options& options, commands::LoadedConfig loaded, MainThread main_thread)
+    : options_(options),
+      loaded_(std::move(loaded)),
+      main_thread_(std::move(main_thread)),
+      startup_(std::chrono::milliseconds(options.startup_timeout_ms), Clock::Steady().Now()) {
   reload_ = {true, SecondsSinceEpoch(), loaded_.config.file, loaded_.config.hash};
   catalog_ = loaded_.catalog;
   auth_->SetUsers(Users(loaded_.web));
 }
 
 Status Server::Start() {
-  if (Status possible = CheckReclaim(loaded_.config, options_); !possible) return possible;
-  std::optional<pipeline::Resumption> resumption;
+  if (Status possible = commands::CheckForServe(loaded_.config, options_); !possible) return possible;
+  std::optional<guests::SavedState> resumption;
   if (!options_.state_path.empty()) {
     Result<std::unique_ptr<Checkpointer>> opened = Checkpointer::Open(options_.state_path);
     if (!opened) return Error{opened.error()};
     checkpointer_ = std::move(*opened);
     resumption = checkpointer_->Load();
-    resumed_ = resumption.has_value();
   }
   // The port before any file: who cannot listen should not have read anything.
-  Result<std::unique_ptr<exposition::HttpServer>> http =
-      exposition::HttpServer::Start(options_.listen_addresses, Routes(), auth_);
+  Result<std::unique_ptr<http::Server>> http = http::Server::Start(options_.listen_addresses, Routes(), auth_);
   if (!http) return Error{http.error()};
   http_ = std::move(*http);
   StartIngest(std::move(resumption));
-  spdlog::info("qemu-trace-exporter {}", kVersion);
+  spdlog::info("qemu-trace-exporter {}", commands::kVersion);
   for (size_t i = 0; i < options_.listen_addresses.size(); ++i) {
     spdlog::info("listening on {} (port {})", options_.listen_addresses[i], http_->ports()[i]);
   }
@@ -65,19 +65,19 @@ Status Server::Start() {
   return {};
 }
 
-void Server::StartIngest(std::optional<pipeline::Resumption> resumption) {
-  std::unique_ptr<pipeline::Lanes> pipeline = MakePipeline(loaded_);
+void Server::StartIngest(std::optional<guests::SavedState> resumption) {
+  std::unique_ptr<guests::Guests> guests = MakeGuests(loaded_);
   source::Positions positions;
   nlohmann::json saved_qmp;
   if (resumption) {
-    if (Status restored = pipeline->Restore(resumption->pipeline, resumption->positions); restored) {
+    if (Status restored = guests->Restore(resumption->guests, IdsOf(resumption->positions)); restored) {
       positions = std::move(resumption->positions);
       totals_before_ = resumption->totals;
       saved_qmp = std::move(resumption->qmp);
       spdlog::info("going on from the checkpoint in {}", options_.state_path);
     } else {
       checkpointer_->SetAside(restored.error());
-      pipeline = MakePipeline(loaded_);
+      guests = MakeGuests(loaded_);
     }
   }
   tracer_ = std::make_unique<Tracer>([this](const Tracer::Task& task) { return Ask(task); },
@@ -92,7 +92,7 @@ void Server::StartIngest(std::optional<pipeline::Resumption> resumption) {
                                    }};
   {
     std::lock_guard lock(mutex_);
-    ingest_ = std::make_unique<Ingest>(std::move(pipeline), SourceSpecs(loaded_.config), std::move(positions),
+    ingest_ = std::make_unique<Ingest>(std::move(guests), commands::SourceSpecs(loaded_.config), std::move(positions),
                                        std::move(listener));
   }
   tracer_->Start();
@@ -102,21 +102,26 @@ void Server::StartIngest(std::optional<pipeline::Resumption> resumption) {
                        [this](uint64_t version) { return RestsSinceMoment(version); });
 }
 
+// Counters that only rise, so their sum stays as it is only where nothing has happened.
+uint64_t Server::VersionOf(const guests::Guests& guests, const source::SourceTotals& totals) const {
+  return guests.bytes() + totals.rotations + totals.truncations + totals.opened + tracer_->version();
+}
+
 // Nothing if the version is the known one.
-std::optional<pipeline::Moment> Server::TakeMoment(uint64_t known_version) const {
-  std::optional<pipeline::Moment> moment;
+std::optional<Checkpointer::Taken> Server::TakeMoment(uint64_t known_version) const {
+  std::optional<Checkpointer::Taken> taken;
   const uint64_t changed = ingest_ptr()->changes() + tracer_->version();  // before it is asked for
-  if (known_version == taken_version_ && changed == taken_at_) return moment;
-  Ask([&](pipeline::Lanes& pipeline, const source::SourceSet& sources) {
-    // Counters that only rise, so their sum stays as it is only where nothing has happened.
+  if (known_version == taken_version_ && changed == taken_at_) return taken;
+  Ask([&](guests::Guests& guests, const source::SourceSet& sources) {
     source::SourceTotals totals = sources.Totals();
-    uint64_t version = pipeline.bytes() + totals.rotations + totals.truncations + totals.opened + tracer_->version();
+    uint64_t version = VersionOf(guests, totals);
     taken_version_ = version;
     taken_at_ = changed;
     if (version == known_version) return;
-    moment = {pipeline.Save(), sources.SavePositions(), Sum(totals_before_, totals), tracer_->Save(), version};
+    taken = {{guests.Save(), sources.SavePositions(), Sum(totals_before_, totals), tracer_->Save(), version},
+             SecondsSinceEpoch()};
   });
-  return moment;
+  return taken;
 }
 
 // With QMP there is always something to look after.
@@ -126,18 +131,27 @@ bool Server::RestsSinceMoment(uint64_t version) const {
 
 source::Positions Server::PositionsNow() const {
   source::Positions positions;
-  Ask([&](pipeline::Lanes&, const source::SourceSet& sources) { positions = sources.SavePositions(); });
+  Ask([&](guests::Guests&, const source::SourceSet& sources) { positions = sources.SavePositions(); });
   return positions;
 }
 
-bool Server::catching_up() const {
-  return resumed_ && !ingest_ptr()->caught_up();
+bool Server::is_ready() const {
+  Ingest* ingest = ingest_ptr();
+  return ingest != nullptr && startup_.IsOver(ingest->caught_up(), Clock::Steady().Now());
+}
+
+Startup::Progress Server::ProgressOf(const guests::Guests& guests, const source::SourceSet& sources) const {
+  Startup::Progress progress{guests.bytes(), 0};
+  for (const source::StreamStatus& stream : sources.Streams()) {
+    progress.left += stream.size - std::min(stream.size, stream.offset);
+  }
+  return progress;
 }
 
 Status Server::Reload() {
-  LoadOutcome outcome = LoadConfig(options_);
+  commands::LoadOutcome outcome = commands::LoadConfig(options_);
   if (outcome.loaded) {
-    Status possible = CheckReclaim(outcome.loaded->config, options_);
+    Status possible = commands::CheckForServe(outcome.loaded->config, options_);
     if (!possible) outcome = {std::nullopt, {possible.error()}, {}};
   }
   for (const std::string& warning : outcome.warnings) spdlog::warn("{}", warning);
@@ -153,7 +167,11 @@ Status Server::Reload() {
   }
   loaded_ = std::move(*outcome.loaded);
   auth_->SetUsers(Users(loaded_.web));
-  ingest_ptr()->Replace(MakePipeline(loaded_), SourceSpecs(loaded_.config), [this] { tracer_->Use(loaded_); });
+  ingest_ptr()->Reconfigure(commands::SourceSpecs(loaded_.config),
+                            [this](guests::Guests& guests, const Ingest::SourceOf& source_of) {
+                              guests.Use(loaded_.program, guests::SourceLabels(loaded_.config.sources), source_of);
+                              tracer_->Use(loaded_);
+                            });
   tracer_->Start();
   std::lock_guard lock(mutex_);
   reload_ = {true, SecondsSinceEpoch(), loaded_.config.file, loaded_.config.hash};
@@ -167,7 +185,7 @@ Ingest* Server::ingest_ptr() const {
   return ingest_.get();
 }
 
-bool Server::Ask(const std::function<void(pipeline::Lanes&, const source::SourceSet&)>& task) const {
+bool Server::Ask(const std::function<void(guests::Guests&, const source::SourceSet&)>& task) const {
   Ingest* ingest = ingest_ptr();
   if (ingest != nullptr) ingest->Call(task);
   return ingest != nullptr;
@@ -190,8 +208,8 @@ void Server::Tick() {
 
 // After a tick that found nothing new, for the last point may be older than the last change.
 bool Server::Rest() {
-  is_resting_ =
-      is_tick_quiet_ && !loaded_.config.limits.expire_after && !catching_up() && ingest_ptr()->AwaitChange(ticked_at_);
+  is_resting_ = is_tick_quiet_ && !loaded_.config.limits.expire_after && startup_.is_told() &&
+                ingest_ptr()->AwaitChange(ticked_at_);
   return is_resting_;
 }
 
@@ -205,7 +223,7 @@ void Server::CatchUpOnRest() {
   if (!is_resting_) return;
   {
     std::lock_guard lock(history_mutex_);
-    history_.Repeat(LiveHistory::Clock::now());
+    history_.Repeat(page::ChartHistory::Clock::now());
   }
   std::lock_guard lock(mutex_);
   rates_.Repeat(EventRates::Clock::now());
@@ -213,35 +231,35 @@ void Server::CatchUpOnRest() {
 
 void Server::LookAtIngest() {
   std::vector<source::StreamStatus> streams;
-  std::string path;
+  std::vector<std::string> warnings;
   size_t expired = 0;
-  Ask([&](pipeline::Lanes& pipeline, const source::SourceSet& sources) {
-    seen_events_ = pipeline.SeenEvents();
+  Startup::Progress progress;
+  Ask([&](guests::Guests& guests, const source::SourceSet& sources) {
+    seen_events_ = guests.SeenEvents();
     streams = sources.Streams();
-    path = pipeline.TakePathWithoutTime();
-    expired = pipeline.ExpireIdle(Clock::Steady().Now());
+    warnings = guests.TakeWarnings();
+    expired = guests.ExpireIdle(Clock::Steady().Now());
+    progress = ProgressOf(guests, sources);
   });
-  if (expired > 0) spdlog::info("{} series of sources that are silent have expired", expired);
-  if (!path.empty()) {
-    is_tick_quiet_ = false;  // there may be another one
-    spdlog::warn("{}: lines carry no timestamps, so durations stay empty; run QEMU with -msg timestamp=on", path);
-  }
+  startup_.Log(ingest_ptr()->caught_up(), progress, Clock::Steady().Now());
+  if (expired > 0) spdlog::info("{} series of guests without a line for expire_after have expired", expired);
+  for (const std::string& warning : warnings) spdlog::warn("{}", warning);
   WarnAboutStreams(streams);
 }
 
 void Server::SampleHistory() {
   CatchUpOnRest();
   // Counters that go up to where they were before a restart are no rate.
-  if (ingest_ptr() == nullptr || catching_up()) return;
+  if (!is_ready()) return;
   {
     std::lock_guard lock(history_mutex_);
-    if (!history_.IsDue(LiveHistory::Clock::now())) return;
+    if (!history_.IsDue(page::ChartHistory::Clock::now())) return;
   }
   std::vector<metrics::FamilySnapshot> families;
-  LiveHistory::Clock::time_point now;
-  Ask([&](pipeline::Lanes& pipeline, const source::SourceSet&) {
-    families = pipeline.TakeFamilies(LiveHistory::Wants);
-    now = LiveHistory::Clock::now();
+  page::ChartHistory::Clock::time_point now;
+  Ask([&](guests::Guests& guests, const source::SourceSet&) {
+    families = guests.TakeFamilies(page::ChartHistory::Wants);
+    now = page::ChartHistory::Clock::now();
   });
   std::lock_guard lock(history_mutex_);
   // Another thread may have been quicker.

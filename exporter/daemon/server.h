@@ -11,15 +11,16 @@
 #include <mutex>
 #include <string>
 
+#include "commands/load.h"
+#include "commands/options.h"
 #include "daemon/checkpointer.h"
 #include "daemon/event_rates.h"
 #include "daemon/ingest.h"
-#include "daemon/live_history.h"
-#include "daemon/load.h"
-#include "daemon/options.h"
+#include "daemon/startup.h"
 #include "daemon/tracer.h"
-#include "exposition/http_server.h"
-#include "exposition/landing_page.h"
+#include "http/server.h"
+#include "page/chart_history.h"
+#include "page/landing_page.h"
 
 namespace qte::daemon {
 
@@ -32,7 +33,7 @@ class Server {
   };
 
   // `loaded` is what the config at start said.
-  Server(const Options& options, LoadedConfig loaded, MainThread main_thread);
+  Server(const commands::Options& options, commands::LoadedConfig loaded, MainThread main_thread);
 
   // Starts to follow and to listen; the error names the address that cannot be had.
   Status Start();
@@ -55,14 +56,14 @@ class Server {
     std::string hash;
   };
 
-  std::map<std::string, exposition::Route> Routes();
-  exposition::Response Metrics();
-  exposition::Response Landing();
-  exposition::Response Ready() const;
-  exposition::Response RequestReload();
-  exposition::Response StatusJson();
-  exposition::Response EventsJson();
-  exposition::Response HistoryJson();
+  std::map<std::string, http::Route> Routes();
+  http::Response Metrics();
+  http::Response Landing();
+  http::Response Ready() const;
+  http::Response RequestReload();
+  http::Response StatusJson();
+  http::Response EventsJson();
+  http::Response HistoryJson();
 
   // `now` are counts since the start of the process. With checkpoints, those of the last one are shown, since a later
   // process goes on from these.
@@ -73,27 +74,32 @@ class Server {
   void SampleHistory();
   // What ticks during the rest would have noted.
   void CatchUpOnRest();
-  std::vector<exposition::LandingPage::Activity> Activities();
+  std::vector<page::LandingPage::Activity> Activities();
   ReloadState reload_state() const;
   // Null until Start has come so far: the port is open a moment before.
   Ingest* ingest_ptr() const;
   // Runs `task` on the ingest thread; false where there is none yet.
-  bool Ask(const std::function<void(pipeline::Lanes&, const source::SourceSet&)>& task) const;
-  std::optional<pipeline::Moment> TakeMoment(uint64_t known_version) const;
+  bool Ask(const std::function<void(guests::Guests&, const source::SourceSet&)>& task) const;
+  std::optional<Checkpointer::Taken> TakeMoment(uint64_t known_version) const;
+  // On the ingest thread: changes with all that a checkpoint holds.
+  uint64_t VersionOf(const guests::Guests& guests, const source::SourceTotals& totals) const;
   bool RestsSinceMoment(uint64_t version) const;
   source::Positions PositionsNow() const;
-  void StartIngest(std::optional<pipeline::Resumption> resumption);
-  // True while what came since a checkpoint is being read: counters are then lower than they were.
-  bool catching_up() const;
+  void StartIngest(std::optional<guests::SavedState> resumption);
+  // False while there is nothing to ask yet, and while what was there at the start is being read.
+  bool is_ready() const;
+  // On the ingest thread.
+  Startup::Progress ProgressOf(const guests::Guests& guests, const source::SourceSet& sources) const;
+  http::Response NotReady() const;
   void LookAtIngest();
   void WarnAboutStreams(const std::vector<source::StreamStatus>& streams);
 
-  const Options options_;
-  LoadedConfig loaded_;  // of the main thread
+  const commands::Options options_;
+  commands::LoadedConfig loaded_;  // of the main thread
   const MainThread main_thread_;
   std::unique_ptr<Checkpointer> checkpointer_;  // null without --state.path
-  pipeline::Totals totals_before_;              // of the checkpoint
-  bool resumed_ = false;
+  guests::Totals totals_before_;              // of the checkpoint
+  Startup startup_;                             // Log by the main thread
 
   std::unique_ptr<Tracer> tracer_;  // set before ingest_, which uses it
 
@@ -103,11 +109,11 @@ class Server {
   std::shared_ptr<const trace::Catalog> catalog_;  // guarded by mutex_
   EventRates rates_;                               // guarded by mutex_
 
-  std::mutex history_mutex_;  // of its own, since drawing hundreds of points takes a while; taken after no other
-  LiveHistory history_;       // guarded by history_mutex_
+  std::mutex history_mutex_;    // of its own, since drawing hundreds of points takes a while; taken after no other
+  page::ChartHistory history_;  // guarded by history_mutex_
 
   // Of the main thread: what the last tick saw, and Ingest::changes() before it.
-  std::vector<pipeline::SeenEvent> seen_events_;
+  std::vector<guests::SeenEvent> seen_events_;
   uint64_t ticked_at_ = UINT64_MAX;
   bool is_tick_quiet_ = false;
   std::atomic<bool> is_resting_ = false;
@@ -116,9 +122,9 @@ class Server {
   mutable uint64_t taken_version_ = UINT64_MAX;
   mutable uint64_t taken_at_ = 0;
 
-  const std::shared_ptr<exposition::BasicAuth> auth_ = std::make_shared<exposition::BasicAuth>();
+  const std::shared_ptr<http::BasicAuth> auth_ = std::make_shared<http::BasicAuth>();
   std::map<std::string, std::string> stream_errors_;  // by path: what was warned of; of the main thread
-  std::unique_ptr<exposition::HttpServer> http_;      // last: its threads use all of the above
+  std::unique_ptr<http::Server> http_;                // last: its threads use all of the above
 };
 
 }  // namespace qte::daemon

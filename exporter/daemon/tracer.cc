@@ -23,8 +23,8 @@ std::string Fill(const std::vector<config::TemplatePiece>& pieces, const metrics
 Tracer::Tracer(Ask ask, std::function<bool()> caught_up, const nlohmann::json& saved)
     : ask_(std::move(ask)), caught_up_(std::move(caught_up)), keeper_(*this, saved) {}
 
-void Tracer::Use(const LoadedConfig& loaded) {
-  Plan plan{pipeline::SourceLabels(loaded.config.sources), {}, nullptr};
+void Tracer::Use(const commands::LoadedConfig& loaded) {
+  Plan plan{guests::SourceLabels(loaded.config.sources), {}, nullptr};
   bool is_wanted = false;
   for (const config::Source& source : loaded.config.sources) {
     Plan::Source& planned = plan.sources.emplace_back();
@@ -64,7 +64,7 @@ void Tracer::OnEnd() {
 std::optional<std::vector<qmp::Target>> Tracer::Targets() {
   if (!caught_up_()) return std::nullopt;
   std::map<std::string, qmp::Target> targets;
-  ask_([&](pipeline::Lanes&, const source::SourceSet& sources) {
+  ask_([&](guests::Guests&, const source::SourceSet& sources) {
     for (const source::StreamStatus& stream : sources.Streams()) {
       if (!stream.up || stream.source >= plan_->sources.size()) continue;
       const Plan::Source& source = plan_->sources[stream.source];
@@ -82,10 +82,10 @@ std::optional<std::vector<qmp::Target>> Tracer::Targets() {
 
 std::set<std::string> Tracer::Unknown(const qmp::Target& target, const std::vector<std::string>& files) {
   std::set<std::string> unknown;
-  ask_([&](const pipeline::Lanes& pipeline, const source::SourceSet&) {
+  ask_([&](const guests::Guests& guests, const source::SourceSet&) {
     for (const std::string& file : files) {
       bool lacks = std::any_of(target.streams.begin(), target.streams.end(),
-                               [&](source::StreamId id) { return pipeline.LacksName(id, file); });
+                               [&](source::StreamId id) { return guests.LacksName(id, file); });
       if (lacks) unknown.insert(file);
     }
   });
@@ -95,8 +95,8 @@ std::set<std::string> Tracer::Unknown(const qmp::Target& target, const std::vect
 void Tracer::Expect(const qmp::Target& target, const std::vector<qmp::Probe>& probes) {
   std::vector<rules::DriveProbe> expected;
   for (const qmp::Probe& probe : probes) expected.push_back({probe.offset, probe.drive.file});
-  ask_([&](pipeline::Lanes& pipeline, const source::SourceSet&) {
-    for (source::StreamId id : target.streams) pipeline.Expect(id, expected);
+  ask_([&](guests::Guests& guests, const source::SourceSet&) {
+    for (source::StreamId id : target.streams) guests.Expect(id, expected);
   });
 }
 

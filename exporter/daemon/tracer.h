@@ -13,10 +13,10 @@
 #include <string>
 #include <vector>
 
+#include "commands/load.h"
 #include "config/template.h"
-#include "daemon/load.h"
-#include "pipeline/lanes.h"
-#include "pipeline/source_labels.h"
+#include "guests/guests.h"
+#include "guests/source_labels.h"
 #include "qmp/keeper.h"
 #include "source/source_set.h"
 
@@ -25,7 +25,7 @@ namespace qte::daemon {
 class Tracer final : private qmp::Host {
  public:
   // Runs a task on the ingest thread; false where there is none.
-  using Task = std::function<void(pipeline::Lanes&, const source::SourceSet&)>;
+  using Task = std::function<void(guests::Guests&, const source::SourceSet&)>;
   using Ask = std::function<bool(const Task&)>;
 
   // `saved` is what Save() gave. Nothing is switched on before `caught_up` says that what was there has been read: the
@@ -33,7 +33,7 @@ class Tracer final : private qmp::Host {
   Tracer(Ask ask, std::function<bool()> caught_up, const nlohmann::json& saved);
 
   // The config in force, before the ingest thread begins or on it.
-  void Use(const LoadedConfig& loaded);
+  void Use(const commands::LoadedConfig& loaded);
   // Begins, if some source of the config names a socket, or did so before.
   void Start();
   // Switches off what is to be so at the exit, and ends the thread. Before the ingest thread ends.
@@ -56,7 +56,7 @@ class Tracer final : private qmp::Host {
       bool drive_names = true;
       bool switch_off_at_exit = false;
     };
-    pipeline::SourceLabels labels;
+    guests::SourceLabels labels;
     std::vector<Source> sources;
     std::shared_ptr<const qmp::Needs> needs;
   };

@@ -8,7 +8,7 @@
 
 #include "catch.h"
 #include "exposition/text.h"
-#include "metrics/family.h"
+#include "metrics/family_for_test.h"
 
 using namespace qte;
 using namespace qte::metrics;
@@ -40,17 +40,16 @@ Verdict AskPromtool(const std::string& exposition) {
 // Each kind of family, with the texts and numbers that could break a line.
 Snapshot Everything() {
   auto base = std::make_shared<const Labels>(Labels{{"vm", "a \"vm\"\\\n\xff"}, {"host", ""}});
-  Family counter({"qemu_x_reads_total", "Reads; a \\ and\na line.", Type::kCounter, {"device"}, {}}, 10);
+  FamilyForTest counter({"qemu_x_reads_total", "Reads; a \\ and\na line.", Type::kCounter, {"device"}, {}});
   for (std::string_view device : {"sda", "", "caf\xC3\xA9", "\xED\xA0\x80", "{},=#"}) {
-    counter.Add(counter.FindOrAdd(base, std::vector{device}), 9007199254740992);
+    counter->Add(counter.Find({device}), 9007199254740992);
   }
-  Family histogram({"qemu_x_duration_seconds", "Durations.", Type::kHistogram, {}, {-1, 1e-9, 0.1 + 0.2, 1e21}}, 10);
-  for (double value : {-2.0, 0.0, 0.25, 1e300}) histogram.Observe(histogram.FindOrAdd(base, {}), value);
+  FamilyForTest histogram({"qemu_x_duration_seconds", "Durations.", Type::kHistogram, {}, {-1, 1e-9, 0.1 + 0.2, 1e21}});
+  for (double value : {-2.0, 0.0, 0.25, 1e300}) histogram->Observe(histogram.Find({}), value);
   Snapshot snapshot;
-  snapshot.families = {histogram.TakeSnapshot(), counter.TakeSnapshot()};
+  snapshot.families = {histogram.Take(base), counter.Take(base)};
   constexpr double kMax = std::numeric_limits<double>::max();
-  snapshot.plain.push_back({"qemu_x_offset_bytes", "Offsets.", Type::kGauge, {{{{"path", "b"}}, kMax}}});
-  snapshot.plain.push_back({"qemu_x_offset_bytes", "Offsets.", Type::kGauge, {{{{"path", "a"}}, -kMax}}});
+  snapshot.plain.push_back({"qemu_x_offset_bytes", "Offsets.", Type::kGauge, {{{{"path", "b"}}, kMax}, {{{"path", "a"}}, -kMax}}});
   return snapshot;
 }
 

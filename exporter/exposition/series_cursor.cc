@@ -12,6 +12,7 @@
 namespace qte::exposition {
 namespace {
 
+using metrics::CountsByName;
 using metrics::CountsSnapshot;
 using metrics::FamilySnapshot;
 using metrics::PlainFamily;
@@ -35,103 +36,128 @@ void AddLabel(ClientMetric& metric, std::string_view name, std::string_view valu
   MakeValidUtf8(metric.label.back().value);
 }
 
-// Of what is not there (a gauge has no buckets) both are 0.
-void AddCounts(const ClientMetric& from, ClientMetric& to) {
-  to.counter.value = Printable(to.counter.value + from.counter.value);
-  to.histogram.sample_count += from.histogram.sample_count;
-  to.histogram.sample_sum = Printable(to.histogram.sample_sum + from.histogram.sample_sum);
-  for (size_t i = 0; i < to.histogram.bucket.size(); ++i) {
-    to.histogram.bucket[i].cumulative_count += from.histogram.bucket.at(i).cumulative_count;
-  }
+bool ComesBefore(const FamilySnapshot* a, const FamilySnapshot* b) {
+  return *a->base < *b->base;
 }
 
 class FamilyCursor final : public SeriesCursor {
  public:
-  explicit FamilyCursor(const FamilySnapshot& family)
-      : SeriesCursor(family.series_count(), family.spec->is_in_flight ? Gauges::kAddUp : Gauges::kLastPart),
-        family_(family),
-        order_(family.labels.Sorted()) {
-    names_.assign(family.spec->label_names.begin(), family.spec->label_names.end());
+  explicit FamilyCursor(std::vector<const FamilySnapshot*> guests) : SeriesCursor(CountOf(guests)), guests_(std::move(guests)) {
+    // As a rule they are so already.
+    if (!std::is_sorted(guests_.begin(), guests_.end(), ComesBefore)) {
+      std::sort(guests_.begin(), guests_.end(), ComesBefore);
+    }
+    const std::vector<std::string>& names = guests_.front()->spec->label_names;
+    names_.assign(names.begin(), names.end());
     Begin();
   }
 
  private:
+  static size_t CountOf(const std::vector<const FamilySnapshot*>& guests) {
+    size_t count = 0;
+    for (const FamilySnapshot* guest : guests) count += guest->series_count();
+    return count;
+  }
+
   void Load(size_t place) override {
-    metrics::SeriesLabels labels = family_.LabelsOf((*order_)[place]);
-    base_ = labels.base.get();
-    values_.assign(labels.values.begin(), labels.values.end());
+    while (order_ == nullptr || place >= first_ + order_->size()) {
+      if (order_ != nullptr) {
+        first_ += order_->size();
+        ++guest_;
+      }
+      order_ = family().labels.Sorted();
+    }
+    base_ = family().base.get();
+    metrics::LabelValues labels = family().LabelsOf((*order_)[place - first_]);
+    values_.assign(labels.begin(), labels.end());
   }
 
   void SetValue(size_t place, ClientMetric& metric) const override {
-    size_t series = (*order_)[place];
-    if (family_.spec->type == metrics::Type::kHistogram) {
+    size_t series = (*order_)[place - first_];
+    if (family().spec->type == metrics::Type::kHistogram) {
       SetHistogram(series, metric);
     } else {
-      SetNumber(family_.spec->type, family_.values[series], metric);
+      SetNumber(family().spec->type, family().values[series], metric);
     }
   }
 
   void SetHistogram(size_t series, ClientMetric& metric) const {
-    const std::vector<double>& bounds = family_.spec->bounds;
+    const std::vector<double>& bounds = family().spec->bounds;
     metric.histogram.bucket.reserve(bounds.size() + 1);
     uint64_t count = 0;
     for (size_t i = 0; i <= bounds.size(); ++i) {
-      count += family_.bucket_counts[series * (bounds.size() + 1) + i];
+      count += family().bucket_counts[series * (bounds.size() + 1) + i];
       double bound = i < bounds.size() ? bounds[i] : std::numeric_limits<double>::infinity();
       metric.histogram.bucket.push_back({count, Printable(bound)});
     }
     metric.histogram.sample_count = count;
-    metric.histogram.sample_sum = Printable(family_.values[series]);
+    metric.histogram.sample_sum = Printable(family().values[series]);
   }
 
-  const FamilySnapshot& family_;
+  const FamilySnapshot& family() const { return *guests_[guest_]; }
+
+  std::vector<const FamilySnapshot*> guests_;
+  size_t guest_ = 0;  // that it stands at
+  size_t first_ = 0;  // the place of the guest's first series
   std::shared_ptr<const std::vector<uint32_t>> order_;
 };
 
-// Names are sorted once, then each group's counts by the ranks of their names.
+// Names are sorted once, then each guest's counts by the ranks of their names.
 class CountsCursor final : public SeriesCursor {
  public:
-  explicit CountsCursor(const CountsSnapshot& counts) : SeriesCursor(counts.counts.size()), counts_(counts) {
+  explicit CountsCursor(const CountsByName& counts) : SeriesCursor(CountOf(counts)), counts_(counts) {
     names_.push_back(counts.label);
     values_.resize(1);
     RankNames();
-    std::vector<size_t> groups(counts.groups.size());
-    std::iota(groups.begin(), groups.end(), size_t{0});
-    std::sort(groups.begin(), groups.end(),
-              [&](size_t a, size_t b) { return *counts.groups[a].labels < *counts.groups[b].labels; });
-    for (size_t group : groups) AddGroup(group);
+    std::vector<const CountsSnapshot*> guests;
+    for (const CountsSnapshot& guest : counts.guests) guests.push_back(&guest);
+    std::sort(guests.begin(), guests.end(), [](const auto* a, const auto* b) { return *a->base < *b->base; });
+    for (const CountsSnapshot* guest : guests) AddGuest(*guest);
     Begin();
   }
 
  private:
   struct Series {
     const metrics::Labels* base = nullptr;
-    uint32_t rank = 0;
+    size_t rank = 0;
     uint64_t count = 0;
   };
 
+  static size_t CountOf(const CountsByName& counts) {
+    size_t count = 0;
+    for (const CountsSnapshot& guest : counts.guests) count += guest.counts.size();
+    return count;
+  }
+
   void RankNames() {
-    for (const CountsSnapshot::Count& count : counts_.counts) {
-      if (count.id >= rank_of_.size()) rank_of_.resize(count.id + 1, kUnseen);
-      rank_of_[count.id] = 0;
+    for (const CountsSnapshot& guest : counts_.guests) {
+      for (const CountsSnapshot::Count& count : guest.counts) {
+        if (count.id >= guest.shared_names) {
+          sorted_names_.push_back(counts_.NameOf(guest, count.id));
+          continue;
+        }
+        if (count.id >= rank_of_.size()) rank_of_.resize(count.id + 1, kUnseen);
+        if (std::exchange(rank_of_[count.id], 0) == kUnseen) sorted_names_.push_back(counts_.name_of(count.id));
+      }
     }
-    std::vector<std::pair<std::string_view, uint32_t>> names;
+    std::sort(sorted_names_.begin(), sorted_names_.end());
+    sorted_names_.erase(std::unique(sorted_names_.begin(), sorted_names_.end()), sorted_names_.end());
     for (uint32_t id = 0; id < rank_of_.size(); ++id) {
-      if (rank_of_[id] != kUnseen) names.emplace_back(counts_.name_of(id), id);
-    }
-    std::sort(names.begin(), names.end());
-    for (const auto& [name, id] : names) {
-      rank_of_[id] = static_cast<uint32_t>(sorted_names_.size());
-      sorted_names_.push_back(name);
+      if (rank_of_[id] != kUnseen) rank_of_[id] = RankOf(counts_.name_of(id));
     }
   }
 
-  void AddGroup(size_t group) {
-    size_t begin = group == 0 ? 0 : counts_.groups[group - 1].end;
+  size_t RankOf(std::string_view name) const {
+    auto found = std::lower_bound(sorted_names_.begin(), sorted_names_.end(), name);
+    return static_cast<size_t>(found - sorted_names_.begin());
+  }
+
+  void AddGuest(const CountsSnapshot& guest) {
     auto first = static_cast<std::ptrdiff_t>(series_.size());
-    for (size_t i = begin; i < counts_.groups[group].end; ++i) {
-      const CountsSnapshot::Count& count = counts_.counts[i];
-      series_.push_back({counts_.groups[group].labels.get(), rank_of_[count.id], count.count});
+    for (const CountsSnapshot::Count& count : guest.counts) {
+      bool is_shared = count.id < guest.shared_names;
+      size_t rank = is_shared ? rank_of_[count.id] : RankOf(counts_.NameOf(guest, count.id));
+      series_.push_back({guest.base.get(), rank, count.count});
     }
     std::sort(series_.begin() + first, series_.end(), [](const Series& a, const Series& b) { return a.rank < b.rank; });
   }
@@ -144,9 +170,9 @@ class CountsCursor final : public SeriesCursor {
     metric.counter.value = static_cast<double>(series_[place].count);
   }
 
-  static constexpr uint32_t kUnseen = UINT32_MAX;
-  const CountsSnapshot& counts_;
-  std::vector<uint32_t> rank_of_;  // by id
+  static constexpr size_t kUnseen = SIZE_MAX;
+  const CountsByName& counts_;
+  std::vector<size_t> rank_of_;  // by shared id
   std::vector<std::string_view> sorted_names_;
   std::vector<Series> series_;
 };
@@ -176,52 +202,14 @@ void SeriesCursor::Fill(ClientMetric& metric) const {
   SetValue(at_, metric);
 }
 
-void SeriesCursor::FillUp(ClientMetric& metric) const {
-  ClientMetric other;
-  Fill(other);
-  AddCounts(other, metric);
-  double before = gauges_ == Gauges::kAddUp ? metric.gauge.value : 0;
-  metric.gauge.value = Printable(before + other.gauge.value);
+std::unique_ptr<SeriesCursor> MakeCursor(std::vector<const FamilySnapshot*> families) {
+  return std::make_unique<FamilyCursor>(std::move(families));
 }
-
-bool SeriesCursor::IsBefore(const SeriesCursor& other) const {
-  if (base_ != other.base_ && *base_ != *other.base_) return *base_ < *other.base_;
-  return values_ < other.values_;
-}
-
-std::unique_ptr<SeriesCursor> MakeCursor(const FamilySnapshot& family) {
-  return std::make_unique<FamilyCursor>(family);
-}
-std::unique_ptr<SeriesCursor> MakeCursor(const CountsSnapshot& counts) {
+std::unique_ptr<SeriesCursor> MakeCursor(const CountsByName& counts) {
   return std::make_unique<CountsCursor>(counts);
 }
 std::unique_ptr<SeriesCursor> MakeCursor(const PlainFamily& family) {
   return std::make_unique<PlainCursor>(family);
-}
-
-size_t SortedSeries::size() const {
-  size_t size = 0;
-  for (const auto& part : parts_) size += part->size();
-  return size;
-}
-
-bool SortedSeries::at_end() const {
-  return std::all_of(parts_.begin(), parts_.end(), [](const auto& part) { return part->at_end(); });
-}
-
-void SortedSeries::Take(ClientMetric& metric) {
-  // Parts are few: as many as there are pipelines.
-  SeriesCursor* first = nullptr;
-  for (const auto& part : parts_) {
-    if (!part->at_end() && (first == nullptr || part->IsBefore(*first))) first = part.get();
-  }
-  first->Fill(metric);
-  for (const auto& part : parts_) {
-    if (part.get() == first || part->at_end() || first->IsBefore(*part)) continue;
-    part->FillUp(metric);
-    part->Next();
-  }
-  first->Next();
 }
 
 }  // namespace qte::exposition

@@ -49,19 +49,22 @@ MetricType TypeOf(metrics::Type type) {
   return MetricType::Counter;
 }
 
-// One name is one family with one HELP, whoever brought it: Prometheus takes a name once.
 struct NamedFamily {
   MetricFamily head;  // without series
-  SortedSeries series;
+  std::unique_ptr<SeriesCursor> series;
 };
 
+// One name is one family with one HELP, whatever it comes from: Prometheus takes a name once.
 class FamiliesByName {
  public:
   explicit FamiliesByName(const metrics::Snapshot& snapshot) {
-    for (const metrics::FamilySnapshot& family : snapshot.families) {
-      Add({family.spec->name, family.spec->help, TypeOf(family.spec->type), {}}, MakeCursor(family));
+    std::map<std::string_view, std::vector<const metrics::FamilySnapshot*>> guests;
+    for (const metrics::FamilySnapshot& family : snapshot.families) guests[family.spec->name].push_back(&family);
+    for (auto& [name, parts] : guests) {
+      const metrics::FamilySpec& spec = *parts.front()->spec;
+      Add({spec.name, spec.help, TypeOf(spec.type), {}}, MakeCursor(std::move(parts)));
     }
-    for (const metrics::CountsSnapshot& counts : snapshot.counts) {
+    for (const metrics::CountsByName& counts : snapshot.counts) {
       Add({counts.name, counts.help, MetricType::Counter, {}}, MakeCursor(counts));
     }
     for (const metrics::PlainFamily& family : snapshot.plain) {
@@ -72,15 +75,13 @@ class FamiliesByName {
   std::map<std::string, NamedFamily>& families() { return families_; }
 
  private:
-  void Add(MetricFamily head, std::unique_ptr<SeriesCursor> part) {
-    if (part->at_end()) return;
-    auto [family, added] = families_.try_emplace(head.name);
-    assert(added || family->second.head.type == head.type);  // the config has no name twice, and none of our own
-    if (added) {
-      head.help = EscapeHelp(head.help);
-      family->second.head = std::move(head);
-    }
-    family->second.series.Add(std::move(part));
+  void Add(MetricFamily head, std::unique_ptr<SeriesCursor> series) {
+    if (series->at_end()) return;
+    head.help = EscapeHelp(head.help);
+    std::string name = head.name;
+    [[maybe_unused]] bool added =
+        families_.try_emplace(std::move(name), NamedFamily{std::move(head), std::move(series)}).second;
+    assert(added);  // the config has no name twice, and none of our own
   }
 
   std::map<std::string, NamedFamily> families_;
@@ -94,8 +95,9 @@ class Window final : public prometheus::Collectable {
   std::vector<MetricFamily> Collect() const override {
     std::vector<MetricFamily> families = {family_.head};
     std::vector<prometheus::ClientMetric>& metrics = families[0].metric;
-    metrics.reserve(std::min(kSeriesPerWindow, family_.series.size()));
-    while (metrics.size() < kSeriesPerWindow && !family_.series.at_end()) family_.series.Take(metrics.emplace_back());
+    SeriesCursor& series = *family_.series;
+    metrics.reserve(std::min(kSeriesPerWindow, series.size()));
+    for (; metrics.size() < kSeriesPerWindow && !series.at_end(); series.Next()) series.Fill(metrics.emplace_back());
     return families;
   }
 
@@ -117,13 +119,13 @@ void AppendFamily(NamedFamily& family, std::string& text) {
   const size_t begin = text.size();
   TextSink sink(text);
   std::ostream out(&sink);
-  for (Window window(family); !family.series.at_end();) {
+  for (Window window(family); !family.series->at_end();) {
     const bool is_first = text.size() == begin;
     if (!is_first) sink.Skip(head_size);
     prometheus::TextSerializer().Serialize(out, window.Collect());
     sink.Flush();
     // All windows are about as long as the first, so that the text need not be moved while it grows.
-    size_t others = family.series.size() / kSeriesPerWindow;
+    size_t others = family.series->size() / kSeriesPerWindow;
     if (is_first && others > 0) text.reserve(begin + (text.size() - begin) * (others + 2));
   }
 }

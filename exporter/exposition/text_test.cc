@@ -1,10 +1,10 @@
 #include "exposition/text.h"
 
 #include <limits>
-#include <tuple>
+#include <utility>
 
 #include "catch.h"
-#include "metrics/family.h"
+#include "metrics/family_for_test.h"
 
 using namespace qte;
 using namespace qte::metrics;
@@ -16,23 +16,26 @@ std::shared_ptr<const Labels> Base(Labels labels) {
   return std::make_shared<const Labels>(std::move(labels));
 }
 
-Snapshot Of(const Family& family) {
+Snapshot Of(FamilySnapshot family) {
   Snapshot snapshot;
-  snapshot.families.push_back(family.TakeSnapshot());
+  snapshot.families.push_back(std::move(family));
   return snapshot;
 }
 
 }  // namespace
 
-TEST_CASE("Counters and gauges as text, sorted by labels") {
-  Family family({"x_total", "Help.", Type::kCounter, {"device"}, {}}, 10);
-  auto b = Base({{"vm", "b"}});
-  auto a = Base({{"vm", "a"}});
-  for (const auto& [base, device, value] :
-       {std::tuple(b, "sda", 1.0), std::tuple(a, "sdb", 2.5), std::tuple(a, "sda", 3.0), std::tuple(a, "", 4.0)}) {
-    family.Add(family.FindOrAdd(base, std::vector<std::string_view>{device}), value);
+TEST_CASE("Counters and gauges as text, sorted by labels, the guests' own first") {
+  const FamilySpec spec{"x_total", "Help.", Type::kCounter, {"device"}, {}};
+  FamilyForTest b(spec);
+  b->Add(b.Find({"sda"}), 1);
+  FamilyForTest a(spec);
+  for (const auto& [device, value] : {std::pair("sdb", 2.5), std::pair("sda", 3.0), std::pair("", 4.0)}) {
+    a->Add(a.Find({device}), value);
   }
-  CHECK(ToText(Of(family)) ==
+  Snapshot snapshot = Of(b.Take("b"));
+  snapshot.families.push_back(FamilyForTest(spec).Take("aa"));
+  snapshot.families.push_back(a.Take("a"));
+  CHECK(ToText(snapshot) ==
         "# HELP x_total Help.\n"
         "# TYPE x_total counter\n"
         "x_total{vm=\"a\"} 4\n"
@@ -41,41 +44,11 @@ TEST_CASE("Counters and gauges as text, sorted by labels") {
         "x_total{vm=\"b\",device=\"sda\"} 1\n");
 }
 
-TEST_CASE("Parts with the same labels are one series: counts and what is in flight add up, a gauge is the last part's") {
-  Snapshot snapshot;
-  for (int part = 1; part <= 2; ++part) {
-    Family counter({"c_total", "C.", Type::kCounter, {"device"}, {}}, 0);
-    Family gauge({"g", "G.", Type::kGauge, {"device"}, {}}, 0);
-    FamilySpec open{"o", "O.", Type::kGauge, {"device"}, {}};
-    open.is_in_flight = true;
-    Family in_flight(std::move(open), 0);
-    Family histogram({"h", "H.", Type::kHistogram, {}, {1}}, 0);
-    std::vector<std::string_view> values = {"sda"};
-    auto base = Base({{"vm", std::to_string(part)}});
-    counter.Add(counter.FindOrAdd(base, values), part);
-    gauge.Set(gauge.FindOrAdd(base, values), 7 - part);
-    in_flight.Add(in_flight.FindOrAdd(base, values), part + 1);
-    histogram.Observe(histogram.FindOrAdd(base, {}), part);
-    for (const Family* family : {&counter, &gauge, &histogram, &in_flight}) {
-      snapshot.families.push_back(family->TakeSnapshot());
-    }
-  }
-  std::string text = ToText(snapshot);
-  for (const char* line :
-       {"counter\nc_total{vm=\"_other_\",device=\"_other_\"} 3\n# HELP g",
-        "gauge\ng{vm=\"_other_\",device=\"_other_\"} 5\n# HELP h", "gauge\no{vm=\"_other_\",device=\"_other_\"} 5\n",
-        "histogram\nh_count{vm=\"_other_\"} 2\nh_sum{vm=\"_other_\"} 3\nh_bucket{vm=\"_other_\",le=\"1\"} 1\n"
-        "h_bucket{vm=\"_other_\",le=\"+Inf\"} 2\n"}) {
-    INFO(text << line);
-    CHECK(text.find(line) != std::string::npos);
-  }
-}
-
 TEST_CASE("Histograms are cumulated, with +Inf, sum and count") {
-  Family family({"h", "H.", Type::kHistogram, {}, {1, 2.5}}, 10);
-  SeriesId series = family.FindOrAdd(Base({{"vm", "v"}}), {});
-  for (double value : {0.5, 1.0, 2.0, 7.0}) family.Observe(series, value);
-  std::string text = ToText(Of(family));
+  FamilyForTest family({"h", "H.", Type::kHistogram, {}, {1, 2.5}});
+  SeriesId series = family.Find({});
+  for (double value : {0.5, 1.0, 2.0, 7.0}) family->Observe(series, value);
+  std::string text = ToText(Of(family.Take()));
   for (const char* line :
        {"# TYPE h histogram\n", "h_count{vm=\"v\"} 4\n", "h_sum{vm=\"v\"} 10.5\n", "h_bucket{vm=\"v\",le=\"1\"} 2\n",
         "h_bucket{vm=\"v\",le=\"2.5\"} 3\n", "h_bucket{vm=\"v\",le=\"+Inf\"} 4\n"}) {
@@ -137,38 +110,25 @@ TEST_CASE("Families come by name, those without series not at all") {
   CHECK(ToText(snapshot) == "# HELP a A.\n# TYPE a counter\na 2\n# HELP b B.\n# TYPE b gauge\nb 1\n");
 }
 
-TEST_CASE("Families of one name become one, in the order of labels") {
-  Family family({"x_total", "First.", Type::kCounter, {}, {}}, 10);
-  family.Add(family.FindOrAdd(Base({{"vm", "b"}}), {}), 2);
-  Snapshot snapshot = Of(family);
-  snapshot.plain.push_back({"y", "Y.", Type::kGauge, {{{}, 9}}});
-  snapshot.plain.push_back({"x_total", "Second.", Type::kCounter, {{{{"vm", "c"}}, 3}, {{{"vm", "a"}}, 1}}});
-  snapshot.plain.push_back({"x_total", "Without series.", Type::kCounter, {}});
-  CHECK(ToText(snapshot) ==
-        "# HELP x_total First.\n# TYPE x_total counter\n"
-        "x_total{vm=\"a\"} 1\nx_total{vm=\"b\"} 2\nx_total{vm=\"c\"} 3\n"
-        "# HELP y Y.\n# TYPE y gauge\ny 9\n");
-}
-
 TEST_CASE("A family that takes several windows is one text with one head, in order") {
   const size_t count = 2 * exposition::kSeriesPerWindow + 1;
-  for (size_t lanes : {size_t{1}, size_t{3}}) {
+  for (size_t guests : {size_t{1}, size_t{3}, count}) {
+    const size_t per_guest = count / guests;
     Snapshot snapshot;
-    for (size_t lane = 0; lane < lanes; ++lane) {
-      Family family({"x_total", "Help.", Type::kCounter, {"device"}, {}}, count);
-      for (size_t i = count; i-- > 0;) {
-        if (i % lanes != lane) continue;
-        const std::string device = std::to_string(10000 + i);
-        family.Add(family.FindOrAdd(Base({{"vm", "a"}}), std::vector<std::string_view>{device}),
-                   static_cast<double>(i));
-      }
-      snapshot.families.push_back(family.TakeSnapshot());
-    }
     std::string want = "# HELP x_total Help.\n# TYPE x_total counter\n";
-    for (size_t i = 0; i < count; ++i) {
-      want += "x_total{vm=\"a\",device=\"" + std::to_string(10000 + i) + "\"} " + std::to_string(i) + "\n";
+    for (size_t guest = 0; guest < guests; ++guest) {
+      FamilyForTest family({"x_total", "Help.", Type::kCounter, {"device"}, {}});
+      const std::string vm = std::to_string(10000 + guest);
+      for (size_t i = per_guest; i-- > 0;) {
+        const std::string device = std::to_string(10000 + i);
+        family->Add(family.Find({device}), static_cast<double>(i));
+      }
+      snapshot.families.push_back(family.Take(vm));
+      for (size_t i = 0; i < per_guest; ++i) {
+        want += "x_total{vm=\"" + vm + "\",device=\"" + std::to_string(10000 + i) + "\"} " + std::to_string(i) + "\n";
+      }
     }
-    CAPTURE(lanes);
+    CAPTURE(guests);
     CHECK(ToText(snapshot) == want);
   }
 }
@@ -180,19 +140,24 @@ TEST_CASE("A label longer than any buffer comes whole") {
   CHECK(ToText(snapshot) == "# HELP g G.\n# TYPE g gauge\ng{l=\"" + value + "\"} 1\n");
 }
 
-TEST_CASE("Counts by name come in the order of labels and names") {
-  CountsSnapshot counts;
+TEST_CASE("Counts by name come in the order of labels and names, guests' own names among the shared ones") {
+  CountsByName counts;
   counts.name = "events_total";
   counts.help = "Events.";
   counts.label = "event";
-  counts.groups = {{Base({{"vm", "b"}}), 2}, {Base({{"vm", "a"}}), 3}, {Base({{"vm", "c"}}), 3}};
-  counts.counts = {{7, 1}, {2, 2}, {7, 3}};
   counts.name_of = [](uint32_t id) { return id == 7 ? std::string_view("early") : std::string_view("late"); };
+  LabelList own(1);
+  for (std::string_view name : {"later", "in_between"}) own.Append({&name, 1});
+  counts.guests = {{Base({{"vm", "b"}}), {{7, 1}, {2, 2}}, {}, 8},
+                   {Base({{"vm", "a"}}), {{7, 3}, {8, 4}, {9, 5}}, own.Share(), 8},
+                   {Base({{"vm", "c"}}), {}, {}, 8}};
   Snapshot snapshot;
   snapshot.counts.push_back(counts);
   CHECK(ToText(snapshot) ==
         "# HELP events_total Events.\n# TYPE events_total counter\n"
         "events_total{vm=\"a\",event=\"early\"} 3\n"
+        "events_total{vm=\"a\",event=\"in_between\"} 5\n"
+        "events_total{vm=\"a\",event=\"later\"} 4\n"
         "events_total{vm=\"b\",event=\"early\"} 1\n"
         "events_total{vm=\"b\",event=\"late\"} 2\n");
 }

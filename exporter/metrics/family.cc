@@ -8,125 +8,106 @@
 namespace qte::metrics {
 namespace {
 
-uint64_t HashLabels(const Labels& base, std::span<const std::string_view> values) {
+uint64_t HashValues(std::span<const std::string_view> values) {
   uint64_t hash = kHashSecret.seed;
-  for (const auto& [name, value] : base) hash = HashBytes(value, HashBytes(name, hash));
   for (std::string_view value : values) hash = HashBytes(value, hash);
   return hash;
 }
 
-bool SameLabels(const SeriesLabels& labels, const Labels& base, std::span<const std::string_view> values) {
-  return (labels.base.get() == &base || *labels.base == base) &&
-         std::equal(values.begin(), values.end(), labels.values.begin(), labels.values.end());
+// The labels of the series that others fold into.
+bool AreOther(std::span<const std::string_view> values) {
+  return !values.empty() &&
+         std::all_of(values.begin(), values.end(), [](std::string_view value) { return value == kOther; });
 }
 
-// The labels of the series that others fold into.
-bool AreOther(const Labels& base, std::span<const std::string_view> values) {
-  return base.size() + values.size() > 0 &&
-         std::all_of(base.begin(), base.end(), [](const auto& label) { return label.second == kOther; }) &&
-         std::all_of(values.begin(), values.end(), [](std::string_view value) { return value == kOther; });
+// Where each of the names before stands among those now; the order in the config may have changed.
+std::vector<size_t> PlacesOf(const std::vector<std::string>& before, const std::vector<std::string>& now) {
+  std::vector<size_t> places;
+  for (const std::string& name : before) {
+    places.push_back(static_cast<size_t>(std::find(now.begin(), now.end(), name) - now.begin()));
+  }
+  return places;
 }
 
 }  // namespace
 
-Family::Family(FamilySpec spec, std::shared_ptr<Budget> series)
-    : spec_(std::make_shared<const FamilySpec>(std::move(spec))),
-      buckets_(spec_->bounds),
-      budget_(std::move(series)),
-      labels_(spec_->label_names.size()) {}
-
-SeriesId Family::FindOrAdd(const std::shared_ptr<const Labels>& base, std::span<const std::string_view> values) {
-  uint64_t hash = HashLabels(*base, values);
-  uint32_t found = index_.Find(hash, [&](uint32_t id) { return SameLabels(labels_[id], *base, values); });
-  if (found != FlatIndex::kNone) return found;
-  if (AreOther(*base, values)) return Other(*base);
-  if (!budget_->TryTake()) {
-    ++overflowed_;
-    return Other(*base);
-  }
-  return Append(base, values, hash);
+SeriesId Family::Find(std::span<const std::string_view> values, uint64_t hash) const {
+  return index_.Find(hash, [&](uint32_t id) {
+    LabelValues known = labels_[id];
+    return std::equal(values.begin(), values.end(), known.begin(), known.end());
+  });
 }
 
-SeriesId Family::Append(const std::shared_ptr<const Labels>& base, std::span<const std::string_view> values,
-                        uint64_t hash) {
+SeriesId Family::FindOrAdd(std::span<const std::string_view> values) {
+  uint64_t hash = HashValues(values);
+  SeriesId found = Find(values, hash);
+  if (found != FlatIndex::kNone) return found;
+  if (AreOther(values)) return Other();
+  if (HasRoom()) return Append(values, hash);
+  // A metric without labels of its own has one series, which is there in any case.
+  if (values.empty()) {
+    share_.Take(1);
+    return Append(values, hash);
+  }
+  ++overflowed_;
+  return Other();
+}
+
+// If so, the series is taken of the share.
+bool Family::HasRoom() {
+  size_t folded = other_ == FlatIndex::kNone ? 0 : 1;
+  return series_count() - folded < kind_->max_series && share_.TryTake();
+}
+
+SeriesId Family::Append(std::span<const std::string_view> values, uint64_t hash) {
   auto series = static_cast<SeriesId>(labels_.size());
-  labels_.Append(base, values);
+  labels_.Append(values);
   values_.push_back(0);
-  if (spec_->type == Type::kHistogram) bucket_counts_.resize(bucket_counts_.size() + spec_->bounds.size() + 1);
+  if (spec().type == Type::kHistogram) bucket_counts_.resize(bucket_counts_.size() + spec().bounds.size() + 1);
   index_.Insert(hash, series);
   return series;
 }
 
-SeriesId Family::Other(const Labels& base) {
+SeriesId Family::Other() {
   if (other_ != FlatIndex::kNone) return other_;
-  Labels folded = base;
-  for (auto& [name, value] : folded) value = kOther;
-  std::vector<std::string_view> values(spec_->label_names.size(), kOther);
-  auto shared = std::make_shared<const Labels>(std::move(folded));
-  uint64_t hash = HashLabels(*shared, values);
-  other_ = index_.Find(hash, [&](uint32_t id) { return SameLabels(labels_[id], *shared, values); });
-  if (other_ == FlatIndex::kNone) other_ = Append(shared, values, hash);
+  std::vector<std::string_view> values(spec().label_names.size(), kOther);
+  share_.Take(1);
+  other_ = Append(values, HashValues(values));
   return other_;
 }
 
-std::shared_ptr<const Labels> Family::OtherBase() const {
-  return other_ == FlatIndex::kNone ? nullptr : labels_[other_].base;
-}
-
-FamilySnapshot Family::TakeSnapshot() const {
+FamilySnapshot Family::TakeSnapshot(std::shared_ptr<const Labels> base) const {
   FamilySnapshot snapshot;
-  snapshot.spec = spec_;
+  snapshot.spec = std::shared_ptr<const FamilySpec>(kind_, &kind_->spec);
+  snapshot.base = std::move(base);
   snapshot.labels = labels_.Share();
   snapshot.values = values_;
   snapshot.bucket_counts = bucket_counts_;
   return snapshot;
 }
 
-void Family::Restore(const FamilySnapshot& snapshot, const Takes& takes) {
-  size_t buckets = spec_->bounds.size() + 1;
-  std::vector<std::string_view> values;
+void Family::Restore(const FamilySnapshot& snapshot) {
+  const size_t buckets = spec().bounds.size() + 1;
+  const std::vector<size_t> places = PlacesOf(snapshot.spec->label_names, spec().label_names);
+  std::vector<std::string_view> values(places.size());
   for (size_t from = 0; from < snapshot.series_count(); ++from) {
-    SeriesLabels labels = snapshot.LabelsOf(from);
-    if (takes && !takes(*labels.base)) continue;
-    values.assign(labels.values.begin(), labels.values.end());
-    SeriesId to = FindOrAdd(labels.base, values);
-    values_[to] = snapshot.values[from] + (spec_->type == Type::kGauge ? 0 : values_[to]);
-    if (spec_->type != Type::kHistogram) continue;
+    auto place = places.begin();
+    for (std::string_view value : snapshot.LabelsOf(from)) values[*place++] = value;
+    const uint64_t hash = HashValues(values);
+    SeriesId to = AreOther(values) ? Other() : Find(values, hash);
+    if (to == FlatIndex::kNone) {
+      share_.Take(1);
+      to = Append(values, hash);
+    }
+    values_[to] = snapshot.values[from] + (spec().type == Type::kGauge ? 0 : values_[to]);
+    if (spec().type != Type::kHistogram) continue;
     for (size_t i = 0; i < buckets; ++i) bucket_counts_[to * buckets + i] += snapshot.bucket_counts[from * buckets + i];
   }
 }
 
-size_t Family::Remove(const Labels& base) {
-  size_t before = series_count();
-  FamilySnapshot old = TakeSnapshot();
-  bool has_any = false;
-  for (size_t i = 0; i < before && !has_any; ++i) has_any = *old.LabelsOf(i).base == base;
-  if (!has_any) return 0;
-
-  index_.Clear();
-  labels_ = LabelList(spec_->label_names.size());
-  values_.clear();
-  bucket_counts_.clear();
-  SeriesId old_other = std::exchange(other_, FlatIndex::kNone);
-  size_t buckets = spec_->type == Type::kHistogram ? spec_->bounds.size() + 1 : 0;
-  std::vector<std::string_view> values;
-  for (size_t from = 0; from < before; ++from) {
-    SeriesLabels labels = old.LabelsOf(from);
-    if (*labels.base == base) continue;
-    values.assign(labels.values.begin(), labels.values.end());
-    SeriesId to = Append(labels.base, values, HashLabels(*labels.base, values));
-    if (from == old_other) other_ = to;
-    values_[to] = old.values[from];
-    for (size_t i = 0; i < buckets; ++i) bucket_counts_[to * buckets + i] = old.bucket_counts[from * buckets + i];
-  }
-  size_t removed = before - series_count();
-  bool is_other_gone = old_other != FlatIndex::kNone && other_ == FlatIndex::kNone;
-  budget_->GiveBack(removed - (is_other_gone ? 1 : 0));
-  return removed;
-}
-
 bool Compatible(const FamilySpec& a, const FamilySpec& b) {
-  return a.name == b.name && a.type == b.type && a.label_names == b.label_names && a.bounds == b.bounds;
+  return a.name == b.name && a.type == b.type && a.definition == b.definition && a.bounds == b.bounds &&
+         std::is_permutation(a.label_names.begin(), a.label_names.end(), b.label_names.begin(), b.label_names.end());
 }
 
 }  // namespace qte::metrics

@@ -1,14 +1,13 @@
-// One metric family: its series, owned by one pipeline and written by its thread alone, without a lock.
+// One guest's series of one metric, written by the guest's thread alone, without a lock.
 //
 // In: label texts once for each new label set, then numbers by series id. Out: a FamilySnapshot. Numbers lie in plain
-// arrays indexed by series id; labels lie in an append-only list that snapshots share. A family never holds more than
-// `max_series` label sets; what comes after folds into one more series whose labels are all "_other_", so that sums
-// stay right, and is counted. Families of the same spec, each of another pipeline, may share that limit.
+// arrays indexed by series id; labels lie in an append-only list that snapshots share. A family never holds more label
+// sets than the limit of a metric and the guest's share allow; what comes after folds into one more series whose rule
+// labels are all "_other_", so that sums stay right, and is counted.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -25,50 +24,60 @@ inline constexpr std::string_view kOther = "_other_";
 
 using SeriesId = uint32_t;
 
+// What the families of one metric have in common, over all guests.
+struct FamilyKind {
+  FamilyKind(FamilySpec family_spec, size_t most_series)
+      : spec(std::move(family_spec)), buckets(spec.bounds), max_series(most_series) {}
+
+  FamilySpec spec;
+  BucketIndex buckets;
+  size_t max_series;  // of one guest
+};
+
 class Family {
  public:
-  Family(FamilySpec spec, size_t max_series) : Family(std::move(spec), std::make_shared<Budget>(max_series)) {}
-  Family(FamilySpec spec, std::shared_ptr<Budget> series);
+  Family(std::shared_ptr<const FamilyKind> kind, Share& share)
+      : kind_(std::move(kind)), share_(share), labels_(spec().label_names.size()) {}
+  ~Family() { share_.GiveBack(series_count()); }
+  Family(const Family&) = delete;
+  Family& operator=(const Family&) = delete;
 
-  // The series with the source's labels `base` and the rule's label `values` (one for each label name), made if it is
-  // new. `base` is compared by what it holds.
-  SeriesId FindOrAdd(const std::shared_ptr<const Labels>& base, std::span<const std::string_view> values);
+  // The series with these label values (one for each label name), made if it is new.
+  SeriesId FindOrAdd(std::span<const std::string_view> values);
 
   void Add(SeriesId series, double amount) { values_[series] += amount; }
   void Set(SeriesId series, double value) { values_[series] = value; }
   void SetAll(double value) { std::fill(values_.begin(), values_.end(), value); }
   void Observe(SeriesId series, double value) {
-    size_t bucket = buckets_.Find(spec_->bounds, value);
-    ++bucket_counts_[series * (spec_->bounds.size() + 1) + bucket];
+    const FamilyKind& kind = *kind_;
+    size_t bucket = kind.buckets.Find(kind.spec.bounds, value);
+    ++bucket_counts_[series * (kind.spec.bounds.size() + 1) + bucket];
     values_[series] += value;
   }
 
-  FamilySnapshot TakeSnapshot() const;
-  // Removes all series with these source labels and returns how many they were. Series ids are others afterwards.
-  size_t Remove(const Labels& base);
-  // Adds the series of a snapshot of the same spec, e.g. from before a reload: counts add up, a gauge is as it is
-  // there. Only those of source labels that `takes`.
-  using Takes = std::function<bool(const Labels& base)>;
-  void Restore(const FamilySnapshot& snapshot, const Takes& takes = {});
+  FamilySnapshot TakeSnapshot(std::shared_ptr<const Labels> base) const;
+  // Adds the series of a snapshot of a compatible spec: counts add up, a gauge is as it is there. What was within the
+  // limits in its time stays.
+  void Restore(const FamilySnapshot& snapshot);
+  // Another config has a compatible metric in this one's place.
+  void Use(std::shared_ptr<const FamilyKind> kind) { kind_ = std::move(kind); }
 
-  const FamilySpec& spec() const { return *spec_; }
+  const FamilySpec& spec() const { return kind_->spec; }
   size_t series_count() const { return labels_.size(); }
-  const LabelList& labels() const { return labels_; }
   // Label sets that were folded into "_other_", counted once each time one is asked for.
   uint64_t overflowed() const { return overflowed_; }
   void set_overflowed(uint64_t count) { overflowed_ = count; }
   // True if the series is the one that label sets over the limit fold into.
   bool IsOther(SeriesId series) const { return series == other_; }
-  // The source labels of that series; null as long as there is none.
-  std::shared_ptr<const Labels> OtherBase() const;
 
  private:
-  SeriesId Append(const std::shared_ptr<const Labels>& base, std::span<const std::string_view> values, uint64_t hash);
-  SeriesId Other(const Labels& base);
+  SeriesId Find(std::span<const std::string_view> values, uint64_t hash) const;
+  SeriesId Append(std::span<const std::string_view> values, uint64_t hash);
+  SeriesId Other();
+  bool HasRoom();
 
-  std::shared_ptr<const FamilySpec> spec_;
-  BucketIndex buckets_;
-  std::shared_ptr<Budget> budget_;  // of all series but the one that the others fold into
+  std::shared_ptr<const FamilyKind> kind_;
+  Share& share_;
   FlatIndex index_;
   LabelList labels_;
   std::vector<double> values_;
@@ -77,7 +86,7 @@ class Family {
   uint64_t overflowed_ = 0;
 };
 
-// True if series of `a` may go on in a family of `b`: same name, type, label names and bounds.
+// True if series of `a` may go on in a family of `b`: same name, type, label names, bounds and definition.
 bool Compatible(const FamilySpec& a, const FamilySpec& b);
 
 }  // namespace qte::metrics

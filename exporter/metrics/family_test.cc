@@ -1,14 +1,12 @@
 #include "metrics/family.h"
 
 #include "catch.h"
+#include "metrics/families.h"
+#include "metrics/family_for_test.h"
 
 using namespace qte::metrics;
 
 namespace {
-
-std::shared_ptr<const Labels> Vm(const std::string& name) {
-  return std::make_shared<const Labels>(Labels{{"vm", name}});
-}
 
 FamilySpec Spec(Type type, std::vector<std::string> label_names = {"device"}) {
   FamilySpec spec;
@@ -19,126 +17,167 @@ FamilySpec Spec(Type type, std::vector<std::string> label_names = {"device"}) {
   return spec;
 }
 
-SeriesId Find(Family& family, const std::shared_ptr<const Labels>& base, std::string_view value) {
-  return family.FindOrAdd(base, std::vector<std::string_view>{value});
+std::vector<std::string> Texts(const FamilySnapshot& family, size_t series) {
+  LabelValues values = family.LabelsOf(series);
+  return {values.begin(), values.end()};
 }
 
 }  // namespace
 
-TEST_CASE("A label set has one series, whoever asks") {
-  Family family(Spec(Type::kCounter), 10);
-  SeriesId a = Find(family, Vm("vm1"), "sda");
-  CHECK(Find(family, Vm("vm1"), "sda") == a);
-  CHECK(Find(family, Vm("vm2"), "sda") != a);
-  CHECK(Find(family, Vm("vm1"), "sdb") != a);
-  CHECK(family.series_count() == 3);
+TEST_CASE("A label set has one series, however often it is asked for") {
+  FamilyForTest family(Spec(Type::kCounter));
+  SeriesId a = family.Find({"sda"});
+  CHECK(family.Find({"sda"}) == a);
+  CHECK(family.Find({"sdb"}) != a);
+  CHECK(family->series_count() == 2);
 }
 
 TEST_CASE("Values and texts may move between labels without being mistaken") {
-  Family family(Spec(Type::kCounter, {"a", "b"}), 10);
-  auto base = Vm("v");
-  SeriesId x = family.FindOrAdd(base, std::vector<std::string_view>{"ab", "c"});
-  CHECK(x != family.FindOrAdd(base, std::vector<std::string_view>{"a", "bc"}));
-  CHECK(x != family.FindOrAdd(base, std::vector<std::string_view>{"", "abc"}));
+  FamilyForTest family(Spec(Type::kCounter, {"a", "b"}));
+  SeriesId x = family.Find({"ab", "c"});
+  CHECK(x != family.Find({"a", "bc"}));
+  CHECK(x != family.Find({"", "abc"}));
 }
 
 TEST_CASE("Over the limit, label sets fold into one _other_ series and sums stay right") {
-  Family family(Spec(Type::kCounter), 3);
+  FamilyForTest family(Spec(Type::kCounter), 3);
   double sum = 0;
   for (int i = 0; i < 100; ++i) {
-    family.Add(Find(family, Vm("vm" + std::to_string(i % 2)), std::to_string(i)), i);
+    const std::string device = std::to_string(i);
+    family->Add(family.Find({device}), i);
     sum += i;
   }
-  CHECK(family.series_count() == 4);
-  CHECK(family.overflowed() == 97);
-  FamilySnapshot snapshot = family.TakeSnapshot();
+  CHECK(family->series_count() == 4);
+  CHECK(family->overflowed() == 97);
+  FamilySnapshot snapshot = family.Take("vm0");
   double total = 0;
   for (double value : snapshot.values) total += value;
   CHECK(total == sum);
-  CHECK(snapshot.LabelsOf(3).values[0] == "_other_");
-  CHECK(*snapshot.LabelsOf(3).base == Labels{{"vm", "_other_"}});
-  CHECK(family.IsOther(3));
+  CHECK(Texts(snapshot, 3) == std::vector<std::string>{"_other_"});
+  CHECK(*snapshot.base == Labels{{"vm", "vm0"}});
+  CHECK(family->IsOther(3));
   // Known series still count on their own.
-  CHECK(Find(family, Vm("vm0"), "0") == 0);
+  CHECK(family.Find({"0"}) == 0);
 }
 
-TEST_CASE("Families that share a limit hold no more together, and give back what they remove") {
-  auto budget = std::make_shared<Budget>(3);
-  Family a(Spec(Type::kCounter), budget);
-  Family b(Spec(Type::kCounter), budget);
-  for (int i = 0; i < 4; ++i) a.Add(Find(a, Vm("vm" + std::to_string(i % 2)), std::to_string(i)), 1);
-  b.Add(Find(b, Vm("vm9"), "x"), 1);
-  CHECK(a.series_count() == 4);
-  CHECK(b.series_count() == 1);
-  CHECK(b.IsOther(0));
-  CHECK(a.overflowed() == 1);
-  CHECK(b.overflowed() == 1);
-  // Two of three; what they fold into is not among them.
-  CHECK(a.Remove({{"vm", "vm0"}}) == 2);
-  for (int i = 0; i < 3; ++i) Find(b, Vm("vm9"), std::to_string(i));
-  CHECK(b.series_count() == 3);
-  CHECK(b.overflowed() == 2);
+TEST_CASE("A metric without labels of its own has its series whatever the limits") {
+  FamilyForTest family(Spec(Type::kCounter, {}), 1, 0);
+  family->Add(family.Find({}), 2);
+  CHECK(family.Take().values == std::vector<double>{2});
+  CHECK(family->overflowed() == 0);
 }
 
-TEST_CASE("What was folded stays so when it is restored, and takes no room of the limit") {
-  Family first(Spec(Type::kCounter), 1);
-  for (const char* device : {"a", "b", "c"}) first.Add(Find(first, Vm("v"), device), 1);
-  Family second(Spec(Type::kCounter), 1);
-  second.Add(Find(second, Vm("w"), "d"), 1);
-  second.Add(Find(second, Vm("w"), "e"), 1);
-  Family sum(Spec(Type::kCounter), 2);
-  sum.Restore(first.TakeSnapshot());
-  sum.Restore(second.TakeSnapshot());
-  CHECK(sum.overflowed() == 0);
-  FamilySnapshot snapshot = sum.TakeSnapshot();
-  CHECK(snapshot.values == std::vector<double>{1, 3, 1});
+TEST_CASE("A guest holds at most as many series as it leaves free, so that others find room") {
+  Budget budget(90);
+  auto kinds = std::make_shared<FamilyKinds>();
+  for (int i = 0; i < 2; ++i) kinds->push_back(std::make_shared<const FamilyKind>(Spec(Type::kCounter), 1000));
+  Families greedy(kinds, budget);
+  auto fill = [](Families& families, size_t family, int count) {
+    for (int i = 0; i < count; ++i) {
+      const std::string device = std::to_string(i);
+      families.Make(family).FindOrAdd(std::vector<std::string_view>{device});
+    }
+  };
+  fill(greedy, 0, 30);
+  fill(greedy, 1, 500);
+  CHECK(greedy.series_count() == 46);  // half, and what the rest folds into
+  CHECK(greedy[1].overflowed() == 485);
+  {
+    Families other(kinds, budget);
+    fill(other, 0, 20);
+    CHECK(other[0].overflowed() == 0);
+    fill(other, 0, 500);
+    CHECK(other.series_count() == 23);
+  }
+  // One that is gone leaves its room to others.
+  Families next(kinds, budget);
+  fill(next, 0, 22);
+  CHECK(next[0].overflowed() == 0);
+  greedy.Clear();
+  fill(next, 0, 44);
+  CHECK(next[0].overflowed() == 0);
 }
 
-TEST_CASE("Restore takes the series of some sources alone, and a gauge as it was") {
-  Family family(Spec(Type::kGauge), 10);
-  family.Set(Find(family, Vm("v"), "d"), 3);
-  family.Set(Find(family, Vm("w"), "d"), 4);
-  Family next(Spec(Type::kGauge), 10);
-  next.Set(Find(next, Vm("v"), "d"), 1);
-  next.Restore(family.TakeSnapshot(), [](const Labels& base) { return base.at(0).second == "v"; });
-  CHECK(next.TakeSnapshot().values == std::vector<double>{3});
+TEST_CASE("Families go on under another config as far as they mean the same") {
+  Budget budget(100);
+  auto kind = [](std::string name, Type type) {
+    FamilySpec spec = Spec(type);
+    spec.name = std::move(name);
+    return std::make_shared<const FamilyKind>(spec, 10);
+  };
+  auto before = std::make_shared<FamilyKinds>(FamilyKinds{kind("a", Type::kCounter), kind("b", Type::kCounter)});
+  Families families(before, budget);
+  for (size_t i = 0; i < 2; ++i) {
+    Family& family = families.Make(i);
+    family.Add(family.FindOrAdd(std::vector<std::string_view>{"sda"}), 1 + static_cast<double>(i));
+  }
+  families.Use(std::make_shared<FamilyKinds>(
+      FamilyKinds{kind("c", Type::kCounter), kind("b", Type::kCounter), kind("a", Type::kGauge)}));
+  CHECK(families.Find(0) == nullptr);
+  CHECK(families.Find(2) == nullptr);
+  REQUIRE(families.Find(1) != nullptr);
+  CHECK(families[1].TakeSnapshot(Vm("v")).values == std::vector<double>{2});
+  CHECK(families.series_count() == 1);
+}
+
+TEST_CASE("What was within a limit in its time stays when it is restored, and what was folded stays so") {
+  FamilyForTest first(Spec(Type::kCounter), 1);
+  for (const char* device : {"a", "b", "c"}) first->Add(first.Find({device}), 1);
+  FamilyForTest second(Spec(Type::kCounter), 1);
+  second->Add(second.Find({"d"}), 1);
+  second->Restore(first.Take());
+  CHECK(second->overflowed() == 0);
+  CHECK(second.Take().values == std::vector<double>{1, 1, 2});
+  CHECK(second->IsOther(2));
+}
+
+TEST_CASE("Restore sets a gauge as it was") {
+  FamilyForTest family(Spec(Type::kGauge));
+  family->Set(family.Find({"d"}), 3);
+  FamilyForTest next(Spec(Type::kGauge));
+  next->Set(next.Find({"d"}), 1);
+  next->Restore(family.Take());
+  CHECK(next.Take().values == std::vector<double>{3});
 }
 
 TEST_CASE("Histograms put a value on its bound into that bucket") {
-  Family family(Spec(Type::kHistogram), 10);
-  SeriesId s = Find(family, Vm("v"), "d");
-  for (double value : {0.5, 1.0, 1.5, 2.0, 4.0, 4.1, 1e9}) family.Observe(s, value);
-  FamilySnapshot snapshot = family.TakeSnapshot();
+  FamilyForTest family(Spec(Type::kHistogram));
+  SeriesId s = family.Find({"d"});
+  for (double value : {0.5, 1.0, 1.5, 2.0, 4.0, 4.1, 1e9}) family->Observe(s, value);
+  FamilySnapshot snapshot = family.Take();
   CHECK(snapshot.bucket_counts == std::vector<uint64_t>{2, 2, 1, 2});
   CHECK(snapshot.values[0] == 0.5 + 1 + 1.5 + 2 + 4 + 4.1 + 1e9);
 }
 
 TEST_CASE("A snapshot stays as it was while the family goes on") {
-  Family family(Spec(Type::kCounter), 5000);
-  auto base = Vm("v");
-  for (int i = 0; i < 300; ++i) family.Add(Find(family, base, std::to_string(i)), 1);
-  FamilySnapshot snapshot = family.TakeSnapshot();
-  for (int i = 0; i < 1000; ++i) family.Add(Find(family, base, std::to_string(i)), 1);
+  FamilyForTest family(Spec(Type::kCounter));
+  auto add = [&](int i) {
+    const std::string device = std::to_string(i);
+    family->Add(family.Find({device}), 1);
+  };
+  for (int i = 0; i < 300; ++i) add(i);
+  FamilySnapshot snapshot = family.Take();
+  for (int i = 0; i < 1000; ++i) add(i);
   CHECK(snapshot.series_count() == 300);
   CHECK(snapshot.values.size() == 300);
-  CHECK(snapshot.LabelsOf(299).values[0] == "299");
+  CHECK(Texts(snapshot, 299) == std::vector<std::string>{"299"});
   CHECK(snapshot.values[299] == 1);
 }
 
 TEST_CASE("Restore brings back what a snapshot held, histograms included") {
   for (Type type : {Type::kCounter, Type::kHistogram}) {
-    Family family(Spec(type), 10);
-    SeriesId s = Find(family, Vm("v"), "d");
+    FamilyForTest family(Spec(type));
+    SeriesId s = family.Find({"d"});
     if (type == Type::kHistogram) {
-      family.Observe(s, 3);
+      family->Observe(s, 3);
     } else {
-      family.Add(s, 3);
+      family->Add(s, 3);
     }
-    Family next(Spec(type), 10);
-    next.Restore(family.TakeSnapshot());
-    CHECK(next.TakeSnapshot().values == family.TakeSnapshot().values);
-    CHECK(next.TakeSnapshot().bucket_counts == family.TakeSnapshot().bucket_counts);
-    CHECK(Find(next, Vm("v"), "d") == s);
+    FamilyForTest next(Spec(type));
+    next->Restore(family.Take());
+    CHECK(next.Take().values == family.Take().values);
+    CHECK(next.Take().bucket_counts == family.Take().bucket_counts);
+    CHECK(next.Find({"d"}) == s);
   }
 }
 
@@ -146,4 +185,20 @@ TEST_CASE("Only families of one kind are compatible") {
   CHECK(Compatible(Spec(Type::kCounter), Spec(Type::kCounter)));
   CHECK_FALSE(Compatible(Spec(Type::kCounter), Spec(Type::kGauge)));
   CHECK_FALSE(Compatible(Spec(Type::kCounter), Spec(Type::kCounter, {"other"})));
+  CHECK_FALSE(Compatible(Spec(Type::kCounter, {"a", "b"}), Spec(Type::kCounter, {"a", "a"})));
+  FamilySpec other = Spec(Type::kCounter);
+  other.definition = "another event";
+  CHECK_FALSE(Compatible(Spec(Type::kCounter), other));
+}
+
+TEST_CASE("Labels that change places take their values along") {
+  Family before(Spec(Type::kCounter, {"a", "b", "c"}), 10);
+  before.Add(before.FindOrAdd(Vm("v"), std::vector<std::string_view>{"1", "2", "3"}), 7);
+  Family after(Spec(Type::kCounter, {"c", "a", "b"}), 10);
+  REQUIRE(Compatible(before.spec(), after.spec()));
+  after.Restore(before.TakeSnapshot());
+  REQUIRE(after.series_count() == 1);
+  SeriesId series = after.FindOrAdd(Vm("v"), std::vector<std::string_view>{"3", "1", "2"});
+  CHECK(after.series_count() == 1);
+  CHECK(after.TakeSnapshot().values[series] == 7);
 }

@@ -3,10 +3,9 @@
 // A series' labels never change, so snapshots copy none. They take the chunks that are there and look at no more series
 // than there were: entries and texts of a chunk never move, what is written later lies elsewhere, and handing a
 // snapshot to another thread orders what was written before it. Texts are packed: a series of two short labels weighs
-// about 60 bytes here.
+// about 40 bytes here, and a list of four about 300, since each of many guests has some lists.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
@@ -71,34 +70,28 @@ class LabelValues {
   size_t size_ = 0;
 };
 
-// Valid as long as the list or the share it comes from.
-struct SeriesLabels {
-  const std::shared_ptr<const Labels>& base;  // of the source, shared by all its series
-  LabelValues values;                         // of the rule; "" where the event had none
-};
-
-// By the source's labels, then by the rule's.
-bool Before(const SeriesLabels& a, const SeriesLabels& b);
-
-// The labels of kSize series.
+// The labels of a run of series, linked to the runs before it, each as large as all before it together.
 class LabelChunk {
  public:
-  static constexpr size_t kSize = 64;
+  LabelChunk(std::shared_ptr<const LabelChunk> before, size_t begin);
 
-  void Set(size_t index, std::shared_ptr<const Labels> base, std::span<const std::string_view> values);
-  SeriesLabels At(size_t index, size_t width) const {
-    const Entry& entry = entries_[index];
-    return {entry.base, {entry.values, width}};
+  size_t end() const { return begin_ + capacity_; }
+  void Set(size_t series, std::span<const std::string_view> values);
+  // The packed texts of a series of this chunk or of one before.
+  const char* At(size_t series) const {
+    const LabelChunk* chunk = this;
+    while (series < chunk->begin_) chunk = chunk->before_.get();
+    return chunk->texts_[series - chunk->begin_];
   }
 
  private:
-  struct Entry {
-    std::shared_ptr<const Labels> base;
-    const char* values = nullptr;
-  };
+  static constexpr size_t kFirstCapacity = 4;
   char* Allocate(size_t size);
 
-  std::array<Entry, kSize> entries_;
+  const std::shared_ptr<const LabelChunk> before_;
+  const size_t begin_;  // its first series
+  const size_t capacity_;
+  const std::unique_ptr<const char*[]> texts_;
   // Of the writer: blocks of texts, each twice as large as the one before.
   std::vector<std::unique_ptr<char[]>> blocks_;
   char* free_ = nullptr;
@@ -121,18 +114,17 @@ class LabelOrder {
 class SharedLabels {
  public:
   size_t size() const { return size_; }
-  SeriesLabels operator[](size_t series) const {
-    return chunks_[series / LabelChunk::kSize]->At(series % LabelChunk::kSize, width_);
-  }
+  // Valid as long as these labels.
+  LabelValues operator[](size_t series) const { return {last_->At(series), width_}; }
   // All series in the order of their labels, so that two scrapes of one state are one text.
-  std::shared_ptr<const std::vector<uint32_t>> Sorted() const { return order_->Get(*this); }
+  std::shared_ptr<const std::vector<uint32_t>> Sorted() const;
 
  private:
   friend class LabelList;
   size_t width_ = 0;
   size_t size_ = 0;
-  std::vector<std::shared_ptr<const LabelChunk>> chunks_;
-  std::shared_ptr<LabelOrder> order_ = std::make_shared<LabelOrder>();
+  std::shared_ptr<const LabelChunk> last_;
+  std::shared_ptr<LabelOrder> order_;  // null while there are few
 };
 
 class LabelList {
@@ -145,17 +137,15 @@ class LabelList {
   LabelList& operator=(const LabelList&) = delete;
 
   size_t size() const { return size_; }
-  SeriesLabels operator[](size_t series) const {
-    return chunks_[series / LabelChunk::kSize]->At(series % LabelChunk::kSize, width_);
-  }
-  void Append(std::shared_ptr<const Labels> base, std::span<const std::string_view> values);
+  LabelValues operator[](size_t series) const { return {last_->At(series), width_}; }
+  void Append(std::span<const std::string_view> values);
   SharedLabels Share() const;
 
  private:
   size_t width_;
   size_t size_ = 0;
-  std::vector<std::shared_ptr<LabelChunk>> chunks_;
-  std::shared_ptr<LabelOrder> order_ = std::make_shared<LabelOrder>();
+  std::shared_ptr<LabelChunk> last_;
+  std::shared_ptr<LabelOrder> order_;
 };
 
 }  // namespace qte::metrics

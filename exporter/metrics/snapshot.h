@@ -24,44 +24,44 @@ struct FamilySpec {
   Type type = Type::kCounter;
   std::vector<std::string> label_names;  // of the rule; the source's own labels come before them
   std::vector<double> bounds;            // histogram: upper bounds, rising, without +Inf
-  bool is_in_flight = false;             // a gauge that counts what is open, so that two of them add up
+  bool is_in_flight = false;             // a gauge that counts what is open
+  std::string definition = {};           // what it counts: see rules/definition.h
 };
 
+// One guest's series of a metric.
 struct FamilySnapshot {
   std::shared_ptr<const FamilySpec> spec;
-  SharedLabels labels;
+  std::shared_ptr<const Labels> base;  // the labels of the guest's sources, which all its series carry
+  SharedLabels labels;                 // of the rule
   std::vector<double> values;           // counter, gauge: the value of each series; histogram: its sum
   std::vector<uint64_t> bucket_counts;  // histogram: bounds+1 counts a series, not cumulated
 
   size_t series_count() const { return labels.size(); }
-  SeriesLabels LabelsOf(size_t series) const { return labels[series]; }
+  LabelValues LabelsOf(size_t series) const { return labels[series]; }
 };
 
-// A counter by name for each set of source labels: counts are copied as they lie, and become texts only where they are
-// shown. Each name has an id.
+// One guest's counter by name: counts are copied as they lie, and become texts only where they are shown.
 struct CountsSnapshot {
-  struct Group {
-    std::shared_ptr<const Labels> labels;
-    size_t end = 0;  // of its counts; they begin where those of the group before end
-  };
   struct Count {
     uint32_t id = 0;
     uint64_t count = 0;
   };
+  std::shared_ptr<const Labels> base;
+  std::vector<Count> counts;
+  SharedLabels own_names;  // of ids from `shared_names` on
+  uint32_t shared_names = 0;
+};
+
+// The same counter of all guests. Ids below `shared_names` mean the same name in each guest.
+struct CountsByName {
   std::string name;
   std::string help;
   std::string label;  // that shows the name
-  std::vector<Group> groups;
-  std::vector<Count> counts;
-  std::function<std::string_view(uint32_t id)> name_of;  // valid as long as the snapshot
+  std::function<std::string_view(uint32_t id)> name_of;  // of a shared id; valid as long as the snapshot
+  std::vector<CountsSnapshot> guests;
 
-  // Calls visit(labels, id, count) for every count.
-  template <class Visit>
-  void ForEach(Visit&& visit) const {
-    size_t at = 0;
-    for (const Group& group : groups) {
-      for (; at < group.end; ++at) visit(*group.labels, counts[at].id, counts[at].count);
-    }
+  std::string_view NameOf(const CountsSnapshot& guest, uint32_t id) const {
+    return id < guest.shared_names ? name_of(id) : guest.own_names[id - guest.shared_names][0];
   }
 };
 
@@ -79,7 +79,7 @@ struct PlainFamily {
 
 struct Snapshot {
   std::vector<FamilySnapshot> families;
-  std::vector<CountsSnapshot> counts;
+  std::vector<CountsByName> counts;
   std::vector<PlainFamily> plain;
 };
 

@@ -25,10 +25,14 @@ std::vector<config::Text> ArgumentsOf(const config::Metric& metric) {
 
 }  // namespace
 
+void Checker::ReportUnknownEvent(const config::Text& name) {
+  if (has_all_names_) Report(name.place, vocabulary_.UnknownEvent(name.value));
+}
+
 EventBuilder* Checker::FindEvent(const config::Text& name, EventUse use) {
   EventBuilder* event = vocabulary_.Find(name.value);
   if (event == nullptr) {
-    Report(name.place, vocabulary_.UnknownEvent(name.value));
+    ReportUnknownEvent(name);
   } else if (use == EventUse::kQemuOnly && event->derived()) {
     Report(name.place, "\"" + name.value + "\" is a derived event; lookups and spans take QEMU's own events");
     return nullptr;
@@ -42,7 +46,7 @@ std::vector<EventBuilder*> Checker::FindEvents(const std::vector<config::Text>& 
     std::vector<EventBuilder*> found;
     if (trace::IsGlob(name.value)) {
       found = vocabulary_.FindGlob(name.value);
-      if (found.empty()) Report(name.place, vocabulary_.UnknownEvent(name.value));
+      if (found.empty()) ReportUnknownEvent(name);
     } else if (EventBuilder* event = FindEvent(name, EventUse::kAny)) {
       found.push_back(event);
     }

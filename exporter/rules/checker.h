@@ -20,7 +20,8 @@ inline constexpr std::string_view kInFlight = "in_flight";
 
 class Checker {
  public:
-  explicit Checker(Vocabulary& vocabulary) : vocabulary_(vocabulary) {}
+  // Unknown events are not reported if the config lacks names: a span that could not be read may be what was meant.
+  Checker(Vocabulary& vocabulary, bool has_all_names) : vocabulary_(vocabulary), has_all_names_(has_all_names) {}
 
   void Report(const config::Place& place, std::string message) { diagnostics_.push_back({place, std::move(message)}); }
   const std::vector<config::Diagnostic>& diagnostics() const { return diagnostics_; }
@@ -41,7 +42,10 @@ class Checker {
   bool CheckNotInFlight(const config::Metric& metric, const std::vector<EventBuilder*>& events);
   bool CheckWhere(const config::Condition& condition, const std::vector<EventBuilder*>& events);
 
+  void ReportUnknownEvent(const config::Text& name);
+
   Vocabulary& vocabulary_;
+  const bool has_all_names_;
   std::vector<config::Diagnostic> diagnostics_;
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "rules/compiler_impl.h"
+#include "rules/definition.h"
 
 namespace qte::rules {
 namespace {
@@ -48,11 +49,12 @@ Compiled Compiler::Run() {
 
 void Compiler::CompileMetric(const config::Metric& metric) {
   metrics::FamilySpec spec{metric.name.value, metric.help, TypeOf(metric.type), {}, metric.bounds};
+  std::vector<EventBuilder*> events = checker_.FindEvents(metric.events);
+  spec.definition = DefinitionOf(metric, config_, events);
   for (const config::Label& label : metric.labels) spec.label_names.push_back(label.name.value);
   auto family = static_cast<uint32_t>(program_->families.size());
   program_->families.push_back(std::move(spec));
   if (metric.match) return CompileMatch(metric, family);
-  std::vector<EventBuilder*> events = checker_.FindEvents(metric.events);
   if (!checker_.CheckMetric(metric, events)) return;
   // Some of QEMU's own events have an argument of this name, which is as good as any other.
   bool asks_for_open = metric.value && metric.value->value == kInFlight;

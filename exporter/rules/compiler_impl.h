@@ -18,7 +18,7 @@ namespace qte::rules {
 class Compiler {
  public:
   Compiler(const config::Config& config, const trace::Catalog& catalog)
-      : config_(config), catalog_(catalog), vocabulary_(catalog), checker_(vocabulary_) {}
+      : config_(config), catalog_(catalog), vocabulary_(catalog), checker_(vocabulary_, config.has_all_names) {}
 
   Compiled Run();
 

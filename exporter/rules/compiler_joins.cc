@@ -3,11 +3,11 @@
 
 #include "joins/key.h"
 #include "rules/compiler_impl.h"
+#include "rules/definition.h"
 
 namespace qte::rules {
 namespace {
 
-constexpr int64_t kDefaultSpanTimeoutUs = 600'000'000;
 constexpr std::string_view kDuration = "duration";
 
 // A declaration as one text, for telling whether it is the same as before a reload.
@@ -97,7 +97,7 @@ void Compiler::CompileSpan(const config::Span& span) {
   if (derived == nullptr) return;  // its name was taken, and reported
   SpanPlan plan;
   plan.name = span.name.value;
-  plan.timeout_us = span.timeout ? span.timeout->count() : kDefaultSpanTimeoutUs;
+  plan.timeout_us = span.timeout.value_or(kDefaultSpanTimeout).count();
   // What rules use of the derived event: from the start where it has it, else from the end.
   const std::vector<std::string>& names = derived->plan().slot_names;
   auto start_has = [&](const std::string& name) {
@@ -191,9 +191,10 @@ void Compiler::CompileDecoders() {
 void Compiler::MakeProbeSlots() {
   EventBuilder* open = vocabulary_.Find(kOpenEvent);
   EventBuilder* read = vocabulary_.Find(kReadEvent);
-  if (open == nullptr || read == nullptr || !open->used() || !read->used()) return;
+  if (open == nullptr || !open->used()) return;
   ProbePlan& probe = program_->probe;
   probe.open_node = open->FindSlot("bs");
+  if (read == nullptr || !read->used()) return;
   probe.open_file = open->FindSlot("filename");
   probe.read_backend = read->FindSlot("blk");
   probe.read_node = read->FindSlot("bs");
@@ -211,11 +212,14 @@ void Compiler::LinkProbe() {
     uint32_t id = program_->names.Find(event);
     return id == trace::NameTable::kNone ? kNone : program_->plan_of[id];
   };
-  bool is_whole = probe.open_node != kNoSlot && probe.open_file != kNoSlot && probe.read_backend != kNoSlot &&
+  if (probe.open_node == kNoSlot) return;
+  probe.open = plan_of(kOpenEvent);
+  program_->plans[probe.open].is_watched = true;
+  bool is_whole = probe.open_file != kNoSlot && probe.read_backend != kNoSlot &&
                   probe.read_node != kNoSlot && probe.read_offset != kNoSlot && probe.read_bytes != kNoSlot;
   if (!is_whole) return;
   probe.read = plan_of(kReadEvent);
-  probe.open = plan_of(kOpenEvent);
+  program_->plans[probe.read].is_watched = true;
   if (probe.attach_backend != kNoSlot && probe.attach_node != kNoSlot) probe.attach = plan_of(kAttachEvent);
 }
 

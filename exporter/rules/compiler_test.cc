@@ -86,6 +86,67 @@ TEST_CASE("What a config names has to be there") {
   }
 }
 
+TEST_CASE("A metric's definition is the same as long as it means the same") {
+  const std::string joins =
+      "lookups: {name: {event: pci_cfg_write, key: dev, value: offs}, few: {names: {1: one, 2: two}}}\n"
+      "spans: {element: {start: virtqueue_pop, end: virtqueue_fill, key: [vq, elem]}}\n";
+  auto definition = [](const std::string& yaml) {
+    rules::Compiled compiled = Compile(yaml);
+    REQUIRE(compiled.program != nullptr);
+    return compiled.program->families.at(0).definition;
+  };
+  auto metric = [&](const std::string& rest) { return definition(joins + Metric(rest)); };
+  auto differs = [&](const std::string& from, const std::string& to, const std::string& rest) {
+    std::string yaml = joins + Metric(rest);
+    size_t at = yaml.find(from);
+    REQUIRE(at != std::string::npos);
+    const std::string before = definition(yaml);
+    return definition(yaml.replace(at, from.size(), to)) != before;
+  };
+  const std::string plain =
+      "event: [pci_cfg_read, pci_cfg_write], where: {dev: [a, b], slot: {min: 1, max: 4}}, value: slot, scale: 2, "
+      "labels: {x: dev, y: \"{dev}:{slot}\"}";
+  const std::string looked_up =
+      "event: pci_cfg_read, labels: {x: {lookup: name, key: dev}, y: {lookup: few, key: slot}}";
+  const std::string span = "event: element, value: duration, labels: {x: vq}";
+  struct Change {
+    std::string from, to, of;
+    bool is_new = true;
+  };
+  for (const Change& c : {
+           Change{"[pci_cfg_read, pci_cfg_write]", "[pci_cfg_write, pci_cfg_read]", plain, false},
+           Change{"{dev: [a, b], slot: {min: 1, max: 4}}", "{slot: {max: 4, min: 1}, dev: [b, a]}", plain, false},
+           Change{"x: dev, y: \"{dev}:{slot}\"", "y: \"{dev}:{slot}\", x: dev", plain, false},
+           Change{"value: slot, scale: 2", "scale: 2.0, value: slot", plain, false},
+           Change{"value: slot", "help: Other words., value: slot", plain, false},
+           Change{", pci_cfg_write]", "]", plain},
+           Change{"[a, b]", "[a, b, c]", plain},
+           Change{"[a, b]", "{not: [a, b]}", plain},
+           Change{"min: 1", "min: 2", plain},
+           Change{"value: slot, ", "", plain},
+           Change{"value: slot", "value: bus", plain},
+           Change{"scale: 2", "scale: 3", plain},
+           Change{"{dev}:{slot}", "{dev}-{slot}", plain},
+           Change{"x: dev", "x: [dev, slot]", plain},
+           Change{"value: offs", "value: dev", looked_up},
+           Change{"1: one", "1: eins", looked_up},
+           Change{"{1: one, 2: two}", "{2: two, 1: one}", looked_up, false},
+           Change{"key: slot}", "key: bus}", looked_up},
+           Change{"key: [vq, elem]", "timeout: 10m, key: [elem, vq]", span, false},
+           Change{"key: [vq, elem]", "key: [vq, elem], timeout: 5m", span},
+           Change{"key: [vq, elem]", "key: elem", span},
+           Change{"end: virtqueue_fill", "end: [virtqueue_fill, virtqueue_pop]", span},
+           // What this metric does not use makes no difference.
+           Change{"value: offs", "value: dev", plain, false},
+           Change{"key: [vq, elem]", "key: elem", looked_up, false},
+       }) {
+    INFO(c.from << " -> " << c.to << " of " << c.of);
+    CHECK(differs(c.from, c.to, c.of) == c.is_new);
+  }
+  CHECK(metric("match: \"a(?P<x>.)\", labels: {x: x}") != metric("match: \"b(?P<x>.)\", labels: {x: x}"));
+  CHECK(metric("event: \"pci_*\"") != metric("event: [pci_cfg_read, pci_cfg_write]"));
+}
+
 TEST_CASE("What is there compiles") {
   for (const std::string& yaml :
        {std::string("metrics: []"),
@@ -120,9 +181,9 @@ TEST_CASE("An event of several that lacks what a rule needs is left alone") {
 }
 
 TEST_CASE("Events are switched on so that what ends a request comes before what begins it") {
-  rules::Compiled compiled = Compile("spans: {s: {start: virtqueue_pop, end: virtqueue_fill, key: [vq, elem]}}\n" +
-                                     Metric("event: s, value: duration") +
-                                     "- {name: r_total, type: counter, help: h, event: pci_cfg_read}\n");
+  rules::Compiled compiled =
+      Compile("spans: {s: {start: virtqueue_pop, end: virtqueue_fill, key: [vq, elem]}}\n" +
+              Metric("event: s, value: duration") + "- {name: r_total, type: counter, help: h, event: pci_cfg_read}\n");
   REQUIRE(compiled.program != nullptr);
   rules::EventOrder order = compiled.program->OrderOfNeededEvents();
   CHECK(order.naming.empty());

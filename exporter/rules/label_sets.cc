@@ -42,10 +42,8 @@ bool HasAll(const Template& candidate, const Values& values) {
 
 }  // namespace
 
-LabelSets::LabelSets(const Program& program, std::shared_ptr<const metrics::Labels> source, Lookups& lookups,
-                     std::vector<metrics::Family>& families)
+LabelSets::LabelSets(const Program& program, Lookups& lookups, metrics::Families& families)
     : program_(program),
-      source_(std::move(source)),
       lookups_(lookups),
       families_(families),
       max_entries_(program.limits.max_series_per_metric * kCacheEntriesPerSeries) {
@@ -60,7 +58,7 @@ void LabelSets::Forget() {
 }
 
 void LabelSets::MakeForeseeable(const RulePlan& rule) {
-  if (program_.label_sets[rule.label_set].labels.empty()) families_[rule.family].FindOrAdd(source_, {});
+  if (program_.label_sets[rule.label_set].labels.empty()) families_.Make(rule.family).FindOrAdd({});
 }
 
 // Finds the entry of the event at work.
@@ -105,8 +103,8 @@ metrics::SeriesId LabelSets::FindOrMake(const RulePlan& rule, Set& set, const Va
     MakeValidUtf8(rendered_[i], kMaxLabelBytes);
     rendered_views_.push_back(rendered_[i]);
   }
-  metrics::Family& family = families_[rule.family];
-  metrics::SeriesId series = family.FindOrAdd(source_, rendered_views_);
+  metrics::Family& family = families_.Make(rule.family);
+  metrics::SeriesId series = family.FindOrAdd(rendered_views_);
   // What folds into "_other_" is asked for each time, so that it is counted each time.
   bool is_kept = set.entry != SeriesCache::kNoEntry && !family.IsOther(series);
   if (is_kept) set.cache.SeriesOf(set.entry, rule.column) = series;

@@ -3,7 +3,7 @@
 // Rules of one event that show the same labels share a label set. Its texts are rendered once for each combination of
 // arguments; from then on their bytes lead to the series (see series_cache.h).
 //
-// Belongs to one Stream and its thread.
+// Belongs to one Process and its thread.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "metrics/family.h"
+#include "metrics/families.h"
 #include "rules/lookups.h"
 #include "rules/program.h"
 #include "rules/series_cache.h"
@@ -22,9 +22,7 @@ namespace qte::rules {
 
 class LabelSets {
  public:
-  // `source` are the labels that every series of the source carries.
-  LabelSets(const Program& program, std::shared_ptr<const metrics::Labels> source, Lookups& lookups,
-            std::vector<metrics::Family>& families);
+  LabelSets(const Program& program, Lookups& lookups, metrics::Families& families);
 
   // Another event's values are asked for from now on. Those that were read from a line point into `line`.
   void Begin(std::string_view line) {
@@ -61,9 +59,8 @@ class LabelSets {
   void Render(const LabelPlan& label, const Values& values, std::string& out);
 
   const Program& program_;
-  std::shared_ptr<const metrics::Labels> source_;
   Lookups& lookups_;
-  std::vector<metrics::Family>& families_;
+  metrics::Families& families_;
   size_t max_entries_;
   std::vector<Set> sets_;
   uint64_t event_ = 0;  // counts them

@@ -1,6 +1,6 @@
-// The names that one source's lookups have learned from its events, or that the config gives.
+// The names that one process's lookups have learned from its events, or that the config gives.
 //
-// Belongs to one Stream and its thread. Bounded as each joins::LookupTable is.
+// Belongs to one Process and its thread. Bounded as each joins::LookupTable is.
 #pragma once
 
 #include <span>

@@ -2,7 +2,7 @@
 //
 // Made once when the config is read and constant from then on, so every source and thread shares one Program. All names
 // are gone by here: an event is an id, an argument a slot, a metric a family's index. What changes while lines are read
-// (series, learned names, open spans) is elsewhere; see stream.h.
+// (series, learned names, open spans) is elsewhere; see process.h.
 #pragma once
 
 #include <re2/re2.h>
@@ -132,6 +132,7 @@ struct EventPlan {
   std::vector<RulePlan> rules;
   bool needs_time = false;  // some rule uses a duration that this event bounds
   bool needs_thread = false;
+  bool is_watched = false;  // it opens an image, or may be a probe
 };
 
 struct LookupPlan {
@@ -186,7 +187,7 @@ struct ProbePlan {
   Slot read_node = kNoSlot;
   Slot read_offset = kNoSlot;
   Slot read_bytes = kNoSlot;
-  uint32_t open = kNone;  // of bdrv_open_common
+  uint32_t open = kNone;  // of bdrv_open_common, be it that nothing is probed
   Slot open_node = kNoSlot;
   Slot open_file = kNoSlot;
   uint32_t attach = kNone;  // of blk_root_attach; may be kNone

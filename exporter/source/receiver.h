@@ -26,12 +26,7 @@ enum class Restart {
 
 class Receiver {
  public:
-  // A file, FIFO or stdin is followed from now on. `source` is the index of its SourceSpec, `path` is absolute ("-" for
-  // standard input).
-  virtual void OnOpen(StreamId id, size_t source, const std::string& path) = 0;
-  // Comes right after OnOpen of a file that was followed as stream `was` when the saved state was taken: the bytes go
-  // on where that stopped.
-  virtual void OnResume(StreamId /*id*/, StreamId /*was*/) {}
+  virtual void OnOpen(StreamId id, size_t source, const std::string& path, StreamId predecessor) = 0;
   // The next bytes, cut anywhere; kReadPadding bytes after them are readable.
   virtual void OnBytes(StreamId id, std::string_view bytes) = 0;
   virtual void OnRestart(StreamId id, Restart why) = 0;

@@ -90,8 +90,7 @@ void SourceSet::Impl::TellOfGone() {
     std::optional<size_t> source = discovery_.SourceOf(position.path);
     if (!source) continue;
     StreamId id = table_.NewId();
-    receiver_.OnOpen(id, *source, position.path);
-    receiver_.OnResume(id, position.id);
+    receiver_.OnOpen(id, *source, position.path, 0);
     receiver_.OnClose(id);
   }
   gone_.clear();
@@ -175,8 +174,7 @@ bool SourceSet::Impl::TakeTurn(const ParallelReader::Turn& turn, Time now) {
 bool SourceSet::Impl::LookAt(Stream& stream, Time now) {
   if (!stream.is_announced) {
     stream.is_announced = true;
-    receiver_.OnOpen(stream.id, stream.source, stream.opened_as);
-    if (stream.was != 0) receiver_.OnResume(stream.id, stream.was);
+    receiver_.OnOpen(stream.id, stream.source, stream.opened_as, stream.predecessor);
   }
   uint64_t offset = stream.follower->offset();
   Reading reading = WatchAtEnd(stream.follower->Next(chunk()), stream, now);

@@ -33,6 +33,7 @@ struct Stream {
   bool has_predecessor = false;            // it is such a file itself
   bool is_awaited = false;                 // that file waits for this one's end
   StreamId after = 0;
+  StreamId predecessor = 0;
   bool is_draining = false;
   Clock::Time drain_since;
   Clock::Duration late_window{};

@@ -249,6 +249,7 @@ void StreamTable::LinkToPredecessor(Stream& stream, Clock::Time now) {
   Shorten(kLateWriteWindow, *predecessor, now);
   stream.has_predecessor = true;
   stream.after = predecessor->id;
+  stream.predecessor = predecessor->id;
   ++rotations_;
 }
 

@@ -12,7 +12,7 @@
 
 #include "base/scan.h"
 #include "config/config.h"
-#include "pipeline/pipeline.h"
+#include "guests/guests.h"
 #include "rules/compiler.h"
 #include "rules/series_cache.h"
 #include "source/line_splitter.h"
@@ -176,64 +176,63 @@ void BM_Observe(benchmark::State& state) {
   metrics::FamilySpec spec;
   spec.type = metrics::Type::kHistogram;
   for (int i = 0; i < 16; ++i) spec.bounds.push_back(512 << i);
-  metrics::Family family(spec, 10);
-  metrics::SeriesId series = family.FindOrAdd(std::make_shared<const metrics::Labels>(), {});
+  metrics::FamilyForTest family(spec);
+  metrics::SeriesId series = family.Find({});
   std::vector<double> values;
   for (int i = 0; i < 18; ++i) values.insert(values.end(), {300.0 * (1 << i), 512.0 * (1 << i)});
   for (auto _ : state) {
-    for (double value : values) family.Observe(series, value);
+    for (double value : values) family->Observe(series, value);
   }
   state.SetItemsProcessed(static_cast<int64_t>(state.iterations() * values.size()));
 }
 BENCHMARK(BM_Observe);
 
-void RunPipeline(benchmark::State& state, const std::string& yaml, const std::string& prefix) {
-  pipeline::Pipeline pipeline(Compile(yaml), pipeline::SourceLabels({}));
-  pipeline.OnOpen(0, 0, "/log/vm.log");
+void RunGuest(benchmark::State& state, const std::string& yaml, const std::string& prefix) {
+  guests::Guests guests(Compile(yaml), guests::SourceLabels({}), 1);
+  guests.OnOpen(1, 0, "/log/vm.log", 0);
   Batch batch(MixedLines(prefix));
   constexpr size_t kChunk = size_t{256} << 10;
   for (auto _ : state) {
-    for (size_t at = 0; at < batch.bytes().size(); at += kChunk) pipeline.OnBytes(0, batch.bytes().substr(at, kChunk));
+    for (size_t at = 0; at < batch.bytes().size(); at += kChunk) guests.OnBytes(1, batch.bytes().substr(at, kChunk));
   }
   batch.Report(state);
 }
 
 void BM_FourRules(benchmark::State& state) {
-  RunPipeline(state, ReadFile("tests/bench/four_rules.yaml"), "");
+  RunGuest(state, ReadFile("tests/bench/four_rules.yaml"), "");
 }
 BENCHMARK(BM_FourRules);
 
 void BM_DefaultConfig(benchmark::State& state) {
-  RunPipeline(state, ReadFile("config/default.yaml"), "");
+  RunGuest(state, ReadFile("config/default.yaml"), "");
 }
 BENCHMARK(BM_DefaultConfig);
 
 void BM_DefaultConfigThreadPrefix(benchmark::State& state) {
-  RunPipeline(state, ReadFile("config/default.yaml"), kThreadPrefix);
+  RunGuest(state, ReadFile("config/default.yaml"), kThreadPrefix);
 }
 BENCHMARK(BM_DefaultConfigThreadPrefix);
 
 void BM_DefaultConfigIsoPrefix(benchmark::State& state) {
-  RunPipeline(state, ReadFile("config/default.yaml"), kIsoPrefix);
+  RunGuest(state, ReadFile("config/default.yaml"), kIsoPrefix);
 }
 BENCHMARK(BM_DefaultConfigIsoPrefix);
 
 // What a checkpoint takes of the reader's time: by series.
 void BM_SaveForCheckpoint(benchmark::State& state) {
-  pipeline::Pipeline pipeline(Compile("sources: [{path: /unused}]\n"
+  guests::Guests guests(Compile("sources: [{path: /unused}]\n"
                                       "metrics: [{name: reads_total, type: counter, help: x, event: pci_cfg_read,"
                                       " labels: {device: dev, address: \"{bus}:{slot}.{func}\"}}]\n"
-                                      "limits: {max_series_per_metric: 1000000}\n"),
-                              pipeline::SourceLabels({}));
-  pipeline.OnOpen(0, 0, "/log/vm.log");
+                                      "limits: {max_series_per_metric: 1000000}\n"), guests::SourceLabels({}), 1);
+  guests.OnOpen(1, 0, "/log/vm.log", 0);
   std::string text;
   for (int64_t i = 0; i < state.range(0); ++i) {
     text += "pci_cfg_read device" + std::to_string(i) + " 00:00.0 @0x0 -> 0x12378086\n";
   }
   Batch batch(text);
-  pipeline.OnBytes(0, batch.bytes());
-  if (pipeline.series_count() != static_cast<size_t>(state.range(0))) state.SkipWithError("other series than meant");
-  for (auto _ : state) benchmark::DoNotOptimize(pipeline.Save());
+  guests.OnBytes(1, batch.bytes());
+  if (guests.series_count() != static_cast<size_t>(state.range(0))) state.SkipWithError("other series than meant");
+  for (auto _ : state) benchmark::DoNotOptimize(guests.Save());
 }
 BENCHMARK(BM_SaveForCheckpoint)->Arg(1000)->Arg(10000)->Arg(100000)->Unit(benchmark::kMillisecond);
 

@@ -3,6 +3,7 @@
 
 import pathlib
 import re
+import shutil
 import signal
 import socket
 import sys
@@ -77,6 +78,7 @@ class UsageTest(Case):
                                 (["backfill", "--stpe=1s", "vm.log"], 'did you mean "--step"?'),
                                 (["serve", "vm.log"], "--trace.path"),
                                 (["--web.listen-address=foo"], '"foo" is no port'),
+                                (["--web.startup-timeout=5"], 'invalid duration "5": expected'),
                                 (["--log.level=loud"], "loud"),
                                 (["--log.format=xml"], "xml")):
             with self.subTest(arguments=arguments):
@@ -127,6 +129,60 @@ class ConfigTest(Case):
         self.assert_fails(1, ["check", *both, f"--config.file={config}"],
                           f'{config}:2:12: duplicate metric "qemu_more_total"; the first is in line 2')
 
+    def test_all_errors_at_once(self):
+        """A wrong key, a wrong event, a trace-events file that is missing, and a bad web config: told in one go."""
+        bad = self.write("bad.yaml", "sources: [{path: a.log, strat: end}]\ntrace_events: none-events\nmetrics:\n"
+                         "  - {name: qemu_a_total, type: counter, event: pci_cfg_read, labels: {x: devcie}}\n"
+                         "  - {nmae: qemu_b_total, type: counter, event: pci_cfg_read}\n")
+        worse = self.write("worse.yaml", "metrics:\n  - {name: qemu_c_total, type: [\n")
+        event = self.write("event.yaml", "metrics: [{name: qemu_d_total, type: counter, event: pci_cfg_raed}]\n")
+        web = self.write("web.yml", "basic_auth_usres: {}\n")
+        done = exporter.run("check", f"--config.file={bad}", f"--config.file={self.directory}/gone.yaml",
+                            f"--config.file={worse}", f"--web.config.file={web}")
+        self.assertEqual(done.returncode, 1)
+        places = [f"{bad}:1:25: ", f"{bad}:2:15: ", f"{bad}:4:74: ", f"{bad}:5:6: ", f"{self.directory}/gone.yaml: ",
+                  f"{worse}:", f"{web}:1:1: "]
+        self.assertEqual(len(done.stderr.splitlines()), len(places), done.stderr)
+        for line, place in zip(done.stderr.splitlines(), places):
+            self.assertTrue(line.startswith(place), (line, place))
+        done = exporter.run("check", f"--config.file={bad}", f"--config.file={event}")
+        self.assertEqual(len(done.stderr.splitlines()), 4, done.stderr)
+        # Where no file is missing, so is no event.
+        bad.write_text(bad.read_text().replace("trace_events: none-events", ""))
+        done = exporter.run("check", f"--config.file={bad}", f"--config.file={event}")
+        self.assertIn('unknown event "pci_cfg_raed"', done.stderr)
+
+    def test_a_config_without_sources(self):
+        """`serve` needs --trace.path with it; `check` says so."""
+        config = self.write("metrics.yaml", "metrics: [{name: qemu_a_total, type: counter, event: pci_cfg_read}]\n")
+        done = exporter.run("check", f"--config.file={config}")
+        self.assertEqual(done.returncode, 0)
+        self.assertEqual(done.stderr, f"warning: {config}: no sources, so `serve` needs --trace.path\n")
+        self.assertEqual(exporter.run("check", f"--config.file={config}", "--trace.path=a").stderr, "")
+        self.assert_fails(1, ["serve", f"--config.file={config}"], config, "--trace.path")
+
+    def test_files_of_the_same_labels(self):
+        """Two VMs that look like one get a warning; rotated siblings, links to one file and labels that differ get none."""
+        def warnings(*patterns, source=""):
+            config = self.write("c.yaml", "sources:\n" + "".join(
+                f"  - {{path: '{self.directory}/{pattern}'{source}}}\n" for pattern in patterns))
+            done = exporter.run("check", f"--config.file={config}")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            return done.stderr.splitlines()
+        for name in ("a/qemu.log", "a/qemu.log.1", "b/qemu.log", "c/qemu.log", "c/other.log"):
+            (self.directory / name).parent.mkdir(exist_ok=True)
+            self.write(name, "")
+        (self.directory / "d").symlink_to("a")
+        pair = [f"warning: {self.directory}/a/qemu.log and {self.directory}/b/qemu.log have the same labels "
+                '{vm="qemu"}, so their series add up; tell them apart by path_pattern or labels']
+        self.assertEqual(warnings("[ab]/qemu.log"), pair)
+        self.assertEqual(warnings("*/qemu.log*"), pair)  # one word, however many there are
+        self.assertEqual(warnings("a/*.log", "b/*.log"), pair)
+        self.assertEqual(warnings("[ab]/qemu.log", source=", path_pattern: '/(?P<vm>[^/]+)/qemu.log'"), [])
+        self.assertEqual(warnings("[ab]/qemu.log", source=f", exclude: ['{self.directory}/b/*']"), [])
+        self.assertEqual(warnings("a/qemu.log*", source=", path_pattern: '/(?P<vm>[^/.]+).log'"), [])
+        self.assertEqual(warnings("[ad]/qemu.log", "c/other.log", "none/*.log"), [])
+
     def test_a_config_that_is_not_there(self):
         missing = self.directory / "missing.yaml"
         for command in ("check", "serve"):
@@ -134,6 +190,28 @@ class ConfigTest(Case):
 
 
 class InputTest(Case):
+    def test_a_recording_has_the_labels_that_serve_gives(self):
+        """By the first source that matches and does not exclude it; standard input by the source "-"."""
+        config = self.write("c.yaml", f"""\
+sources:
+  - {{path: '{self.directory}/*.log', exclude: ['*-test.log'], labels: {{tier: real}}}}
+  - {{path: '{self.directory}/*-test.log', path_pattern: '/(?P<vm>[^/]+)-test', labels: {{tier: test}}}}
+  - {{path: '-', labels: {{tier: piped, vm: mine}}}}
+metrics:
+  - {{name: reads_total, type: counter, event: pci_cfg_read}}
+""")
+        logs = [self.write(name, LINES.decode()) for name in ("a.log", "b-test.log", "c.txt")]
+        want = {'reads_total{tier="real",vm="a"} 3', 'reads_total{tier="test",vm="b"} 3', 'reads_total{vm="c"} 3',
+                'reads_total{tier="piped",vm="mine"} 3'}
+        replayed = self.assert_succeeds(["replay", f"--config.file={config}", *logs, "-"], stdin=LINES)
+        self.assertEqual({line for line in replayed.splitlines() if line.startswith("reads_total")}, want)
+        self.assert_succeeds(["explain", f"--config.file={config}", LINES.decode().splitlines()[0]],
+                             'moves     reads_total{tier="piped",vm="mine"}')
+        with open(logs[0]) as stdin, exporter.Daemon(f"--config.file={config}", stdin=stdin) as daemon:
+            daemon.wait_for_metrics(lambda m: m.total("reads_total") == 9, "all lines")
+            served = {line for line in daemon.text().splitlines() if line.startswith("reads_total")}
+        self.assertEqual(served, want - {'reads_total{vm="c"} 3'})
+
     def test_a_file_that_is_not_there(self):
         missing = self.directory / "missing.log"
         done = exporter.run("replay", missing)
@@ -297,6 +375,83 @@ class ReloadTest(Case):
         daemon.process.send_signal(signal.SIGHUP)
         self.assert_took_new(daemon)
 
+    def test_a_reload_refuses_what_a_start_refuses(self):
+        """Empty files of all kinds, no sources, a file that is gone or cannot be read; also beside a good file."""
+        beside = self.write("beside.yaml", "metrics: [{name: qemu_beside_total, type: counter, event: pci_cfg_read}]\n")
+        daemon = self.daemon(f"--config.file={beside}", "--web.enable-lifecycle")
+        good = {path: path.read_text() for path in (self.config, beside)}
+        no_sources = good[self.config].partition("metrics:")
+        cases = [(self.config, "".join(no_sources[1:])), (self.config, "sources: []\n" + "".join(no_sources[1:])),
+                 (self.config, "{}"), (self.config, "# later\n")]
+        cases += [(path, text) for path in good for text in ("", " \n\n", None, "directory")]
+        for path, text in cases:
+            with self.subTest(path=path.name, text=text):
+                path.unlink()
+                if text == "directory":
+                    path.mkdir()
+                elif text is not None:
+                    path.write_text(text)
+                status, _, body = daemon.request("/-/reload", "POST")
+                self.assertEqual(status, 500, body)
+                self.assertIn(path.name, body.decode())
+                self.assert_fails(1, ["serve", f"--config.file={self.config}", f"--config.file={beside}"], path.name)
+                metrics = daemon.metrics()
+                self.assertEqual([metrics.value(RELOADED), metrics.total("qemu_old_total"),
+                                  metrics.total("qemu_beside_total")], [0, 3, 3])
+                if text == "directory":
+                    path.rmdir()
+                path.write_text(good[path])
+        self.assertEqual(daemon.status("/-/reload", "POST"), 200)
+        self.append_until(daemon, "qemu_old_total")
+
+    def test_a_rule_that_changes_its_meaning_begins_anew(self):
+        """At a reload and between restarts. The order of keys and the help text are no part of the meaning."""
+        text = f"""\
+sources: [{{path: '{self.directory}/*.log'}}]
+spans:
+  element: {{start: virtqueue_pop, end: virtqueue_fill, key: [vq, elem]}}
+metrics:
+  - {{name: a_total, type: counter, help: A., event: [pci_cfg_read, pci_cfg_write], labels: {{x: dev, y: offs}}}}
+  - {{name: b_total, type: counter, event: element, labels: {{x: vq}}}}
+"""
+        lines = ("pci_cfg_read d 00:00.0 @0x0 -> 0x1\npci_cfg_write d 00:00.0 @0x0 <- 0x1\n"
+                 "virtqueue_pop vq 0x1 elem 0x2 in_num 3 out_num 1\nvirtqueue_fill vq 0x1 elem 0x2 len 1 idx 0\n")
+        cases = (("[pci_cfg_read, pci_cfg_write]", "[pci_cfg_read]", (1, 2)),
+                 ("labels: {x: dev", "where: {val: 1}, labels: {x: dev", (2, 2)),
+                 ("labels: {x: dev", "scale: 3, value: val, labels: {x: dev", (6, 2)),
+                 ("y: offs", "y: '{offs}!'", (2, 2)),
+                 ("key: [vq, elem]", "key: [vq, elem], timeout: 1m", (4, 1)),
+                 ("help: A., event: [pci_cfg_read, pci_cfg_write], labels: {x: dev, y: offs}",
+                  "labels: {y: offs, x: dev}, event: [pci_cfg_write, pci_cfg_read]", (4, 2)))
+        flags = [f"--config.file={self.config}", f"--state.path={self.directory}/state"]
+        log = self.directory / "vm1.log"
+
+        def totals(daemon):
+            metrics = daemon.metrics()
+            return metrics.total("a_total"), metrics.total("b_total")
+        for restarts in (False, True):
+            for old, new, want in cases:
+                with self.subTest(new=new, restarts=restarts):
+                    log.write_text(lines)
+                    self.config.write_text(text)
+                    daemon = exporter.Daemon(*flags, "--web.enable-lifecycle")
+                    try:
+                        daemon.wait_for_metrics(lambda _: totals(daemon) == (2, 1), "the first lines")
+                        self.config.write_text(text.replace(old, new))
+                        if restarts:
+                            daemon.stop()
+                            daemon = exporter.Daemon(*flags)
+                            daemon.wait_ready()
+                        else:
+                            self.assertEqual(daemon.status("/-/reload", "POST"), 200)
+                        with open(log, "a") as file:
+                            file.write(lines)
+                        daemon.wait_for_metrics(lambda m: m.value("qemu_trace_exporter_lines_total") == 8, "all lines")
+                        self.assertEqual(totals(daemon), want)
+                    finally:
+                        daemon.stop()
+                        shutil.rmtree(self.directory / "state")
+
     def test_post_needs_the_flag(self):
         daemon = self.daemon()
         self.write_good()
@@ -316,6 +471,44 @@ class ReloadTest(Case):
         self.assertEqual(status, 500)
         self.assertIn(b"nmae", body)
         self.assert_kept_old(daemon)
+
+
+class StartupTest(Case):
+    """Until what was there has been read, there are no numbers that would rise as if it all happened now."""
+    LINES = 50_000
+    # Regexes that have to look at every byte, so that reading takes some seconds.
+    SLOW = "".join(f"  - {{name: slow{i}_total, type: counter, match: '[a-z].*[0-9]{{{i % 9 + 1}}} .{{{i}}}[a-z].* $'}}\n" for i in range(60))
+
+    def start(self, *flags):
+        log = self.directory / "vm1.log"
+        log.write_text(("abcdefghijklmnopqrstuvwxyz 0123456789 " * 3 + "\n") * self.LINES)
+        config = self.write("slow.yaml", f"sources: [{{path: '{log}'}}]\nlimits: {{workers: 1}}\nmetrics:\n{self.SLOW}")
+        return self.enterContext(exporter.Daemon(f"--config.file={config}", *flags))
+
+    def lines(self, daemon):
+        return daemon.metrics().value("qemu_trace_exporter_lines_total")
+
+    def test_503_until_all_has_been_read(self):
+        daemon = self.start()
+        for path in ("/metrics", "/-/ready"):
+            status, _, body = daemon.request(path)
+            self.assertEqual(status, 503)
+            self.assertRegex(body.decode(), r"^not ready: read [\d.]+ of \d+\.\d MB \(\d+ %\) of what was there at the start\n$")
+        self.assertRegex(daemon.request("/")[2].decode(), r"not ready</span>, reading what was there at the start: [\d.]+ of")
+        daemon.wait_ready()
+        self.assertEqual(self.lines(daemon), self.LINES)
+
+    def test_the_bound(self):
+        daemon = self.start("--web.startup-timeout=500ms")
+        self.assertEqual(daemon.status("/metrics"), 503)
+        daemon.wait_ready()
+        self.assertLess(self.lines(daemon), self.LINES)
+        daemon.wait_for_metrics(lambda m: m.value("qemu_trace_exporter_lines_total") == self.LINES, "all lines")
+
+    def test_no_wait(self):
+        daemon = self.start("--web.startup-timeout=0")
+        self.assertEqual(daemon.status("/-/ready"), 200)
+        self.assertLess(self.lines(daemon), self.LINES)
 
 
 class HttpTest(Case):

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """--web.config.file: who may ask, what is refused, and that neither logins nor guesses disturb the others."""
 
+import collections
 import contextlib
 import pathlib
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 import threading
@@ -147,6 +149,54 @@ class LoginTest(Case):
               f"up to {max(taken) * 1e3:.0f} ms", flush=True)
         self.assertEqual(set(answers), {401, 429})
         self.assertLess(max(taken), 3)
+
+    def test_guesses_from_other_addresses_lock_nobody_out(self):
+        """Neither who is known, before and after a reload, nor who logs in for the first time."""
+        self.write(f"basic_auth_users:\n  alice: {SECRET}\n  bob: {SECRET}\n  carol: {SECRET}\n  dave: {SECRET}\n")
+        self.daemon.process.send_signal(signal.SIGHUP)
+        many = [f"127.0.1.{i}" for i in range(1, 25)]
+        with self.subTest("24 addresses, unknown users"), self.guessing(many, "nobody{}"):
+            self.assert_let_in(ALICE, exporter.basic("bob", "secret"))
+            self.daemon.process.send_signal(signal.SIGHUP)
+            time.sleep(0.5)
+            self.assert_let_in(ALICE, exporter.basic("bob", "secret"))
+        for what, addresses, user in (("24 addresses", many, "carol"), ("one address", ["127.0.2.1"] * 24, "dave")):
+            with self.subTest(what, user=user), self.guessing(addresses, user):
+                self.assert_let_in(ALICE, exporter.basic(user, "secret"))
+
+    def assert_let_in(self, *clients):
+        for client in clients:
+            answers = [self.ask(client)[0] for _ in range(5)]
+            self.assertEqual(answers, [200] * 5)
+
+    @contextlib.contextmanager
+    def guessing(self, addresses, user):
+        """A guesser at each of the addresses, at work for a while already."""
+        stop = threading.Event()
+        answers = collections.Counter()
+
+        def guess(address, number):
+            login = exporter.basic(user.format(number), f"guess{number}")["Authorization"]
+            request = f"GET /metrics HTTP/1.1\r\nHost: x\r\nAuthorization: {login}\r\nConnection: close\r\n\r\n".encode()
+            while not stop.is_set():
+                with contextlib.suppress(OSError), \
+                        socket.create_connection(("127.0.0.1", self.daemon.port), 5, (address, 0)) as connection:
+                    connection.sendall(request)
+                    # To the end, which the server makes: else the local port would be taken for a minute.
+                    with connection.makefile("rb") as answer:
+                        answers[int(answer.read().split()[1])] += 1
+                time.sleep(0.01)
+        guessers = [threading.Thread(target=guess, args=(address, i)) for i, address in enumerate(addresses)]
+        for guesser in guessers:
+            guesser.start()
+        time.sleep(0.3)
+        try:
+            yield
+        finally:
+            stop.set()
+            for guesser in guessers:
+                guesser.join()
+        self.assertEqual(set(answers), {401, 429})
 
     def test_reload_takes_new_users(self):
         self.write(f"basic_auth_users:\n  bob: {OTHER}\n")

@@ -1,13 +1,15 @@
 // The checkpoint: any bytes are one or an error, and what is taken up can be worked with and saved again.
 //
 // Input: the payload of a checkpoint, CBOR (what the header and its hash keep from being read otherwise).
-#include "state/checkpoint.h"
+#include "guests/checkpoint.h"
+
+#include <set>
 
 #include "default_program.h"
 #include "exposition/text.h"
 #include "exposition_check.h"
 #include "fuzz.h"
-#include "pipeline/moment.h"
+#include "guests/checkpoint_file.h"
 
 using namespace qte;
 using fuzz::Require;
@@ -23,38 +25,40 @@ constexpr std::string_view kLog =
 // What a daemon does with a checkpoint; nothing if it is refused.
 void GoOn(const nlohmann::json& payload) {
   static const std::shared_ptr<const rules::Program> program = fuzz::DefaultProgram();
-  pipeline::Resumption resumption;
+  guests::SavedState saved;
   try {
-    resumption = pipeline::ResumptionFromJson(payload);
+    saved = guests::SavedStateFromJson(payload);
   } catch (const std::exception&) {
     return;
   }
-  pipeline::Pipeline pipeline(program, pipeline::SourceLabels({}));
-  if (!pipeline.Restore(resumption.pipeline, resumption.positions)) return;
-  source::StreamId id = 1'000'000;
-  for (const source::StreamPosition& position : resumption.positions.streams) {
-    if (++id > 1'000'008) break;
-    pipeline.OnOpen(id, 0, "/log/vm.log");
-    pipeline.OnResume(id, position.id);
-    fuzz::CutInPieces(kLog, {}, '\xee', [&](std::string_view piece) { pipeline.OnBytes(id, piece); });
+  std::set<source::StreamId> ids;
+  for (const source::StreamPosition& position : saved.positions.streams) ids.insert(position.id);
+  guests::Guests guests(program, guests::SourceLabels({}), 1);
+  if (!guests.Restore(saved.guests, ids)) return;
+  constexpr size_t kMostLogs = 8;
+  size_t count = 0;
+  for (source::StreamId id : ids) {
+    if (++count > kMostLogs) break;
+    guests.OnOpen(id, 0, "/log/vm.log", 0);
+    fuzz::CutInPieces(kLog, {}, '\xee', [&](std::string_view piece) { guests.OnBytes(id, piece); });
   }
-  exposition::ToText(pipeline.TakeSnapshot());
-  pipeline::Moment moment;
-  moment.pipelines.push_back(pipeline.Save());
-  moment.positions = resumption.positions;
-  std::string file = state::EncodeCheckpoint(pipeline::ToJson(std::move(moment)));
-  Result<nlohmann::json> again = state::DecodeCheckpoint(file);
+  exposition::ToText(guests.TakeSnapshot());
+  guests::Checkpoint checkpoint;
+  checkpoint.guests = guests.Save();
+  checkpoint.positions = saved.positions;
+  std::string file = guests::EncodeCheckpoint(guests::ToJson(checkpoint));
+  Result<nlohmann::json> again = guests::DecodeCheckpoint(file);
   Require(again.ok(), "what was saved can be read");
-  pipeline::Pipeline next(program, pipeline::SourceLabels({}));
-  pipeline::Resumption taken = pipeline::ResumptionFromJson(*again);
-  Require(next.Restore(taken.pipeline, taken.positions).ok(), "and taken up");
+  guests::Guests next(program, guests::SourceLabels({}), 1);
+  guests::SavedState taken = guests::SavedStateFromJson(*again);
+  Require(next.Restore(taken.guests, ids).ok(), "and taken up");
 }
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  (void)state::DecodeCheckpoint(fuzz::View(data, size)).ok();
-  Result<nlohmann::json> payload = state::DecodePayload(fuzz::View(data, size));
+  (void)guests::DecodeCheckpoint(fuzz::View(data, size)).ok();
+  Result<nlohmann::json> payload = guests::DecodePayload(fuzz::View(data, size));
   if (payload) GoOn(*payload);
   return 0;
 }

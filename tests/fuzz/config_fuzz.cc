@@ -8,7 +8,7 @@
 #include "exposition/text.h"
 #include "exposition_check.h"
 #include "fuzz.h"
-#include "pipeline/pipeline.h"
+#include "guests/guests.h"
 #include "rules/compiler.h"
 
 using namespace qte;
@@ -56,14 +56,17 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   config::Loaded loaded = config::Parse(yaml, "x.yaml");
   Require(loaded.config.has_value() == loaded.diagnostics.empty(), "a config, or what is wrong with it");
   CheckDiagnostics(loaded.diagnostics, yaml);
-  if (!loaded.config) return 0;
+  if (!loaded.config) {
+    CheckDiagnostics(rules::Compile(loaded.sound, catalog).diagnostics, yaml);
+    return 0;
+  }
   rules::Compiled compiled = rules::Compile(*loaded.config, catalog);
   Require((compiled.program != nullptr) == compiled.diagnostics.empty(), "a program, or what is wrong with it");
   CheckDiagnostics(compiled.diagnostics, yaml);
   if (compiled.program == nullptr) return 0;
-  pipeline::Pipeline pipeline(compiled.program, pipeline::SourceLabels(loaded.config->sources));
-  pipeline.OnOpen(0, 0, "/log/vm.log");
-  fuzz::CutInPieces(kLog, {}, '\0', [&](std::string_view piece) { pipeline.OnBytes(0, piece); });
-  fuzz::RequireExposition(exposition::ToText(pipeline.TakeSnapshot()));
+  guests::Guests guests(compiled.program, guests::SourceLabels(loaded.config->sources), 1);
+  guests.OnOpen(1, 0, "/log/vm.log", 0);
+  fuzz::CutInPieces(kLog, {}, '\0', [&](std::string_view piece) { guests.OnBytes(1, piece); });
+  fuzz::RequireExposition(exposition::ToText(guests.TakeSnapshot()));
   return 0;
 }

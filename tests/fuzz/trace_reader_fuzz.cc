@@ -1,7 +1,7 @@
 // The reader of recorded traces: any file is read to its end or to its damage, and what was compressed comes back.
 //
 // Input: a file, plain, gzip or zstd.
-#include "daemon/trace_reader.h"
+#include "commands/trace_reader.h"
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -10,8 +10,8 @@
 #include <optional>
 
 #include "base/unique_fd.h"
-#include "exposition/gzip.h"
 #include "fuzz.h"
+#include "http/gzip.h"
 
 using namespace qte;
 using fuzz::Require;
@@ -24,7 +24,7 @@ std::optional<std::string> Read(std::string_view bytes) {
   Require(file && ::write(file.get(), bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()), "a file");
   std::string path = "/proc/self/fd/" + std::to_string(file.get());
   std::string text;
-  Status status = daemon::ReadTrace(path, [&](std::string_view piece) {
+  Status status = commands::ReadTrace(path, [&](std::string_view piece) {
     Require(!piece.empty(), "a piece holds something");
     volatile char padded = piece.data()[piece.size() + source::kReadPadding - 1];
     static_cast<void>(padded);
@@ -50,7 +50,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::optional<std::string> read = Read(text);
   bool compressed = text.starts_with("\x1f\x8b") || text.starts_with("\x28\xb5\x2f\xfd");
   Require(compressed || read == text, "a plain file is read as it is");
-  for (const std::string& packed : {exposition::Gzip(text), Zstd(text)}) {
+  for (const std::string& packed : {http::Gzip(text), Zstd(text)}) {
     Require(Read(packed) == text, "what was compressed comes back");
     Require(Read(packed + packed) == std::string(text) + std::string(text), "two members are one after the other");
     Require(!Read(packed.substr(0, packed.size() - 1)), "a compressed file that lacks its end is told of");

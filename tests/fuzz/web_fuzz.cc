@@ -5,12 +5,12 @@
 #include <cstring>
 
 #include "base/utf8.h"
-#include "exposition/gzip.h"
-#include "exposition/landing_page.h"
 #include "exposition/text.h"
 #include "exposition_check.h"
 #include "fuzz.h"
+#include "http/gzip.h"
 #include "metrics/family.h"
+#include "page/landing_page.h"
 
 using namespace qte;
 using fuzz::Require;
@@ -18,13 +18,13 @@ using fuzz::Require;
 namespace {
 
 void CheckHeader(std::string header) {
-  bool accepts = exposition::AcceptsGzip(header);
+  bool accepts = http::AcceptsGzip(header);
   std::string upper = header;
   std::transform(upper.begin(), upper.end(), upper.begin(),
                  [](char c) { return c >= 'a' && c <= 'z' ? c & ~0x20 : c; });
-  Require(exposition::AcceptsGzip(upper) == accepts, "the case of a header does not matter");
-  Require(exposition::AcceptsGzip(header + ",gzip"), "gzip is accepted where it is named");
-  Require(!exposition::AcceptsGzip(header + ", GZIP; q=0.0"), "gzip is refused where its weight is 0");
+  Require(http::AcceptsGzip(upper) == accepts, "the case of a header does not matter");
+  Require(http::AcceptsGzip(header + ",gzip"), "gzip is accepted where it is named");
+  Require(!http::AcceptsGzip(header + ", GZIP; q=0.0"), "gzip is refused where its weight is 0");
 }
 
 // A family's name and HELP and its labels' names come from a config, which has checked them; values may be anything.
@@ -47,11 +47,11 @@ void CheckExposition(std::string_view text) {
 }
 
 std::string Page(const std::string& text, double rate) {
-  exposition::LandingPage page;
+  page::LandingPage page;
   page.version = page.config_file = page.config_hash = text;
   page.sources = {{text, false, text, 1, 2}};
   page.events = {{text, 3, rate, true}};
-  return exposition::ToHtml(page);
+  return page::ToHtml(page);
 }
 
 }  // namespace

@@ -6,7 +6,7 @@
 #include "config/config.h"
 #include "rules/compiler.h"
 #include "source/stream_table.h"
-#include "state/checkpoint.h"
+#include "guests/checkpoint_file.h"
 #include "trace/catalog.h"
 
 namespace qte::model {
@@ -214,17 +214,19 @@ void History::NoteLookedAt() {
 
 void History::Start() {
   // As many lanes as in an earlier life, or others.
-  pipeline_ = std::make_unique<pipeline::Lanes>(program_, pipeline::SourceLabels(SourcesOf(specs_)), 1 + Random(3));
+  guests_ = std::make_unique<guests::Guests>(program_, guests::SourceLabels(SourcesOf(specs_)), 1 + Random(3));
   source::Positions positions;
   if (!checkpoint_.empty()) {
-    Result<nlohmann::json> payload = state::DecodeCheckpoint(checkpoint_);
-    pipeline::Resumption resumption = pipeline::ResumptionFromJson(payload.value());
-    Status restored = pipeline_->Restore(resumption.pipeline, resumption.positions);
+    Result<nlohmann::json> payload = guests::DecodeCheckpoint(checkpoint_);
+    guests::SavedState saved = guests::SavedStateFromJson(payload.value());
+    std::set<source::StreamId> ids;
+    for (const source::StreamPosition& position : saved.positions.streams) ids.insert(position.id);
+    Status restored = guests_->Restore(saved.guests, ids);
     if (!restored) throw std::runtime_error(restored.error());
-    positions = std::move(resumption.positions);
-    totals_before_ = resumption.totals;
+    positions = std::move(saved.positions);
+    totals_before_ = saved.totals;
   }
-  sources_ = std::make_unique<source::SourceSet>(specs_, *pipeline_, std::move(positions), clock_);
+  sources_ = std::make_unique<source::SourceSet>(specs_, *guests_, std::move(positions), clock_);
   Log("the reader starts");
   if (checkpoint_.empty()) Save();
 }
@@ -237,7 +239,7 @@ void History::Look() {
 void History::Settle() {
   uint64_t before = UINT64_MAX;
   for (int quiet = 0; quiet < 4; ++quiet) {
-    uint64_t now = pipeline_->bytes() + sources_->Totals().opened + sources_->Totals().truncations;
+    uint64_t now = guests_->bytes() + sources_->Totals().opened + sources_->Totals().truncations;
     if (now != before) quiet = 0;
     before = now;
     sources_->Step(milliseconds(0));
@@ -247,10 +249,10 @@ void History::Settle() {
 }
 
 void History::Save() {
-  pipeline::Totals totals;
+  guests::Totals totals;
   totals.lost_bytes = totals_before_.lost_bytes + sources_->Totals().lost_bytes;
-  pipeline::Moment moment{pipeline_->Save(), sources_->SavePositions(), totals};
-  checkpoint_ = state::EncodeCheckpoint(ToJson(moment));
+  guests::Checkpoint checkpoint{guests_->Save(), sources_->SavePositions(), totals, {}};
+  checkpoint_ = guests::EncodeCheckpoint(ToJson(checkpoint));
   std::set<Token> unread;
   for (Writer& writer : writers_) {
     for (const auto& file : writer.files()) {
@@ -281,7 +283,7 @@ void History::Kill() {
     }
   }
   sources_.reset();
-  pipeline_.reset();
+  guests_.reset();
   Log("kill the reader");
 }
 
@@ -302,10 +304,10 @@ std::vector<std::string> History::Check() {
   Settle();
   std::vector<std::string> wrong;
   std::map<Token, int> counts;
-  metrics::Snapshot snapshot = pipeline_->TakeSnapshot();
+  metrics::Snapshot snapshot = guests_->TakeSnapshot();
   for (const metrics::FamilySnapshot& family : snapshot.families) {
     for (size_t i = 0; i < family.series_count(); ++i) {
-      std::string text(family.LabelsOf(i).values[0]);
+      std::string text(family.LabelsOf(i)[0]);
       size_t digits = text.find_first_not_of("0123456789", 1);
       bool is_whole = text.size() > 1 && text.find_first_not_of('x', std::min(digits, text.size())) == text.npos;
       if (!is_whole) {
@@ -322,11 +324,11 @@ std::vector<std::string> History::Check() {
     if (count < least) wrong.push_back("lost: line " + std::to_string(token));
     if (count > most) wrong.push_back("counted " + std::to_string(count) + " times: line " + std::to_string(token));
   }
-  for (pipeline::Unparsed reason : {pipeline::Unparsed::kNotAnEvent, pipeline::Unparsed::kUndeclaredEvent,
-                                    pipeline::Unparsed::kFormatMismatch, pipeline::Unparsed::kLineTooLong}) {
-    uint64_t unparsed = pipeline_->TakeOwnCounts().unparsed[static_cast<size_t>(reason)];
+  for (guests::Unparsed reason : {guests::Unparsed::kNotAnEvent, guests::Unparsed::kUndeclaredEvent,
+                                    guests::Unparsed::kFormatMismatch, guests::Unparsed::kLineTooLong}) {
+    uint64_t unparsed = guests_->TakeOwnCounts().unparsed[static_cast<size_t>(reason)];
     if (unparsed == 0) continue;
-    wrong.push_back(std::to_string(unparsed) + " lines that nobody wrote: " + std::string(pipeline::NameOf(reason)));
+    wrong.push_back(std::to_string(unparsed) + " lines that nobody wrote: " + std::string(guests::NameOf(reason)));
   }
   uint64_t lost = totals_before_.lost_bytes + sources_->Totals().lost_bytes;
   if (lost > destroyed_bytes_) {

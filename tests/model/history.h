@@ -15,8 +15,8 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "pipeline/lanes.h"
-#include "pipeline/moment.h"
+#include "guests/checkpoint.h"
+#include "guests/guests.h"
 #include "rules/program.h"
 #include "source/source_set.h"
 #include "writer.h"
@@ -73,9 +73,9 @@ class History {
   std::deque<Writer> writers_;
   Token next_token_ = 0;
 
-  std::unique_ptr<pipeline::Lanes> pipeline_;  // null while the reader is down
+  std::unique_ptr<guests::Guests> guests_;  // null while the reader is down
   std::unique_ptr<source::SourceSet> sources_;
-  pipeline::Totals totals_before_;
+  guests::Totals totals_before_;
   std::string checkpoint_;
   std::map<const Writer*, int> unseen_rotations_;
 

@@ -1,0 +1,156 @@
+// backfill: recorded traces in, their metrics over the traces' own time out, for a database's past.
+//
+// Every source has its own time, which begins with its first line that tells one and never goes back: a line that does
+// (a clock that was set) counts at the time before it. At each step of that time the series are as a scrape at that
+// moment would have found them.
+#include <algorithm>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "commands/commands.h"
+#include "commands/load.h"
+#include "commands/progress.h"
+#include "commands/recordings.h"
+#include "commands/trace_reader.h"
+#include "exposition/backfill_writer.h"
+#include "exposition/text.h"
+#include "joins/elapsed.h"
+#include "guests/guests.h"
+#include "trace/prefix.h"
+
+namespace qte::commands {
+namespace {
+
+// Without a line for so long nothing is known: samples stop, and go on with the next line.
+constexpr int64_t kLongestSilenceMs = 3'600'000;
+
+// Hands a source's bytes to its guest, and what has come of them to the writer at each step.
+class SourceHistory {
+ public:
+  SourceHistory(guests::Guests& guests, exposition::BackfillWriter& writer, int64_t step_ms)
+      : guests_(guests), writer_(writer), step_ms_(step_ms) {
+    writer_.BeginSources();
+  }
+
+  // Lines are handed on whole, as what follows them may belong to another step.
+  void OnBytes(source::StreamId id, std::string_view bytes) {
+    text_.append(bytes);
+    size_t end = text_.rfind('\n');
+    if (end == std::string::npos && text_.size() < kLongestHeld) return;
+    HandOn(id, end == std::string::npos ? text_.size() : end + 1);
+  }
+  void OnEnd(source::StreamId id) {
+    if (!text_.empty()) HandOn(id, text_.size());
+  }
+  // What happened since the last step shows at the next.
+  void Finish() {
+    if (has_time_) Sample();
+  }
+
+  bool has_time() const { return has_time_; }
+
+ private:
+  static constexpr size_t kLongestHeld = 1 << 20;
+
+  void HandOn(source::StreamId id, size_t size) {
+    text_.append(source::kReadPadding, '\0');
+    std::string_view text = std::string_view(text_).substr(0, size);
+    size_t handed = 0;
+    for (size_t at = 0; at < size;) {
+      int64_t time_ms = TimeOf(text.substr(at));
+      if (time_ms != kUnknown && IsOver(time_ms)) {
+        guests_.OnBytes(id, text.substr(handed, at - handed));
+        handed = at;
+        Advance(time_ms);
+      }
+      size_t newline = text.find('\n', at);
+      at = newline == std::string_view::npos ? size : newline + 1;
+    }
+    guests_.OnBytes(id, text.substr(handed));
+    text_.erase(text_.size() - source::kReadPadding);
+    text_.erase(0, size);
+  }
+
+  // Of the line that `text` begins with.
+  static int64_t TimeOf(std::string_view text) {
+    trace::Prefix prefix = trace::FindPrefix(text);
+    if (prefix.kind == trace::PrefixKind::kNone) return kUnknown;
+    int64_t micros = trace::ReadTime(text, prefix);
+    return micros == joins::kNoTime ? kUnknown : micros / 1000;
+  }
+
+  bool IsOver(int64_t time_ms) const { return !has_time_ || time_ms >= next_ms_; }
+
+  // To the step that holds this time.
+  void Advance(int64_t time_ms) {
+    int64_t begin = time_ms - time_ms % step_ms_;
+    if (!has_time_) {
+      has_time_ = true;
+      next_ms_ = begin;
+    }
+    Sample();
+    if (time_ms - next_ms_ > kLongestSilenceMs) next_ms_ = begin;
+    while (next_ms_ <= begin) {
+      writer_.AddSame(next_ms_);
+      next_ms_ += step_ms_;
+    }
+  }
+
+  void Sample() {
+    metrics::Snapshot snapshot;
+    guests_.AppendSeries(snapshot);
+    writer_.Add(exposition::ToText(snapshot), next_ms_);
+    next_ms_ += step_ms_;
+  }
+
+  static constexpr int64_t kUnknown = INT64_MIN;
+
+  guests::Guests& guests_;
+  exposition::BackfillWriter& writer_;
+  const int64_t step_ms_;
+  std::string text_;  // not handed on yet
+  bool has_time_ = false;
+  int64_t next_ms_ = 0;  // when the next sample is due
+};
+
+}  // namespace
+
+int Backfill(const Options& options) {
+  LoadOutcome outcome = LoadConfig(options);
+  PrintProblems(outcome);
+  if (!outcome.loaded || !CheckTraces(options.files)) return kExitBadInput;
+  const LoadedConfig& loaded = *outcome.loaded;
+  guests::SourceLabels labels(loaded.config.sources);
+  exposition::BackfillWriter writer(options.step_ms);
+  std::vector<Remarks> remarks(options.files.size());
+  {
+    Progress progress(SizeOf(options.files));
+    for (const Recording& recording : GroupByLabels(loaded.config, labels, options.files)) {
+      guests::Guests guest(loaded.program, labels, 1);
+      SourceHistory source(guest, writer, options.step_ms);
+      source::StreamId id = 0;
+      for (size_t file : recording.files) {
+        const source::StreamId before = std::exchange(id, static_cast<source::StreamId>(file + 1));
+        guest.Open(id, AbsolutePath(options.files[file]), recording.labels, before);
+        Status read = ReadTrace(
+            options.files[file], [&](std::string_view bytes) { source.OnBytes(id, bytes); }, &progress);
+        source.OnEnd(id);
+        if (!read) remarks[file].error = read.error();
+        if (read && !source.has_time() && guest.lines() > 0) {
+          remarks[file].error = AbsolutePath(options.files[file]) +
+                                ": no line has a timestamp, so nothing can be put into its time; run QEMU with "
+                                "-msg timestamp=on";
+        }
+        guest.EndOfRecording(id);
+      }
+      source.Finish();
+    }
+  }
+  int exit_code = Tell(remarks);
+  writer.Write(std::cout);
+  std::cout.flush();
+  return std::cout.good() ? exit_code : kExitBadInput;
+}
+
+}  // namespace qte::commands

@@ -1,0 +1,14 @@
+// The commands that read, print and end, each from options to an exit code. `serve` is in daemon/.
+#pragma once
+
+#include "commands/options.h"
+
+namespace qte::commands {
+
+int Check(const Options& options);
+int Replay(const Options& options);
+int Backfill(const Options& options);
+int Explain(const Options& options);
+int PrintQemuArgs(const Options& options);
+
+}  // namespace qte::commands

@@ -1,0 +1,218 @@
+// explain: how a line is read, and which series it moves or why none.
+//
+// What moves is found by running the real guests and comparing its series before and after, so this cannot say
+// anything else than what serve does. Lines of standard input are explained one after the other with what was learned
+// from the earlier ones.
+#include <algorithm>
+#include <iostream>
+#include <map>
+#include <optional>
+#include <sstream>
+
+#include "commands/commands.h"
+#include "commands/explain_joins.h"
+#include "commands/load.h"
+#include "commands/sources.h"
+#include "exposition/text.h"
+#include "joins/elapsed.h"
+#include "guests/guests.h"
+#include "rules/ready_rule.h"
+
+namespace qte::commands {
+namespace {
+
+using guests::Guests;
+
+constexpr source::StreamId kStream = 1;
+
+// Every sample of an exposition by its series; the exporter's own are left out.
+std::map<std::string, std::string> Samples(Guests& guests) {
+  std::map<std::string, std::string> samples;
+  std::istringstream text(exposition::ToText(guests.TakeSnapshot()));
+  for (std::string line; std::getline(text, line);) {
+    size_t space = line.rfind(' ');
+    if (line.starts_with('#') || line.starts_with("qemu_trace_exporter_") || space == std::string::npos) continue;
+    samples[line.substr(0, space)] = line.substr(space + 1);
+  }
+  return samples;
+}
+
+std::string KindOf(const trace::Value& value) {
+  switch (value.kind) {
+    case trace::ValueKind::kInteger:
+      return "integer";
+    case trace::ValueKind::kReal:
+      return "real";
+    case trace::ValueKind::kText:
+      return "text";
+    case trace::ValueKind::kMissing:
+      break;
+  }
+  return "not printed";
+}
+
+class Explainer {
+ public:
+  explicit Explainer(const LoadedConfig& loaded)
+      : loaded_(loaded), guests_(loaded.program, guests::SourceLabels(loaded.config.sources), 1) {
+    guests_.OnOpen(kStream, SourceOf(source::Discovery(SourceSpecs(loaded.config)), "-"), "-", 0);
+  }
+
+  void ExplainLine(const std::string& given) {
+    // As in a chunk: readers look at whole words, past the line's end.
+    std::string padded = given + '\n' + std::string(source::kReadPadding, '\0');
+    std::string_view line = std::string_view(padded).substr(0, given.size());
+    std::cout << "line      " << line << '\n';
+    trace::Prefix prefix = trace::FindPrefix(line);
+    ExplainPrefix(line, prefix);
+    std::string_view text = line.substr(prefix.size);
+    std::string_view name = text.substr(0, text.find(' '));
+    std::optional<JoinsOfLine> joins;
+    const trace::EventDeclaration* event = loaded_.catalog->Find(name);
+    if (event != nullptr) {
+      std::cout << "event     " << name << '\n';
+      std::optional<Arguments> read = ExplainArguments(*event, text.substr(std::min(name.size() + 1, text.size())));
+      const rules::EventPlan* plan = ExplainUses(*event);
+      if (plan != nullptr && read) {
+        arguments_ = std::move(*read);
+        joins.emplace(*loaded_.program, *plan, arguments_, TimeOf(line, prefix));
+      }
+    } else if (guests::LooksLikeEventName(name)) {
+      std::cout << "event     " << name << ", which no declaration at hand describes: it is counted by name only;\n"
+                << "          add its file under trace_events, e.g. /usr/share/qemu/trace-events-all\n";
+    } else {
+      std::cout << "event     none: the first word is no event's name\n";
+    }
+    ExplainEffect(std::string_view(padded).substr(0, line.size() + 1), joins);
+  }
+
+ private:
+  static void ExplainPrefix(std::string_view line, const trace::Prefix& prefix) {
+    std::cout << "prefix    ";
+    if (prefix.kind == trace::PrefixKind::kNone) {
+      std::cout << "none: no time, so durations cannot be measured (-msg timestamp=on)\n";
+      return;
+    }
+    std::cout << line.substr(0, prefix.size) << '\n';
+    int64_t micros = trace::ReadTime(line, prefix);
+    std::cout << "time      " << micros / 1'000'000 << '.' << std::to_string(1'000'000 + micros % 1'000'000).substr(1)
+              << " s\n";
+    if (uint64_t thread = trace::ReadThread(line, prefix)) std::cout << "thread    " << thread << '\n';
+  }
+
+  static int64_t TimeOf(std::string_view line, const trace::Prefix& prefix) {
+    return prefix.kind == trace::PrefixKind::kNone ? joins::kNoTime : trace::ReadTime(line, prefix);
+  }
+
+  // The arguments that the first format that fits reads from the line; nothing if none fits.
+  static std::optional<Arguments> ExplainArguments(const trace::EventDeclaration& event, std::string_view text) {
+    size_t furthest = 0;
+    for (const trace::Variant& variant : event.variants) {
+      std::vector<uint8_t> slots(variant.declaration.arguments.size());
+      for (size_t i = 0; i < slots.size(); ++i) slots[i] = static_cast<uint8_t>(i);
+      trace::FormatReader reader = variant.reader;
+      reader.SelectArguments(slots);
+      trace::Value values[trace::kMaxArguments];
+      if (!reader.Read(text, values)) {
+        furthest = std::max(furthest, reader.FirstMismatch(text));
+        continue;
+      }
+      Arguments arguments;
+      std::cout << "format    \"" << variant.declaration.format << "\"\n";
+      for (size_t i = 0; i < slots.size(); ++i) {
+        const trace::Argument& argument = variant.declaration.arguments[i];
+        std::cout << "argument  " << argument.name << " = " << values[i].text() << "   (" << argument.type << ", "
+                  << KindOf(values[i]) << ")\n";
+        arguments.emplace(argument.name, values[i]);
+      }
+      return arguments;
+    }
+    std::cout << "format    none of " << event.variants.size() << " fits: it fails at \"" << text.substr(furthest)
+              << "\"\n";
+    for (const trace::Variant& variant : event.variants) {
+      std::cout << "          \"" << variant.declaration.format << "\"\n";
+    }
+    return std::nullopt;
+  }
+
+  // The event's plan, null if nothing uses it.
+  const rules::EventPlan* ExplainUses(const trace::EventDeclaration& event) const {
+    const rules::Program& program = *loaded_.program;
+    uint32_t index = program.plan_of[program.names.Find(event.name)];
+    if (index == rules::kNone) {
+      std::cout << "used by   no rule; it counts in qemu_trace_events_total alone. A rule to add under metrics:\n"
+                << rules::ReadyRule(event);
+      return nullptr;
+    }
+    const rules::EventPlan& plan = program.plans[index];
+    for (const rules::RulePlan& rule : plan.rules) {
+      std::cout << "used by   metric " << program.families[rule.family].name << '\n';
+    }
+    for (const rules::LookupFeed& feed : plan.lookups) {
+      std::cout << "used by   lookup " << program.lookups[feed.lookup].name << '\n';
+    }
+    for (const rules::SpanFeed& feed : plan.spans) {
+      std::cout << "used by   span " << program.spans[feed.span].name << (feed.is_start ? " (start)\n" : " (end)\n");
+    }
+    for (const rules::DecoderFeed& feed : plan.decoders) {
+      const decoders::DecoderKind& kind = *program.decoders[feed.decoder].kind;
+      std::cout << "used by   decoder " << kind.name << ", which emits";
+      for (const decoders::DecoderOutput& output : kind.outputs) std::cout << ' ' << output.event;
+      std::cout << '\n';
+    }
+    return &plan;
+  }
+
+  void ExplainEffect(std::string_view line_and_newline, std::optional<JoinsOfLine>& joins) {
+    std::map<std::string, std::string> before = Samples(guests_);
+    if (joins) joins->Look(*guests_.process(kStream));
+    guests_.OnBytes(kStream, line_and_newline);
+    if (joins) joins->Print(*guests_.process(kStream), std::cout);
+    bool moved = false;
+    for (const auto& [series, value] : Samples(guests_)) {
+      auto known = before.find(series);
+      std::string old = known == before.end() ? "(new)" : known->second;
+      if (old == value) continue;
+      moved = true;
+      std::cout << "moves     " << series << "  " << old << " -> " << value << '\n';
+    }
+    if (!moved) std::cout << "moves     nothing: " << Reason() << '\n';
+  }
+
+  std::string Reason() {
+    std::string reason = "it only feeds what later lines need, or a condition of its rules does not hold";
+    for (size_t i = 0; i < guests::kUnparsedReasons; ++i) {
+      auto which = static_cast<guests::Unparsed>(i);
+      uint64_t count = guests_.unparsed(which);
+      if (count != unparsed_[i]) reason = "unparsed, reason " + std::string(guests::NameOf(which));
+      unparsed_[i] = count;
+    }
+    return reason;
+  }
+
+  const LoadedConfig& loaded_;
+  Guests guests_;
+  std::array<uint64_t, guests::kUnparsedReasons> unparsed_{};
+  Arguments arguments_;  // of the line
+};
+
+}  // namespace
+
+int Explain(const Options& options) {
+  LoadOutcome outcome = LoadConfig(options);
+  PrintProblems(outcome);
+  if (!outcome.loaded) return kExitBadInput;
+  Explainer explainer(*outcome.loaded);
+  if (options.line) {
+    explainer.ExplainLine(*options.line);
+    return kExitFine;
+  }
+  bool first = true;
+  for (std::string line; std::getline(std::cin, line); first = false) {
+    if (!first) std::cout << '\n';
+    explainer.ExplainLine(line);
+  }
+  return kExitFine;
+}
+
+}  // namespace qte::commands

@@ -1,0 +1,127 @@
+#include "commands/load.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <iostream>
+#include <iterator>
+
+#include "base/atomic_file.h"
+#include "base/cpus.h"
+#include "commands/embedded.h"
+#include "rules/compiler.h"
+
+namespace qte::commands {
+namespace {
+
+// A relative path in a config means one beside the config.
+std::string BesideConfig(const std::string& path, const std::string& config_file) {
+  if (std::filesystem::path(path).is_absolute()) return path;
+  return (std::filesystem::path(config_file).parent_path() / path).string();
+}
+
+void AddToCatalog(trace::Catalog& catalog, std::string_view text, const std::string& name,
+                  std::vector<std::string>& warnings) {
+  constexpr size_t kMostWarnings = 5;
+  std::vector<trace::Catalog::Problem> problems = catalog.Add(text);
+  for (size_t i = 0; i < problems.size() && i < kMostWarnings; ++i) {
+    warnings.push_back(name + ":" + std::to_string(problems[i].line) + ": " + problems[i].message +
+                       "; lines of this event count as undeclared");
+  }
+  if (problems.size() > kMostWarnings) {
+    warnings.push_back(name + ": " + std::to_string(problems.size() - kMostWarnings) +
+                       " more declarations cannot be read");
+  }
+}
+
+// QEMU's own files first: they know best what that QEMU prints. Events of a file that cannot be read are not reported
+// as unknown on top of it.
+trace::Catalog LoadCatalog(config::Config& config, std::vector<config::Diagnostic>& errors,
+                           std::vector<std::string>& warnings) {
+  trace::Catalog catalog;
+  for (const config::Text& file : config.trace_events) {
+    Result<std::string> text = ReadWholeFile(BesideConfig(file.value, file.place.file));
+    if (text) {
+      AddToCatalog(catalog, *text, file.value, warnings);
+    } else {
+      errors.push_back({file.place, text.error()});
+      config.has_all_names = false;
+    }
+  }
+  AddToCatalog(catalog, kBundledTraceEvents, "<bundled trace-events>", warnings);
+  return catalog;
+}
+
+config::WebConfig LoadWebConfig(const Options& options, LoadOutcome& outcome) {
+  if (options.web_config_file.empty()) return {};
+  config::LoadedWeb loaded = config::LoadWeb(options.web_config_file);
+  for (const config::Diagnostic& diagnostic : loaded.diagnostics) outcome.errors.push_back(diagnostic.Format());
+  return loaded.config ? std::move(*loaded.config) : config::WebConfig{};
+}
+
+// --trace.path stands for the config's sources.
+void TakeSources(const std::vector<std::string>& paths, config::Config& config) {
+  config.sources.clear();
+  for (const std::string& path : paths) {
+    config::Source& source = config.sources.emplace_back();
+    source.path.value = path;
+  }
+}
+
+void WarnOfDisabledEvents(const LoadedConfig& loaded, std::vector<std::string>& warnings) {
+  for (const std::string& name : loaded.program->NeededEvents()) {
+    const trace::EventDeclaration* event = loaded.catalog->Find(name);
+    if (event->variants.front().declaration.disabled) {
+      warnings.push_back("event " + name + " is declared as disabled: QEMU is built without it");
+    }
+  }
+}
+
+}  // namespace
+
+LoadOutcome LoadConfig(const Options& options) {
+  LoadOutcome outcome;
+  std::vector<std::string> files = options.config_files;
+  if (files.empty()) files.emplace_back(config::kBuiltIn);
+  config::Loaded parsed = config::Load(files, kDefaultConfig);
+  std::vector<config::Diagnostic> errors = std::move(parsed.diagnostics);
+  const bool is_parsed = parsed.config.has_value();
+  LoadedConfig loaded{is_parsed ? std::move(*parsed.config) : std::move(parsed.sound), {}, nullptr, {}};
+  if (!options.trace_paths.empty()) TakeSources(options.trace_paths, loaded.config);
+  loaded.catalog = std::make_shared<const trace::Catalog>(LoadCatalog(loaded.config, errors, outcome.warnings));
+  rules::Compiled compiled = rules::Compile(loaded.config, *loaded.catalog);
+  std::move(compiled.diagnostics.begin(), compiled.diagnostics.end(), std::back_inserter(errors));
+  config::SortByPlace(files, errors);
+  for (const config::Diagnostic& error : errors) outcome.errors.push_back(error.Format());
+  loaded.web = LoadWebConfig(options, outcome);
+  if (!outcome.errors.empty()) return outcome;
+  loaded.program = std::move(compiled.program);
+  WarnOfDisabledEvents(loaded, outcome.warnings);
+  outcome.loaded = std::move(loaded);
+  return outcome;
+}
+
+size_t WorkersOf(const config::Config& config) {
+  constexpr size_t kMostByDefault = 8;
+  return config.limits.workers ? *config.limits.workers : std::min(UsableCpus(), kMostByDefault);
+}
+
+Status CheckForServe(const config::Config& config, const Options& options) {
+  if (config.sources.empty()) {
+    return Error{config.file + ": nothing to follow: give --trace.path=FILE, or sources in the config"};
+  }
+  if (!options.state_path.empty()) return {};
+  for (const config::Source& source : config.sources) {
+    if (!source.reclaim) continue;
+    config::Diagnostic diagnostic{*source.reclaim,
+                                  "\"reclaim\" needs --state.path: only what a checkpoint holds is given back"};
+    return Error{diagnostic.Format()};
+  }
+  return {};
+}
+
+void PrintProblems(const LoadOutcome& outcome) {
+  for (const std::string& error : outcome.errors) std::cerr << error << '\n';
+  for (const std::string& warning : outcome.warnings) std::cerr << "warning: " << warning << '\n';
+}
+
+}  // namespace qte::commands

@@ -1,0 +1,41 @@
+// The command line, parsed.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace qte::commands {
+
+enum class Command { kServe, kCheck, kReplay, kBackfill, kExplain, kQemuArgs };
+
+struct Options {
+  Command command = Command::kServe;
+  std::vector<std::string> config_files;  // none: the built-in default config
+  std::vector<std::string> trace_paths;   // instead of the config's sources
+  std::vector<std::string> listen_addresses;
+  std::string state_path;       // empty: no checkpoints
+  std::string web_config_file;  // empty: everybody may ask
+  bool enable_lifecycle = false;
+  int64_t startup_timeout_ms = 300'000;  // 0: answers at once
+  std::string log_level = "info";
+  std::string log_format = "logfmt";
+  std::vector<std::string> files;   // replay, backfill
+  int64_t step_ms = 1'000;          // backfill
+  std::optional<std::string> line;  // explain
+};
+
+// Exit codes of the program.
+inline constexpr int kExitFine = 0;
+inline constexpr int kExitBadInput = 1;
+inline constexpr int kExitUsage = 2;
+
+struct ParsedOptions {
+  std::optional<Options> options;  // empty: help, version or an error has been printed
+  int exit_code = kExitFine;
+};
+
+ParsedOptions ParseOptions(int argc, char** argv);
+
+}  // namespace qte::commands

@@ -1,0 +1,109 @@
+#include "guests/checkpoint.h"
+
+#include <chrono>
+#include <stdexcept>
+#include <utility>
+
+namespace qte::guests {
+
+using nlohmann::json;
+
+namespace {
+
+json ToJson(const source::StreamPosition& position) {
+  const source::Fingerprint& known = position.point.fingerprint;
+  return {{"id", position.id},
+          {"path", position.path},
+          {"place", position.place},
+          {"device", position.file.device},
+          {"inode", position.file.inode},
+          {"birth", position.birth},
+          {"offset", position.point.offset},
+          {"known_size", position.point.known_size},
+          {"has_data", position.point.has_data},
+          {"head", {known.head_size, known.head_hash}},
+          {"tail", {known.tail_size, known.tail_hash}},
+          {"finished", position.is_finished},
+          {"has_successor", position.has_successor},
+          {"has_predecessor", position.has_predecessor}};
+}
+
+source::StreamPosition PositionFromJson(const json& from) {
+  source::StreamPosition position;
+  from.at("id").get_to(position.id);
+  from.at("path").get_to(position.path);
+  from.at("place").get_to(position.place);
+  from.at("device").get_to(position.file.device);
+  from.at("inode").get_to(position.file.inode);
+  from.at("birth").get_to(position.birth);
+  from.at("offset").get_to(position.point.offset);
+  from.at("known_size").get_to(position.point.known_size);
+  from.at("has_data").get_to(position.point.has_data);
+  source::Fingerprint& known = position.point.fingerprint;
+  from.at("head").at(0).get_to(known.head_size);
+  from.at("head").at(1).get_to(known.head_hash);
+  from.at("tail").at(0).get_to(known.tail_size);
+  from.at("tail").at(1).get_to(known.tail_hash);
+  from.at("finished").get_to(position.is_finished);
+  from.at("has_successor").get_to(position.has_successor);
+  from.at("has_predecessor").get_to(position.has_predecessor);
+  if (known.head_size > source::kHeadBytes || known.tail_size > source::kTailBytes ||
+      known.tail_size > position.point.offset) {
+    throw std::range_error("a file's fingerprint is larger than it can be");
+  }
+  return position;
+}
+
+json ToJson(const source::Positions& positions) {
+  json streams = json::array();
+  for (const source::StreamPosition& stream : positions.streams) streams.push_back(ToJson(stream));
+  return {{"specs", positions.specs}, {"looked_at", positions.looked_at}, {"streams", std::move(streams)}};
+}
+
+source::Positions PositionsFromJson(const json& from) {
+  source::Positions positions;
+  from.at("specs").get_to(positions.specs);
+  from.at("looked_at").get_to(positions.looked_at);
+  for (const json& stream : from.at("streams")) positions.streams.push_back(PositionFromJson(stream));
+  return positions;
+}
+
+}  // namespace
+
+Totals Sum(const Totals& before, const source::SourceTotals& now) {
+  Totals sum;
+  sum.rotations = before.rotations + now.rotations;
+  sum.truncations = before.truncations + now.truncations;
+  sum.lost_bytes = before.lost_bytes + now.lost_bytes;
+  sum.pipe_full_seconds = before.pipe_full_seconds + std::chrono::duration<double>(now.pipe_full_time).count();
+  return sum;
+}
+
+json ToJson(const Checkpoint& checkpoint) {
+  const Totals& totals = checkpoint.totals;
+  return {{"guests", Guests::ToJson(checkpoint.guests)},
+          {"positions", ToJson(checkpoint.positions)},
+          {"qmp", checkpoint.qmp},
+          {"totals",
+           {{"rotations", totals.rotations},
+            {"truncations", totals.truncations},
+            {"lost_bytes", totals.lost_bytes},
+            {"reclaimed_bytes", totals.reclaimed_bytes},
+            {"pipe_full_seconds", totals.pipe_full_seconds}}}};
+}
+
+SavedState SavedStateFromJson(json payload) {
+  SavedState state;
+  state.positions = PositionsFromJson(payload.at("positions"));
+  const json& totals = payload.at("totals");
+  totals.at("rotations").get_to(state.totals.rotations);
+  totals.at("truncations").get_to(state.totals.truncations);
+  totals.at("lost_bytes").get_to(state.totals.lost_bytes);
+  totals.at("reclaimed_bytes").get_to(state.totals.reclaimed_bytes);
+  totals.at("pipe_full_seconds").get_to(state.totals.pipe_full_seconds);
+  if (auto qmp = payload.find("qmp"); qmp != payload.end()) state.qmp = std::move(*qmp);
+  state.guests = std::move(payload.at("guests"));
+  return state;
+}
+
+}  // namespace qte::guests

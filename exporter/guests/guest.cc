@@ -1,0 +1,267 @@
+#include "guests/guest.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace qte::guests {
+namespace {
+
+// A QEMU opens its images among the first things it logs.
+constexpr uint32_t kDoubtfulLines = 10'000;
+
+}  // namespace
+
+Guest::Guest(std::shared_ptr<const Common> common, metrics::Labels labels, rules::Scratch& scratch)
+    : common_(std::move(common)),
+      labels_(std::make_shared<const metrics::Labels>(std::move(labels))),
+      scratch_(&scratch),
+      families_(common_->kinds, common_->limits->series),
+      events_(common_->program->names, common_->limits->names) {}
+
+std::shared_ptr<rules::Process> Guest::MakeProcess() {
+  return std::make_shared<rules::Process>(common_->program, families_, *scratch_);
+}
+
+void Guest::Use(rules::Scratch& scratch) {
+  scratch_ = &scratch;
+  for (auto& [id, log] : logs_) log.process->Use(scratch);
+}
+
+void Guest::Use(std::shared_ptr<const Common> common) {
+  families_.Use(common->kinds);
+  events_.Use(common_->program->names, common->program->names);
+  counts_ = OwnCountsFromJson(guests::ToJson(counts_, *common_), *common);
+  common_ = std::move(common);
+  is_fold_told_.clear();
+  std::map<rules::Process*, std::shared_ptr<rules::Process>> next;
+  for (auto& [id, log] : logs_) {
+    std::shared_ptr<rules::Process>& process = next[log.process.get()];
+    if (process == nullptr) {
+      process = MakeProcess();
+      process->Adopt(std::move(*log.process));
+    }
+  }
+  for (auto& [id, log] : logs_) log.process = next.at(log.process.get());
+}
+
+void Guest::Open(source::StreamId id, const std::string& path, source::StreamId predecessor) {
+  auto [found, is_new] = logs_.try_emplace(id, Log{path, source::LineSplitter(common_->program->limits.max_line_bytes)});
+  Log& log = found->second;
+  log.path = path;
+  if (!is_new) return;
+  auto before = logs_.find(predecessor);
+  if (predecessor == 0 || before == logs_.end() || before == found) {
+    log.process = MakeProcess();
+    return;
+  }
+  log.process = before->second.process;
+  log.torn = before->second.splitter.partial();
+  log.torn_log = predecessor;
+  log.doubtful_lines = kDoubtfulLines;
+}
+
+void Guest::EndOfRecording(source::StreamId id) {
+  auto found = logs_.find(id);
+  if (found == logs_.end()) return;
+  Log& log = found->second;
+  if (log.splitter.Drop() && !std::exchange(log.is_torn_counted, false)) Reject(Unparsed::kPartialLine);
+  if (!log.torn.empty() && log.torn_log == 0) Reject(Unparsed::kPartialLine);
+  log.torn.clear();
+}
+
+void Guest::OnRestart(source::StreamId id, source::Restart why) {
+  auto found = logs_.find(id);
+  if (found == logs_.end()) return;
+  Log& log = found->second;
+  if (why == source::Restart::kWriterEnded) {
+    EndOfRecording(id);
+    BeginProcess(log);
+    return;
+  }
+  std::string torn(log.splitter.partial());
+  if (torn.empty()) {
+    EndOfRecording(id);
+  } else {
+    log.splitter.Drop();
+    if (!log.torn.empty() && log.torn_log == 0) Reject(Unparsed::kPartialLine);
+  }
+  log.torn = std::move(torn);
+  log.torn_log = 0;
+  log.doubtful_lines = kDoubtfulLines;
+  log.is_at_start = true;
+}
+
+void Guest::Close(source::StreamId id) {
+  auto found = logs_.find(id);
+  if (found == logs_.end()) return;
+  EndOfRecording(id);
+  Leave(found->second);
+  logs_.erase(found);
+}
+
+// A process without a log has ended, as far as anything can be known of it.
+void Guest::Leave(Log& log) {
+  if (!IsShared(log)) {
+    log.process->Restart();
+    AddJoins(*log.process, counts_.joins);
+    std::fill(counts_.joins.open.begin(), counts_.joins.open.end(), 0);
+  }
+  log.process.reset();
+}
+
+bool Guest::IsShared(const Log& log) const {
+  return std::count_if(logs_.begin(), logs_.end(),
+                       [&](const auto& entry) { return entry.second.process == log.process; }) > 1;
+}
+
+// Late lines of the old process may still come to an older log that shares it.
+void Guest::BeginProcess(Log& log) {
+  log.process->Restart();
+  log.doubtful_lines = 0;
+  if (IsShared(log)) log.process = MakeProcess();
+}
+
+void Guest::BeginProcess(source::StreamId id) {
+  auto found = logs_.find(id);
+  if (found == logs_.end() || std::exchange(found->second.is_renewed, false)) return;
+  BeginProcess(found->second);
+}
+
+void Guest::EndProcess(source::StreamId id) {
+  auto found = logs_.find(id);
+  if (found != logs_.end()) found->second.process->Restart();
+}
+
+std::vector<source::StreamId> Guest::Logs() const {
+  std::vector<source::StreamId> ids;
+  for (const auto& [id, log] : logs_) ids.push_back(id);
+  return ids;
+}
+
+void Guest::TakeLog(source::StreamId id, Guest& from) {
+  auto found = from.logs_.find(id);
+  if (found == from.logs_.end()) return;
+  std::shared_ptr<rules::Process> process = MakeProcess();
+  if (!from.IsShared(found->second)) process->Adopt(std::move(*found->second.process));
+  Log log = std::move(found->second);
+  from.logs_.erase(found);
+  log.process = std::move(process);
+  logs_.insert_or_assign(id, std::move(log));
+}
+
+const rules::Process* Guest::process(source::StreamId id) const {
+  auto log = logs_.find(id);
+  return log == logs_.end() ? nullptr : log->second.process.get();
+}
+
+rules::Process* Guest::process(source::StreamId id) {
+  auto log = logs_.find(id);
+  return log == logs_.end() ? nullptr : log->second.process.get();
+}
+
+void Guest::AddJoins(const rules::Process& process, JoinCounts& counts) const {
+  const std::vector<Join>& joins = common_->joins;
+  for (std::vector<uint64_t>* list : {&counts.open, &counts.abandoned, &counts.forgotten}) list->resize(joins.size());
+  for (size_t i = 0; i < joins.size(); ++i) {
+    const Join& join = joins[i];
+    switch (join.kind) {
+      case Join::Kind::kSpan:
+        counts.open[i] += process.open_spans(join.index);
+        counts.abandoned[i] += process.abandoned_spans(join.index);
+        break;
+      case Join::Kind::kLookup:
+        counts.forgotten[i] += process.lookup(join.index).forgotten();
+        break;
+      case Join::Kind::kDecoderPart:
+        counts.open[i] += process.decoder(join.index).open(join.part);
+        counts.abandoned[i] += process.decoder(join.index).abandoned(join.part);
+        counts.forgotten[i] += process.decoder(join.index).forgotten(join.part);
+        break;
+    }
+  }
+}
+
+OwnCounts Guest::TakeOwnCounts() const {
+  OwnCounts counts = counts_;
+  counts.series = families_.series_count();
+  counts.overflowed.resize(families_.size());
+  families_.ForEach([&](size_t i, const metrics::Family& family) { counts.overflowed[i] += family.overflowed(); });
+  counts.overflowed_events += events_.overflowed();
+  std::vector<const rules::Process*> seen;
+  for (const auto& [id, log] : logs_) {
+    if (std::find(seen.begin(), seen.end(), log.process.get()) != seen.end()) continue;
+    seen.push_back(log.process.get());
+    AddJoins(*log.process, counts.joins);
+  }
+  if (last_stamp_.prefix.kind != trace::PrefixKind::kNone) {
+    counts.last_event_us = trace::ReadTime({last_stamp_.text.data(), last_stamp_.text.size()}, last_stamp_.prefix);
+  }
+  return counts;
+}
+
+std::string Guest::TakePathWithoutTime() {
+  for (auto& [id, log] : logs_) {
+    if (!log.is_told_of_time && log.process->lacks_time()) {
+      log.is_told_of_time = true;
+      return log.path;
+    }
+  }
+  return {};
+}
+
+std::vector<std::string> Guest::TakeFolded() {
+  std::vector<std::string> folded;
+  is_fold_told_.resize(families_.size());
+  families_.ForEach([&](size_t i, const metrics::Family& family) {
+    if (family.overflowed() == 0 || is_fold_told_[i]) return;
+    is_fold_told_[i] = true;
+    folded.push_back(family.spec().name);
+  });
+  return folded;
+}
+
+// What is open is counted when somebody looks, so that no way of ending (abandoned, too old, QEMU gone) can be missed.
+// Label sets over a limit were counted when their span began, so asking for them again is not.
+void Guest::CountInFlight() {
+  if (is_expired_) return;
+  std::vector<uint64_t> overflowed(families_.size());
+  families_.ForEach([&](size_t i, const metrics::Family& family) {
+    overflowed[i] = family.overflowed();
+    if (family.spec().is_in_flight) families_[i].SetAll(0);
+  });
+  std::vector<const rules::Process*> seen;
+  for (auto& [id, log] : logs_) {
+    if (std::find(seen.begin(), seen.end(), log.process.get()) != seen.end()) continue;
+    seen.push_back(log.process.get());
+    log.process->CountInFlight();
+  }
+  families_.ForEach([&](size_t i, const metrics::Family&) { families_[i].set_overflowed(overflowed[i]); });
+}
+
+void Guest::AppendTo(metrics::Snapshot& snapshot) {
+  CountInFlight();  // first, since what is in flight may make series
+  families_.ForEach([&](size_t, const metrics::Family& family) {
+    snapshot.families.push_back(family.TakeSnapshot(labels_));
+  });
+}
+
+void Guest::Expire() {
+  for (size_t i = 0; i < families_.size(); ++i) {
+    const metrics::Family* family = families_.Find(i);
+    if (family == nullptr || family->overflowed() == 0) continue;
+    counts_.overflowed.resize(families_.size());
+    counts_.overflowed[i] += family->overflowed();
+  }
+  counts_.overflowed_events += events_.overflowed();
+  families_.Clear();
+  events_.Clear();
+  for (auto& [id, log] : logs_) log.process->ForgetSeries();
+  is_expired_ = true;
+}
+
+void Guest::Revive() {
+  is_expired_ = false;
+  for (auto& [id, log] : logs_) log.process->RenewSeries();
+}
+
+}  // namespace qte::guests

@@ -1,0 +1,199 @@
+// The way of a batch: bytes -> lines -> event -> rules -> series.
+#include <algorithm>
+#include <cstring>
+
+#include "base/scan.h"
+#include "guests/guest.h"
+
+namespace qte::guests {
+namespace {
+
+// libvirt appends every start of a domain to one log, and writes when and why it ended.
+enum class LibvirtLine { kNone, kStart, kEnd };
+
+LibvirtLine LibvirtLineOf(std::string_view text) {
+  constexpr size_t kTimeSize = std::string_view("2026-11-23 04:41:06.310+0000").size();
+  constexpr std::string_view kStart = ": starting up libvirt version";
+  constexpr std::string_view kEnd = ": shutting down, reason=";
+  if (text.size() < kTimeSize || text[4] != '-' || text[10] != ' ') return LibvirtLine::kNone;
+  if (text.substr(kTimeSize).starts_with(kStart)) return LibvirtLine::kStart;
+  return text.substr(kTimeSize).starts_with(kEnd) ? LibvirtLine::kEnd : LibvirtLine::kNone;
+}
+
+std::string_view NameIn(std::string_view text) {
+  return text.substr(0, FindByte(text, ' '));
+}
+
+std::string_view ArgumentsIn(std::string_view text, size_t name_size) {
+  return text.substr(std::min(name_size + 1, text.size()));
+}
+
+}  // namespace
+
+void Guest::LastStamp::Keep(const char* line) {
+  std::memcpy(text.data(), line, std::min<size_t>(prefix.size, text.size()));
+  in_batch = nullptr;
+}
+
+// Bytes to lines.
+void Guest::OnBytes(source::StreamId id, std::string_view bytes) {
+  auto found = logs_.find(id);
+  if (found == logs_.end()) return;
+  Log& log = found->second;
+  batch_ = bytes;
+  counts_.bytes += bytes.size();
+  if (is_expired_) Revive();
+  auto on_too_long = [&] {
+    ++counts_.lines;
+    Reject(Unparsed::kLineTooLong);
+  };
+  if (log.doubtful_lines == 0) {
+    log.splitter.Feed(bytes, [&](std::string_view line) { OnLine(log, line); }, on_too_long);
+  } else {
+    log.splitter.Feed(bytes, [&](std::string_view line) { OnDoubtfulLine(log, line); }, on_too_long);
+  }
+  if (last_stamp_.in_batch != nullptr) last_stamp_.Keep(last_stamp_.in_batch);
+}
+
+// A line to its event, and on to the rules that want it.
+inline void Guest::OnLine(Log& log, std::string_view line) {
+  ++counts_.lines;
+  const trace::Prefix prefix = log.prefixes.Find(line);
+  std::string_view text = line.substr(prefix.size);
+  const size_t name_size = FindByte(text, ' ');
+  std::string_view name = text.substr(0, name_size);
+  const rules::Program& program = *common_->program;
+  const uint32_t event = program.names.Find(name);
+  if (event == trace::NameTable::kNone) return OnUndeclared(log, line, prefix);
+  ++counts_.events;
+  if (events_.Increment(event) == 1) common_->samples->Offer(event, name, line);
+  Remember(line, prefix);
+  const uint32_t plan = program.plan_of[event];
+  if (plan == rules::kNone) return;
+  rules::Outcome outcome = log.process->OnEvent(plan, line, prefix, ArgumentsIn(text, name_size));
+  if (outcome != rules::Outcome::kDone) Count(outcome);
+}
+
+void Guest::OnLineAnyhow(Log& log, std::string_view line) {
+  OnLine(log, line);
+}
+
+void Guest::OnUndeclared(Log& log, std::string_view line, const trace::Prefix& prefix) {
+  std::string_view text = line.substr(prefix.size);
+  std::string_view name = NameIn(text);
+  if (!LooksLikeEventName(name)) return OnText(log, text);
+  ++counts_.events;
+  const uint32_t event = events_.UndeclaredId(name);
+  if (events_.Increment(event) == 1) common_->samples->Offer(event, name, line);
+  Remember(line, prefix);
+  log.process->OnText(text);
+  Reject(Unparsed::kUndeclaredEvent);
+}
+
+void Guest::OnText(Log& log, std::string_view text) {
+  switch (LibvirtLineOf(text)) {
+    case LibvirtLine::kNone:
+      break;
+    case LibvirtLine::kStart:
+      BeginProcess(log);
+      log.is_renewed = true;
+      break;
+    case LibvirtLine::kEnd:
+      log.process->Restart();
+      break;
+  }
+  Count(log.process->OnText(text));
+}
+
+// The first lines of a file that has taken the place of another, or of one that was truncated.
+void Guest::OnDoubtfulLine(Log& log, std::string_view line) {
+  if (!log.torn.empty()) return OnFirstLine(log, line);
+  if (log.doubtful_lines == 0) return OnLineAnyhow(log, line);
+  trace::Prefix prefix = trace::FindPrefix(line);
+  std::string_view text = line.substr(prefix.size);
+  std::string_view name = NameIn(text);
+  const uint32_t event = common_->program->names.Find(name);
+  if (event == trace::NameTable::kNone) return OnLineAnyhow(log, line);
+  const rules::EventLine parts{line, prefix, ArgumentsIn(text, name.size())};
+  switch (log.process->SignOf(common_->program->plan_of[event], parts, log.is_at_start)) {
+    case rules::Process::Sign::kUnclear:
+      --log.doubtful_lines;
+      break;
+    case rules::Process::Sign::kSame:
+      log.doubtful_lines = 0;
+      break;
+    case rules::Process::Sign::kAnother:
+      BeginProcess(log);
+      log.is_renewed = true;
+      break;
+  }
+  log.is_at_start = false;
+  OnLineAnyhow(log, line);
+}
+
+// A rotation may cut a line in two. Where the halves make one event and the second is none, they are that event.
+void Guest::OnFirstLine(Log& log, std::string_view line) {
+  const size_t torn_size = log.torn.size();
+  std::string joined = std::exchange(log.torn, {});
+  joined += line;
+  joined.append(source::kReadPadding, '\0');
+  std::string_view whole = std::string_view(joined).substr(0, torn_size + line.size());
+  const bool completes = Completes(log, whole, line);
+  auto before = logs_.find(log.torn_log);
+  if (before == logs_.end() || log.torn_log == 0) {
+    if (!completes) Reject(Unparsed::kPartialLine);
+  } else if (before->second.splitter.partial() != whole.substr(0, torn_size)) {
+    return OnDoubtfulLine(log, line);  // a late line has completed it meanwhile
+  } else if (completes) {
+    before->second.splitter.Drop();
+  } else {
+    before->second.is_torn_counted = true;
+    Reject(Unparsed::kPartialLine);
+  }
+  OnDoubtfulLine(log, completes ? whole : line);
+}
+
+bool Guest::Completes(Log& log, std::string_view joined, std::string_view tail) const {
+  const bool has_prefixes = trace::FindPrefix(joined).kind != trace::PrefixKind::kNone;
+  return IsEvent(log, joined, has_prefixes) && !IsEvent(log, tail, has_prefixes);
+}
+
+// In a log whose lines have prefixes, one without is no whole line.
+bool Guest::IsEvent(Log& log, std::string_view line, bool has_prefixes) const {
+  trace::Prefix prefix = trace::FindPrefix(line);
+  const bool has_prefix = prefix.kind != trace::PrefixKind::kNone;
+  if (has_prefixes && !has_prefix) return false;
+  std::string_view text = line.substr(prefix.size);
+  std::string_view name = NameIn(text);
+  const uint32_t event = common_->program->names.Find(name);
+  if (event == trace::NameTable::kNone) return has_prefix && LooksLikeEventName(name);
+  const uint32_t plan = common_->program->plan_of[event];
+  return plan == rules::kNone || log.process->Fits(plan, ArgumentsIn(text, name.size()));
+}
+
+void Guest::Count(rules::Outcome outcome) {
+  switch (outcome) {
+    case rules::Outcome::kDone:
+      break;
+    case rules::Outcome::kNotTaken:
+      return Reject(Unparsed::kNotAnEvent);
+    case rules::Outcome::kFormatMismatch:
+      return Reject(Unparsed::kFormatMismatch);
+    case rules::Outcome::kNegativeValue:
+      return Reject(Unparsed::kNegativeValue);
+    case rules::Outcome::kNotANumber:
+      return Reject(Unparsed::kNotANumber);
+  }
+}
+
+inline void Guest::Remember(std::string_view line, const trace::Prefix& prefix) {
+  if (prefix.kind == trace::PrefixKind::kNone) return;
+  last_stamp_.prefix = prefix;
+  last_stamp_.in_batch = line.data();
+  // A line that crosses a chunk's border stands elsewhere, and not for long.
+  bool is_in_batch =
+      reinterpret_cast<uintptr_t>(line.data()) - reinterpret_cast<uintptr_t>(batch_.data()) < batch_.size();
+  if (!is_in_batch) last_stamp_.Keep(line.data());
+}
+
+}  // namespace qte::guests

@@ -1,0 +1,111 @@
+// A guest's part of a checkpoint:
+//
+//   {"labels": as in saved_series.h, "families": [[number of the spec, series as in saved_series.h], ...],
+//    "events": as in event_counts.h, "counts": as in own_counts.h,
+//    "processes": [as in rules/process_state.cc, ...],
+//    "logs": [{"id", "path", "process": its number, "partial": bytes, "skipping": bool, "torn": bytes, "torn_log",
+//              "doubtful_lines", "at_start", "torn_counted", "renewed"}, ...]}
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <utility>
+
+#include "guests/guest.h"
+#include "guests/saved_series.h"
+
+namespace qte::guests {
+
+using nlohmann::json;
+
+Guest::Saved Guest::Save() {
+  CountInFlight();
+  Saved saved;
+  saved.common = common_;
+  saved.labels = labels_;
+  families_.ForEach([&](size_t i, const metrics::Family& family) {
+    saved.numbers.push_back(i);
+    saved.families.push_back(family.TakeSnapshot(labels_));
+    saved.overflowed.push_back(family.overflowed());
+  });
+  saved.events = events_.TakeSnapshot(labels_);
+  saved.counts = counts_;
+  saved.counts.overflowed_events += events_.overflowed();
+  saved.counts.last_event_us = TakeOwnCounts().last_event_us;
+  saved.logs = json::array();
+  saved.processes = json::array();
+  std::vector<const rules::Process*> processes;
+  for (const auto& [id, log] : logs_) {
+    auto process = std::find(processes.begin(), processes.end(), log.process.get());
+    const auto number = static_cast<size_t>(process - processes.begin());
+    if (process == processes.end()) {
+      processes.push_back(log.process.get());
+      saved.processes.push_back(log.process->Save());
+    }
+    saved.logs.push_back({{"id", id},
+                          {"path", log.path},
+                          {"process", number},
+                          {"partial", std::string(log.splitter.partial())},
+                          {"skipping", log.splitter.skipping()},
+                          {"torn", log.torn},
+                          {"torn_log", log.torn_log},
+                          {"doubtful_lines", log.doubtful_lines},
+                          {"at_start", log.is_at_start},
+                          {"torn_counted", log.is_torn_counted},
+                          {"renewed", log.is_renewed}});
+  }
+  return saved;
+}
+
+json Guest::ToJson(const Saved& saved) {
+  json families = json::array();
+  for (size_t i = 0; i < saved.families.size(); ++i) {
+    families.push_back({saved.numbers[i], SeriesToJson(saved.families[i], saved.overflowed[i])});
+  }
+  return {{"labels", LabelsToJson(*saved.labels)},
+          {"families", std::move(families)},
+          {"events", guests::ToJson(saved.events, saved.common->program->names)},
+          {"counts", guests::ToJson(saved.counts, *saved.common)},
+          {"processes", saved.processes},
+          {"logs", saved.logs}};
+}
+
+// Metrics that the config no longer has, or has otherwise, begin anew.
+void Guest::Restore(const json& saved, const Specs& specs) {
+  for (const json& entry : saved.at("families")) {
+    metrics::FamilySnapshot before = SeriesFromJson(specs.at(entry.at(0).get<size_t>()), entry.at(1));
+    const auto& kinds = *common_->kinds;
+    auto kind = std::find_if(kinds.begin(), kinds.end(),
+                             [&](const auto& k) { return metrics::Compatible(*before.spec, k->spec); });
+    if (kind == kinds.end()) continue;
+    metrics::Family& family = families_.Make(static_cast<size_t>(kind - kinds.begin()));
+    family.Restore(before);
+    family.set_overflowed(entry.at(1).at("overflowed").get<uint64_t>());
+  }
+  events_.Restore(saved.at("events"), common_->program->names);
+  counts_ = OwnCountsFromJson(saved.at("counts"), *common_);
+  std::vector<std::shared_ptr<rules::Process>> processes;
+  for (const json& state : saved.at("processes")) {
+    processes.push_back(MakeProcess());
+    try {
+      processes.back()->Restore(state);
+    } catch (const std::exception&) {
+      processes.back()->Restart();  // the file was whole, so this is a bug of ours: names are lost, counts are not
+    }
+  }
+  for (const json& entry : saved.at("logs")) {
+    Log log{entry.at("path").get<std::string>(), source::LineSplitter(common_->program->limits.max_line_bytes)};
+    log.process = processes.at(entry.at("process").get<size_t>());
+    log.splitter.Resume(entry.at("partial").get<std::string>(), entry.at("skipping").get<bool>());
+    entry.at("torn").get_to(log.torn);
+    entry.at("torn_log").get_to(log.torn_log);
+    entry.at("doubtful_lines").get_to(log.doubtful_lines);
+    entry.at("at_start").get_to(log.is_at_start);
+    entry.at("torn_counted").get_to(log.is_torn_counted);
+    entry.at("renewed").get_to(log.is_renewed);
+    if (!logs_.emplace(entry.at("id").get<source::StreamId>(), std::move(log)).second) {
+      throw std::runtime_error("a guest has the same log twice");
+    }
+  }
+}
+
+}  // namespace qte::guests

@@ -1,0 +1,32 @@
+#include "guests/source_labels.h"
+
+#include "catch.h"
+
+using namespace qte;
+using guests::SourceLabels;
+using guests::VmOfPath;
+
+TEST_CASE("A VM is named after its log") {
+  struct Case {
+    std::string path, want;
+  };
+  for (const Case& c : {Case{"-", "stdin"}, Case{"/var/log/qemu/vm1.log", "vm1"}, Case{"vm1", "vm1"},
+                        Case{"/x/db.example.com.log", "db.example.com"}, Case{"/x/vm.log.gz", "vm"},
+                        Case{"/x/vm.log.zst", "vm"}, Case{"/x/.log", ".log"}, Case{"/x/vm.fifo", "vm"}}) {
+    CAPTURE(c.path);
+    CHECK(VmOfPath(c.path) == c.want);
+  }
+}
+
+TEST_CASE("Labels come from the config, the path and the file's name, in this order of weight") {
+  config::Source source;
+  source.path.value = "/log/*.log";
+  source.path_pattern = config::Text{"/(?P<vm>[^/]+)-(?P<zone>\\w+)\\.log$", {}};
+  source.labels = {{{"host", {}}, "rack1"}, {{"zone", {}}, "unknown"}};
+  SourceLabels labels({source, {}});
+  using Labels = metrics::Labels;
+  CHECK(labels.For(0, "/log/web-eu.log") == Labels{{"host", "rack1"}, {"vm", "web"}, {"zone", "eu"}});
+  CHECK(labels.For(0, "/log/plain.log") == Labels{{"host", "rack1"}, {"vm", "plain"}, {"zone", "unknown"}});
+  CHECK(labels.For(1, "/log/plain.log") == Labels{{"vm", "plain"}});
+  CHECK(labels.For(7, "/log/plain.log") == Labels{{"vm", "plain"}});
+}

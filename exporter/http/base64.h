@@ -1,0 +1,13 @@
+// Base64 as HTTP headers carry it (RFC 4648, with padding).
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace qte::http {
+
+// The bytes, or nothing where the text is no base64. Padding may be missing; blanks may not be there.
+std::optional<std::string> DecodeBase64(std::string_view text);
+
+}  // namespace qte::http

@@ -1,0 +1,22 @@
+#include "http/base64.h"
+
+#include "catch.h"
+
+namespace qte::http {
+
+TEST_CASE("Base64") {
+  struct Case {
+    const char* text;
+    std::optional<std::string> bytes;
+  };
+  for (const Case& c : {Case{"", ""}, Case{"Zg==", "f"}, Case{"Zm8=", "fo"}, Case{"Zm9v", "foo"}, Case{"Zg", "f"},
+                        Case{"QWxhZGRpbjpvcGVuIHNlc2FtZQ==", "Aladdin:open sesame"}, Case{"//79", "\xff\xfe\xfd"},
+                        Case{"AAAA", std::string(3, '\0')}, Case{"Zm9vY", std::nullopt}, Case{"Zm9 v", std::nullopt},
+                        Case{"Zm=v", std::nullopt}, Case{"Zg===", std::nullopt}, Case{"Zm-_", std::nullopt},
+                        Case{"===", std::nullopt}}) {
+    CAPTURE(c.text);
+    CHECK(DecodeBase64(c.text) == c.bytes);
+  }
+}
+
+}  // namespace qte::http

@@ -1,0 +1,44 @@
+// From a request to its answer: who may ask, which path answers, and by which methods. Knows nothing of connections.
+//
+// Called on the server's threads, several at once.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "http/basic_auth.h"
+#include "http/response.h"
+#include "http/shared_answer.h"
+
+namespace qte::http {
+
+struct Route {
+  std::string method;  // "GET" (serves HEAD as well; one answer may serve several requests) or "POST"
+  std::function<Response(const Request&)> handle;
+};
+
+class Router {
+ public:
+  struct Reply {
+    std::shared_ptr<const Answer> answer;
+    std::string headers;  // beyond those of every answer, each with its line's end
+  };
+
+  Router(std::map<std::string, Route> routes, std::shared_ptr<BasicAuth> auth);
+
+  // `authorization` is the header's value, null where there is none. An exception in a handler becomes a 500.
+  Reply Ask(const Request& request, const char* authorization);
+  // Lets nobody wait for a login any longer; for the end.
+  void Close() { auth_->Close(); }
+
+ private:
+  Reply NotFound() const;
+
+  const std::map<std::string, Route> routes_;
+  const std::shared_ptr<BasicAuth> auth_;
+  std::map<std::string, SharedAnswer> shared_;  // of the GET routes, one each
+};
+
+}  // namespace qte::http
