@@ -2,9 +2,11 @@
 //
 // It stores 8 bytes an entry (32 bits of hash, 32 of id) in one array and leaves keys to its owner, who is asked to
 // compare. So the same table finds event names, label sets, open spans and learned names without owning any of them.
-// Linear probing, at most half full; erasing shifts back, so there are no tombstones and no decay.
+// Linear probing, at most half full; erasing shifts back, so there are no tombstones and no decay. Hashes must be keyed
+// (base/hash.h): with hashes that collide, each search takes as long as there are keys.
 #pragma once
 
+#include <algorithm>
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
@@ -53,6 +55,14 @@ class FlatIndex {
   }
 
   size_t size() const { return size_; }
+  // How many cells a search may have to look at, for tests.
+  size_t LongestProbe() const {
+    size_t longest = 0;
+    for (size_t i = 0; i < cells_.size(); ++i) {
+      if (cells_[i].id != kNone) longest = std::max(longest, ((i - cells_[i].tag) & mask_) + 1);
+    }
+    return longest;
+  }
 
  private:
   struct Cell {
@@ -60,7 +70,7 @@ class FlatIndex {
     uint32_t id = kNone;
   };
 
-  static uint32_t Tag(uint64_t hash) { return static_cast<uint32_t>(hash ^ (hash >> 32)); }
+  static uint32_t Tag(uint64_t hash) { return static_cast<uint32_t>(hash); }
 
   void Place(Cell cell) {
     size_t i = cell.tag & mask_;

@@ -2,9 +2,7 @@
 
 #include <map>
 #include <random>
-#include <string>
 
-#include "base/hash.h"
 #include "catch.h"
 
 using qte::FlatIndex;
@@ -39,17 +37,4 @@ TEST_CASE("FlatIndex erases only what is there and can be cleared") {
   index.Clear();
   CHECK(index.size() == 0);
   CHECK(index.Find(1, [](uint32_t) { return true; }) == FlatIndex::kNone);
-}
-
-TEST_CASE("HashBytes looks at every byte") {
-  for (size_t size = 1; size < 70; ++size) {
-    std::string text(size, 'a');
-    uint64_t plain = qte::HashBytes(text);
-    CHECK(plain != qte::HashBytes(text + "a"));
-    for (size_t i = 0; i < size; ++i) {
-      std::string changed = text;
-      changed[i] = 'b';
-      CHECK(plain != qte::HashBytes(changed));
-    }
-  }
 }

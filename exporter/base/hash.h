@@ -1,5 +1,8 @@
-// Hashing of short byte strings: event names, label texts, pointer keys. Fast and well mixed, not cryptographic: every
-// table that uses it compares the bytes and is bounded.
+// Hashing of short byte strings and numbers: event names, label texts, pointers. Fast and well mixed, not
+// cryptographic: every table that uses it compares the keys and is bounded.
+//
+// Logs, guests, clients and file names choose the keys of tables. Each process hashes with a random secret, so that
+// nobody can choose keys that collide. A hash that is written to a file has to be a StableHash.
 #pragma once
 
 #include <bit>
@@ -42,40 +45,82 @@ inline bool SameBytes(const char* a, const char* b, size_t n) {
   return true;
 }
 
-// Multiplies to 128 bits and folds: every input bit reaches every output bit.
-inline uint64_t Mix(uint64_t a, uint64_t b) {
+struct HashSecret {
+  HashSecret();
+  uint64_t a;
+  uint64_t b;
+  uint64_t seed;  // odd, so that numbers that differ still do when multiplied by it
+};
+// Drawn once, at the start of the process.
+extern const HashSecret kHashSecret;
+
+// What a hash is made of: two words to be multiplied.
+struct HashState {
   __extension__ using Wide = unsigned __int128;
-  Wide product = static_cast<Wide>(a) * b;
-  return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
+
+  uint64_t first;
+  uint64_t last;
+
+  // Multiplies to 128 bits and folds: every input bit reaches every output bit.
+  uint64_t Fold() const {
+    Wide product = static_cast<Wide>(first) * last;
+    return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
+  }
+  // Folds twice. After one fold, rows of numbers still form a pattern, which with some secrets falls into few cells of
+  // a table.
+  uint64_t FoldTwice() const {
+    Wide product = static_cast<Wide>(first) * last;
+    return HashState{static_cast<uint64_t>(product), static_cast<uint64_t>(product >> 64)}.Fold();
+  }
+
+  // All bytes count; strings of up to 16 bytes take two overlapping loads.
+  static HashState Of(std::string_view bytes, uint64_t a, uint64_t b, uint64_t seed) {
+    const char* p = bytes.data();
+    size_t n = bytes.size();
+    uint64_t h = seed ^ (n * b);
+    while (n > 16) {
+      h = HashState{Load64(p) ^ a, Load64(p + 8) ^ h}.Fold();
+      p += 16;
+      n -= 16;
+    }
+    uint64_t first = 0;
+    uint64_t last = 0;
+    if (n >= 8) {
+      first = Load64(p);
+      last = Load64(p + n - 8);
+    } else if (n >= 4) {
+      first = Load32(p);
+      last = Load32(p + n - 4);
+    } else if (n > 0) {
+      auto byte = [p](size_t i) { return static_cast<uint64_t>(static_cast<unsigned char>(p[i])); };
+      first = byte(0) << 16 | byte(n / 2) << 8 | byte(n - 1);
+    }
+    return {first ^ a ^ h, last ^ b ^ h};
+  }
+};
+
+// Of bytes behind others, whose hash is `before`.
+inline uint64_t HashBytes(std::string_view bytes, uint64_t before = kHashSecret.seed) {
+  return HashState::Of(bytes, kHashSecret.a, kHashSecret.b, before).FoldTwice();
+}
+// Of bytes and a number that a log can choose. The number is multiplied by a secret: if it were only combined by XOR,
+// a log could choose bytes that undo it.
+inline uint64_t HashBytesAndNumber(std::string_view bytes, uint64_t number) {
+  return HashBytes(bytes, (number + 1) * kHashSecret.seed);
+}
+inline uint64_t HashNumber(uint64_t number) {
+  return HashState{number ^ kHashSecret.a, kHashSecret.b}.FoldTwice();
 }
 
-inline constexpr uint64_t kHashSeed = 0x9e3779b97f4a7c15;
+// Of texts, for standard containers.
+struct TextHash {
+  size_t operator()(std::string_view text) const { return HashBytes(text); }
+};
 
-// All bytes count; strings of up to 16 bytes take two overlapping loads.
-inline uint64_t HashBytes(std::string_view bytes, uint64_t seed = kHashSeed) {
-  const char* p = bytes.data();
-  size_t n = bytes.size();
-  constexpr uint64_t kA = 0xa0761d6478bd642f;
-  constexpr uint64_t kB = 0xe7037ed1a0b428db;
-  uint64_t h = seed ^ (n * kB);
-  while (n > 16) {
-    h = Mix(Load64(p) ^ kA, Load64(p + 8) ^ h);
-    p += 16;
-    n -= 16;
-  }
-  uint64_t a = 0;
-  uint64_t b = 0;
-  if (n >= 8) {
-    a = Load64(p);
-    b = Load64(p + n - 8);
-  } else if (n >= 4) {
-    a = Load32(p);
-    b = Load32(p + n - 4);
-  } else if (n > 0) {
-    auto byte = [p](size_t i) { return static_cast<uint64_t>(static_cast<unsigned char>(p[i])); };
-    a = byte(0) << 16 | byte(n / 2) << 8 | byte(n - 1);
-  }
-  return Mix(a ^ kA ^ h, b ^ kB ^ h);
+// For checkpoints: the same in every process and every version. Anybody can choose bytes that collide, so no table may
+// use it.
+inline uint64_t StableHash(std::string_view bytes) {
+  return HashState::Of(bytes, 0xa0761d6478bd642f, 0xe7037ed1a0b428db, 0x9e3779b97f4a7c15).Fold();
 }
 
 }  // namespace qte

@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/hash.h"
 #include "guests/guests.h"
 
 namespace qte::daemon {
@@ -26,7 +27,7 @@ class EventRates {
  private:
   struct Point {
     Clock::time_point time;
-    std::unordered_map<std::string, uint64_t> counts;
+    std::unordered_map<std::string, uint64_t, TextHash> counts;
   };
   void Append(Point point);
 

@@ -13,6 +13,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/hash.h"
+
 namespace qte::exposition {
 
 class BackfillWriter {
@@ -61,9 +63,9 @@ class BackfillWriter {
   void WriteMetric(const Metric& metric, std::ostream& out) const;
 
   int64_t step_ms_;
-  std::map<std::string, Family> families_;         // by name as it is in the exposition
-  std::unordered_map<std::string, Place> places_;  // by series
-  std::vector<Place> latest_;                      // of the text that was added last
+  std::map<std::string, Family> families_;                   // by name as it is in the exposition
+  std::unordered_map<std::string, Place, TextHash> places_;  // by series
+  std::vector<Place> latest_;                                // of the text that was added last
   int64_t latest_ms_ = 0;
   bool is_first_ = true;  // no text of these sources was added before the one at work
   size_t samples_ = 0;

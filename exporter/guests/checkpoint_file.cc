@@ -51,7 +51,7 @@ std::string EncodeCheckpoint(const nlohmann::json& payload) {
   std::string file(kMagic);
   file += static_cast<char>(kCheckpointVersion);
   AppendNumber(file, cbor.size());
-  AppendNumber(file, HashBytes(cbor));
+  AppendNumber(file, StableHash(cbor));
   return file + cbor;
 }
 
@@ -64,7 +64,7 @@ Result<nlohmann::json> DecodeCheckpoint(std::string_view file) {
   }
   std::string_view cbor = file.substr(kHeaderSize);
   if (NumberAt(file, kMagic.size() + 1) != cbor.size()) return Error{"it is torn: its size is not what it says"};
-  if (NumberAt(file, kMagic.size() + 1 + sizeof(uint64_t)) != HashBytes(cbor)) return Error{"it is damaged"};
+  if (NumberAt(file, kMagic.size() + 1 + sizeof(uint64_t)) != StableHash(cbor)) return Error{"it is damaged"};
   return DecodePayload(cbor);
 }
 

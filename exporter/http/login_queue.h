@@ -15,6 +15,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/hash.h"
+
 namespace qte::http {
 
 class LoginQueue {
@@ -73,9 +75,9 @@ class LoginQueue {
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::vector<Turn*> turns_;                            // in the order they came; guarded by mutex_
-  std::unordered_map<std::string, Attempts> attempts_;  // by address; guarded by mutex_
-  bool closed_ = false;                                 // guarded by mutex_
+  std::vector<Turn*> turns_;                                      // in the order they came; guarded by mutex_
+  std::unordered_map<std::string, Attempts, TextHash> attempts_;  // by address; guarded by mutex_
+  bool closed_ = false;                                           // guarded by mutex_
 };
 
 }  // namespace qte::http

@@ -39,7 +39,7 @@ class PointerTable {
   uint32_t older(uint32_t id) const { return slots_[id].older; }
 
   uint32_t Find(uint64_t pointer) const {
-    return index_.Find(Hash(pointer), [&](uint32_t id) { return slots_[id].pointer == pointer; });
+    return index_.Find(HashNumber(pointer), [&](uint32_t id) { return slots_[id].pointer == pointer; });
   }
 
   // Adds an entry as the newest. The table is not full, and has none for `pointer`; the entry may hold what an erased
@@ -48,13 +48,13 @@ class PointerTable {
     assert(!full() && Find(pointer) == kNone);
     uint32_t id = TakeSlot();
     slots_[id].pointer = pointer;
-    index_.Insert(Hash(pointer), id);
+    index_.Insert(HashNumber(pointer), id);
     LinkNewest(id);
     return id;
   }
 
   void Erase(uint32_t id) {
-    index_.Erase(Hash(slots_[id].pointer), id);
+    index_.Erase(HashNumber(slots_[id].pointer), id);
     Unlink(id);
     slots_[id].newer = free_;
     free_ = id;
@@ -99,8 +99,6 @@ class PointerTable {
     uint32_t newer = kNone;  // of a free slot: the next free one
     Entry entry{};
   };
-
-  static uint64_t Hash(uint64_t pointer) { return Mix(pointer ^ kHashSeed, kHashSeed); }
 
   uint32_t TakeSlot() {
     if (free_ == kNone) {

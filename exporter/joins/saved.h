@@ -21,9 +21,24 @@ int64_t SavedSigned(const nlohmann::json& from);
 // The same string, which may hold any bytes.
 const std::string& SavedText(const nlohmann::json& from);
 PointerText SavedPointerText(const nlohmann::json& from);
+// A value of an enumeration up to its kLast.
+template <class Enum>
+Enum SavedEnum(const nlohmann::json& from) {
+  return static_cast<Enum>(SavedUnsigned(from, static_cast<uint64_t>(Enum::kLast)));
+}
 // A list of any length, and one whose length is known.
 const nlohmann::json::array_t& SavedList(const nlohmann::json& from);
 const nlohmann::json::array_t& SavedRow(const nlohmann::json& from, size_t size);
+
+// The rows that save(pointer, entry) makes, in the table's order from the oldest.
+template <class Entry, class SaveEntry>
+nlohmann::json SaveRows(const PointerTable<Entry>& table, SaveEntry&& save) {
+  nlohmann::json rows = nlohmann::json::array();
+  for (uint32_t id = table.oldest(); id != table.kNone; id = table.newer(id)) {
+    rows.push_back(save(table.PointerOf(id), table[id]));
+  }
+  return rows;
+}
 
 // The entry to restore under a saved pointer; the least recently used one gives way if the table is full. It may hold
 // what an erased one left behind.

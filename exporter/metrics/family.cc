@@ -9,7 +9,7 @@ namespace qte::metrics {
 namespace {
 
 uint64_t HashValues(std::span<const std::string_view> values) {
-  uint64_t hash = kHashSeed;
+  uint64_t hash = kHashSecret.seed;
   for (std::string_view value : values) hash = HashBytes(value, hash);
   return hash;
 }

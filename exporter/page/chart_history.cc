@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <numeric>
 #include <set>
+#include <tuple>
 #include <unordered_map>
 
+#include "base/hash.h"
 #include "base/utf8.h"
 
 namespace qte::page {
@@ -79,7 +81,7 @@ struct Who {
 };
 struct WhoHash {
   size_t operator()(const Who& who) const {
-    return std::hash<const void*>()(who.source) * 31 + std::hash<std::string_view>()(who.device);
+    return HashBytesAndNumber(who.device, reinterpret_cast<uintptr_t>(who.source));
   }
 };
 
@@ -146,7 +148,10 @@ ChartHistory::Sums ChartHistory::SumsOf(const Chart& chart, const std::vector<Fa
   std::vector<std::pair<Who, Value>> largest(values.begin(), values.end());
   size_t most = std::min(largest.size(), kMostSeries);
   std::partial_sort(largest.begin(), largest.begin() + static_cast<std::ptrdiff_t>(most), largest.end(),
-                    [](const auto& a, const auto& b) { return a.second.sum > b.second.sum; });
+                    [](const auto& a, const auto& b) {
+                      if (a.second.sum != b.second.sum) return a.second.sum > b.second.sum;
+                      return std::tie(*a.first.source, a.first.device) < std::tie(*b.first.source, b.first.device);
+                    });
   sums.has_rest = largest.size() > most;
   largest.resize(most);
   for (const auto& [who, value] : largest) {

@@ -23,7 +23,7 @@ class SeriesCache {
 
   explicit SeriesCache(size_t rules) : rules_(rules) {}
 
-  static uint64_t Hash(const SeriesKey& key) { return HashBytes(key.text, kHashSeed ^ key.shape); }
+  static uint64_t Hash(const SeriesKey& key) { return HashBytesAndNumber(key.text, key.shape); }
   // The entry of this key, or kNoEntry.
   uint32_t Find(uint64_t hash, const SeriesKey& key) const {
     return index_.Find(hash, [&](uint32_t id) {

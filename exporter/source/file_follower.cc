@@ -136,13 +136,13 @@ void FileFollower::Advance(std::string_view tail_and_bytes) {
   std::string_view tail =
       tail_and_bytes.substr(tail_and_bytes.size() - std::min<size_t>(tail_and_bytes.size(), kTailBytes));
   known.tail_size = static_cast<uint32_t>(tail.size());
-  known.tail_hash = HashBytes(tail);
+  known.tail_hash = StableHash(tail);
   if (known.head_size == kHeadBytes) return;
   std::array<char, kHeadBytes> buffer;
   auto size = static_cast<uint32_t>(std::min<uint64_t>(point_.offset, kHeadBytes));
   std::string_view head = ReadHead(file_.get(), size, buffer);
   known.head_size = static_cast<uint32_t>(head.size());
-  known.head_hash = HashBytes(head);
+  known.head_hash = StableHash(head);
 }
 
 // Of bytes that begin with a NUL.

@@ -21,8 +21,8 @@ struct Fingerprint {
   uint32_t head_size = 0;  // at most kHeadBytes, and not beyond the offset
   uint32_t tail_size = 0;  // at most kTailBytes
 
-  bool IsHead(std::string_view bytes) const { return HashBytes(bytes.substr(0, head_size)) == head_hash; }
-  bool IsTail(std::string_view bytes) const { return HashBytes(bytes.substr(0, tail_size)) == tail_hash; }
+  bool IsHead(std::string_view bytes) const { return StableHash(bytes.substr(0, head_size)) == head_hash; }
+  bool IsTail(std::string_view bytes) const { return StableHash(bytes.substr(0, tail_size)) == tail_hash; }
   bool operator==(const Fingerprint&) const = default;
 };
 

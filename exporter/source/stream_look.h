@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/hash.h"
 #include "source/stream_table.h"
 
 namespace qte::source {
@@ -33,7 +34,7 @@ struct StreamTable::Look {
   Scan& scan;
   const Discovery& discovery;
   const Clock::Time now;
-  std::unordered_map<std::string_view, const FoundFile*> by_path;
+  std::unordered_map<std::string_view, const FoundFile*, TextHash> by_path;
   std::map<FileIdentity, const FoundFile*> by_identity;
   std::set<FileIdentity> followed;
   std::set<std::string> blocked;                        // paths whose predecessor has to be opened first

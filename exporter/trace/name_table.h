@@ -23,21 +23,12 @@ class NameTable {
   // The id of `name`, or kNone.
   uint32_t Find(std::string_view name) const {
     Ends ends = EndsOf(name);
-    return index_.Find(Hash(ends), [&](uint32_t id) {
-      const Entry& entry = entries_[id];
-      return entry.ends == ends && (name.size() <= 16 || SameMiddle(bytes_.data() + entry.at, name));
-    });
+    uint32_t id = index_.Find(Hash(ends), [&](uint32_t other) { return entries_[other].ends == ends; });
+    if (id == kNone || name.size() <= 16 || SameMiddle(bytes_.data() + entries_[id].at, name)) return id;
+    return FindAlike(name);
   }
   // The id of `name`, added if it is new.
-  uint32_t Add(std::string_view name) {
-    uint32_t id = Find(name);
-    if (id != kNone) return id;
-    id = static_cast<uint32_t>(entries_.size());
-    entries_.push_back({EndsOf(name), bytes_.size()});
-    bytes_ += name;
-    index_.Insert(Hash(entries_.back().ends), id);
-    return id;
-  }
+  uint32_t Add(std::string_view name);
   // Valid until the next Add.
   std::string_view NameOf(uint32_t id) const {
     return std::string_view(bytes_).substr(entries_[id].at, entries_[id].ends.size);
@@ -45,8 +36,8 @@ class NameTable {
   size_t size() const { return entries_.size(); }
 
  private:
-  // The first and the last eight bytes, which overlap in a name of less than 16, and the length. They tell QEMU's names
-  // apart well enough to hash no more.
+  // The first and the last eight bytes, which overlap in a name of less than 16, and the length. They tell almost all
+  // of QEMU's names apart.
   struct Ends {
     uint64_t first = 0;
     uint64_t last = 0;
@@ -64,13 +55,17 @@ class NameTable {
     std::memcpy(&bytes, name.data(), name.size());
     return {bytes, 0, name.size()};
   }
+  uint32_t FindAlike(std::string_view name) const;
   // Of names of more than 16 bytes whose first and last eight are the same.
   static bool SameMiddle(const char* known, std::string_view name) {
     return SameBytes(known + 8, name.data() + 8, name.size() - 16);
   }
-  static uint64_t Hash(const Ends& ends) { return Mix(ends.first ^ kHashSeed, ends.last ^ (ends.size * kHashSeed)); }
+  static uint64_t Hash(const Ends& ends) {
+    return HashState{ends.first ^ kHashSecret.a, ends.last ^ ends.size * kHashSecret.seed}.FoldTwice();
+  }
 
-  FlatIndex index_;
+  FlatIndex index_;  // one name for each Ends
+  FlatIndex alike_;  // all others, by all their bytes: a log can name as many events as it likes that end alike
   std::vector<Entry> entries_;
   std::string bytes_;  // all names, one behind the other
 };

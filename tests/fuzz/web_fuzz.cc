@@ -9,7 +9,7 @@
 #include "exposition_check.h"
 #include "fuzz.h"
 #include "http/gzip.h"
-#include "metrics/family.h"
+#include "metrics/family_for_test.h"
 #include "page/landing_page.h"
 
 using namespace qte;
@@ -37,11 +37,11 @@ void CheckExposition(std::string_view text) {
   auto base = std::make_shared<const metrics::Labels>(metrics::Labels{{"vm", half}});
   std::vector<std::string_view> labels = {text, half};
   metrics::Snapshot snapshot;
-  metrics::Family counter({"c_total", help, metrics::Type::kCounter, {"a", "b"}, {}}, 10);
-  counter.Add(counter.FindOrAdd(base, labels), value);
-  metrics::Family histogram({"h", help, metrics::Type::kHistogram, {"a", "b"}, {-1, 0, 1e300}}, 10);
-  histogram.Observe(histogram.FindOrAdd(base, labels), value);
-  snapshot.families = {counter.TakeSnapshot(), histogram.TakeSnapshot()};
+  metrics::FamilyForTest counter({"c_total", help, metrics::Type::kCounter, {"a", "b"}, {}});
+  counter->Add(counter.Find(labels), value);
+  metrics::FamilyForTest histogram({"h", help, metrics::Type::kHistogram, {"a", "b"}, {-1, 0, 1e300}});
+  histogram->Observe(histogram.Find(labels), value);
+  snapshot.families = {counter.Take(base), histogram.Take(base)};
   snapshot.plain.push_back({"g", help, metrics::Type::kGauge, {{{{"path", half}}, value}}});
   fuzz::RequireExposition(exposition::ToText(snapshot));
 }

@@ -17,10 +17,6 @@ using nlohmann::json;
 constexpr FrontEnd kShared = uint64_t{1} << 63;
 constexpr FrontEnd kScsi = uint64_t{1} << 62;
 
-Interface SavedInterface(const json& from) {
-  return static_cast<Interface>(SavedUnsigned(from, static_cast<uint64_t>(Interface::kLast)));
-}
-
 }  // namespace
 
 FrontEnd FrontEndOf(uint64_t pointer) {
@@ -218,17 +214,13 @@ bool BlockDevices::HasName(uint64_t backend) const {
 //  is_named_by_requests, is_read_by_qemu], ...],
 //  "front_ends": [[front end, backend, epoch, ambiguous, other], ...], "last_epoch", "forgotten"}
 json BlockDevices::Save() const {
-  json backends = json::array();
-  for (uint32_t id = backends_.oldest(); id != kNone; id = backends_.newer(id)) {
-    const Backend& entry = backends_[id];
-    backends.push_back({backends_.PointerOf(id), entry.interface, entry.before_detach, entry.epoch, entry.node,
+  json backends = SaveRows(backends_, [](uint64_t pointer, const Backend& entry) {
+    return json::array({pointer, entry.interface, entry.before_detach, entry.epoch, entry.node,
                         std::string(entry.text.view()), entry.name, entry.is_named_by_requests, entry.is_read_by_qemu});
-  }
-  json front_ends = json::array();
-  for (uint32_t id = front_ends_.oldest(); id != kNone; id = front_ends_.newer(id)) {
-    const Link& link = front_ends_[id];
-    front_ends.push_back({front_ends_.PointerOf(id), link.backend, link.epoch, link.ambiguous, link.other});
-  }
+  });
+  json front_ends = SaveRows(front_ends_, [](FrontEnd front_end, const Link& link) {
+    return json::array({front_end, link.backend, link.epoch, link.ambiguous, link.other});
+  });
   return {{"names", names_.Save()},
           {"backends", std::move(backends)},
           {"front_ends", std::move(front_ends)},
@@ -243,8 +235,8 @@ void BlockDevices::Restore(const json& state) {
     uint64_t backend = SavedUnsigned(row[0]);
     if (backends_.Find(backend) != kNone) throw std::runtime_error("saved state: the same pointer twice");
     Backend& entry = BackendAt(backend);
-    entry.interface = SavedInterface(row[1]);
-    entry.before_detach = SavedInterface(row[2]);
+    entry.interface = SavedEnum<Interface>(row[1]);
+    entry.before_detach = SavedEnum<Interface>(row[2]);
     entry.epoch = SavedUnsigned(row[3]);
     entry.node = SavedUnsigned(row[4]);
     entry.text = SavedPointerText(row[5]);

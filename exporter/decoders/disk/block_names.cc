@@ -13,11 +13,7 @@ using nlohmann::json;
 // [[pointer, entry], ...], the least recently used first.
 template <class Entry>
 json SaveTable(const PointerTable<Entry>& table) {
-  json rows = json::array();
-  for (uint32_t id = table.oldest(); id != table.kNone; id = table.newer(id)) {
-    rows.push_back({table.PointerOf(id), table[id]});
-  }
-  return rows;
+  return SaveRows(table, [](uint64_t pointer, const Entry& entry) { return json::array({pointer, entry}); });
 }
 
 }  // namespace

@@ -30,9 +30,9 @@ void RestoreRequest(const json::array_t& row, DmaRequest& request) {
   request.start_us = SavedSigned(row[6]);
   request.thread = SavedUnsigned(row[7]);
   request.name = SavedPointerText(row[8]);
-  request.direction = static_cast<DmaDirection>(SavedUnsigned(row[9], static_cast<uint64_t>(DmaDirection::kLast)));
+  request.direction = SavedEnum<DmaDirection>(row[9]);
   request.started = SavedFlag(row[10]);
-  request.interface = static_cast<Interface>(SavedUnsigned(row[11], static_cast<uint64_t>(Interface::kLast)));
+  request.interface = SavedEnum<Interface>(row[11]);
   request.front_end = SavedUnsigned(row[12]);
   request.length = SavedUnsigned(row[13]);
   request.order = SavedUnsigned(row[14]);

@@ -63,7 +63,7 @@ void FrontEndHints::Restore(const json& state, std::span<const HintKind* const> 
     auto kind = std::ranges::find(kinds, SavedUnsigned(row[0]), [](const HintKind* each) { return each->number; });
     if (kind == kinds.end()) throw std::runtime_error("saved state: an unknown kind of hint");
     hint.kind = *kind;
-    hint.direction = static_cast<DmaDirection>(SavedUnsigned(row[1], static_cast<uint64_t>(DmaDirection::kLast)));
+    hint.direction = SavedEnum<DmaDirection>(row[1]);
     hint.thread = SavedUnsigned(row[2]);
     hint.offset = SavedSigned(row[3]);
     hint.bytes = SavedUnsigned(row[4]);

@@ -93,9 +93,7 @@ class OpenRequests {
   // The rows that save(key, request) makes, an array that begins with the key each, the oldest first.
   template <class SaveRequest>
   nlohmann::json Save(SaveRequest&& save) const {
-    nlohmann::json rows = nlohmann::json::array();
-    for (uint32_t id = oldest(); id != kNone; id = newer(id)) rows.push_back(save(KeyOf(id), table_[id]));
-    return rows;
+    return joins::SaveRows(table_, save);
   }
   // Opens them again: restore(row, request) reads what stands behind the key in a row of `fields`. Where there is no
   // room, the oldest has to go, by abandon(id).

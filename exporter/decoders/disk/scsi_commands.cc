@@ -179,8 +179,7 @@ void ScsiCommands::Restore(const json& state) {
     command.unit = SavedUnsigned(row[2]);
     command.backend = SavedUnsigned(row[3]);
     command.bytes = SavedUnsigned(row[4]);
-    command.operation =
-        static_cast<BlockOperation>(SavedUnsigned(row[5], static_cast<uint64_t>(BlockOperation::kLast)));
+    command.operation = SavedEnum<BlockOperation>(row[5]);
     command.next_offset = SavedSigned(row[6]);
     command.is_write_same = SavedFlag(row[7]);
     command.failed = SavedFlag(row[8]);

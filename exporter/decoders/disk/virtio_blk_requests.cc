@@ -92,7 +92,9 @@ bool VirtioBlkRequests::OnBlockIo(const BlockIo& io, BlockDevices& devices) {
   if (device == 0) return false;
   devices.Use(io);
   devices.Learn(FrontEndOf(device), {io.backend, io.backend_text}, Interface::kVirtioBlk);
-  for (uint32_t id = open_.oldest(); id != kNone; id = open_.newer(id)) {
+  // Older ones learn it when they end.
+  int looks = 0;
+  for (uint32_t id = open_.newest(); id != kNone && looks < kMaxLooks; id = open_.older(id), ++looks) {
     Request& request = open_[id];
     if (request.device != device || request.backend != 0) continue;
     request.backend = io.backend;
@@ -198,10 +200,7 @@ json VirtioBlkRequests::Save() const {
     return json::array({key, request.start_us, request.device, request.backend, request.offset, request.bytes,
                         request.thread, request.direction, std::string(request.device_text.view()), request.order});
   });
-  json pops = json::array();
-  for (uint32_t id = pops_.oldest(); id != kNone; id = pops_.newer(id)) {
-    pops.push_back({pops_.PointerOf(id), pops_[id]});
-  }
+  json pops = SaveRows(pops_, [](uint64_t element, int64_t time_us) { return json::array({element, time_us}); });
   return {{"requests", std::move(requests)}, {"pops", std::move(pops)}, {"abandoned", abandoned()}};
 }
 
@@ -213,7 +212,7 @@ void VirtioBlkRequests::Restore(const json& state) {
     request.offset = SavedSigned(row[4]);
     request.bytes = SavedUnsigned(row[5]);
     request.thread = SavedUnsigned(row[6]);
-    request.direction = static_cast<DmaDirection>(SavedUnsigned(row[7], static_cast<uint64_t>(DmaDirection::kLast)));
+    request.direction = SavedEnum<DmaDirection>(row[7]);
     request.device_text = SavedPointerText(row[8]);
     request.order = SavedUnsigned(row[9]);
     if (request.backend == 0) ++waiting_;

@@ -57,10 +57,9 @@ class KeystrokeDecoder final : public Decoder {
 
 // {"keyboards": [[pointer, reader], ...], the least recently used first, "forgotten"}
 json KeystrokeDecoder::Save() const {
-  json rows = json::array();
-  for (uint32_t id = keyboards_.oldest(); id != keyboards_.kNone; id = keyboards_.newer(id)) {
-    rows.push_back({keyboards_.PointerOf(id), keyboards_[id].Save()});
-  }
+  json rows = SaveRows(keyboards_, [](uint64_t pointer, const ScanCodeReader& reader) {
+    return json::array({pointer, reader.Save()});
+  });
   return {{"keyboards", std::move(rows)}, {"forgotten", keyboards_.forgotten()}};
 }
 

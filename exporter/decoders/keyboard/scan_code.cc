@@ -43,8 +43,8 @@ nlohmann::json ScanCodeReader::Save() const {
 }
 
 void ScanCodeReader::Restore(const nlohmann::json& state) {
-  set_ = static_cast<Set>(SavedUnsigned(state.at("set"), static_cast<uint64_t>(Set::kLast)));
-  prefix_ = static_cast<Prefix>(SavedUnsigned(state.at("prefix"), static_cast<uint64_t>(Prefix::kLast)));
+  set_ = SavedEnum<Set>(state.at("set"));
+  prefix_ = SavedEnum<Prefix>(state.at("prefix"));
   release_ = SavedFlag(state.at("release"));
   pause_first_ = static_cast<uint8_t>(SavedUnsigned(state.at("pause_first"), UINT8_MAX));
   held_.reset();
