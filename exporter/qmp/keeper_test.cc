@@ -43,8 +43,8 @@ Keeper::Pace Fast() {
   Keeper::Pace pace;
   pace.check = pace.last_retry = milliseconds(200);
   pace.first_retry = milliseconds(10);
-  pace.look = milliseconds(20);
-  pace.greeting = milliseconds(100);
+  pace.look = pace.slow_look = milliseconds(20);
+  pace.limits.greeting = milliseconds(100);
   return pace;
 }
 
@@ -270,7 +270,7 @@ TEST_CASE("Names are asked for before requests are logged, of drives that are no
 
   // The log began anew.
   keeper.Restarted(1);
-  StepUntil(keeper, [&] { return qemu.command_lines().size() > 6; });
+  StepUntil(keeper, [&] { return qemu.command_lines().size() == 8; });
   size_t before = qemu.command_lines().size();
   host.targets[0].drive_names = false;
   keeper.Restarted(1);
@@ -329,27 +329,100 @@ TEST_CASE("Nothing is done while it is too early, and a log that goes away is wa
   CHECK(qemu.StateOf("begin") == "enabled");
 }
 
-TEST_CASE("Hundreds of sockets, half of which hang") {
-  constexpr int kSockets = 300;
+TEST_CASE("Sockets that hang cost the others nothing, and count as failures while they do") {
+  constexpr size_t kSockets = 300;
   TestDirectory directory;
   std::vector<std::unique_ptr<FakeQemu>> qemus;
   FakeHost host;
-  FakeQemu::Manners silent;
+  FakeQemu::Manners silent, mute, half;
   silent.is_silent = true;
+  mute.replies = 0;
+  half.instead = R"({"return": {}, "id": 1)";
   auto needs = std::make_shared<Needs>(Needs{{}, {"begin"}});
-  for (int i = 0; i < kSockets; ++i) {
+  for (size_t i = 0; i < kSockets; ++i) {
     std::string path = directory / std::to_string(i);
-    qemus.push_back(std::make_unique<FakeQemu>(path, kOff, i % 2 == 0 ? silent : FakeQemu::Manners()));
+    const FakeQemu::Manners manners[] = {FakeQemu::Manners(), silent, mute, half};
+    qemus.push_back(std::make_unique<FakeQemu>(path, kOff, manners[i % 4]));
     host.targets.push_back({path, needs, {}, true, false});
   }
-  Keeper keeper(host, {}, Fast());
+  Keeper::Pace pace = Fast();
+  pace.limits = {milliseconds(2'000), milliseconds(2'000), milliseconds(5'000)};
+  Keeper keeper(host, {}, pace);
+  auto started = std::chrono::steady_clock::now();
   StepUntil(keeper, [&] {
-    for (int i = 1; i < kSockets; i += 2) {
-      if (qemus[static_cast<size_t>(i)]->StateOf("begin") != "enabled") return false;
+    for (size_t i = 0; i < kSockets; i += 4) {
+      if (qemus[i]->StateOf("begin") != "enabled") return false;
     }
     return true;
   });
-  CHECK(Failures(keeper, Reason::kTimeout) == 0);
+  // More of them than there are conversations at once, so some wait until the first ones have been given up.
+  CHECK(std::chrono::steady_clock::now() - started < milliseconds(4'000));
+  StepUntil(keeper, [&] {
+    return Failures(keeper, Reason::kTimeout) >= kSockets && Failures(keeper, Reason::kNoGreeting) >= kSockets / 2;
+  });
+  Keeper::Report report = keeper.report();
+  CHECK(std::count_if(report.sockets.begin(), report.sockets.end(), [](const auto& s) { return s.up; }) ==
+        static_cast<ptrdiff_t>(kSockets / 4));
+}
+
+TEST_CASE("Long answers of many sockets together stay within the limit") {
+  TestDirectory directory;
+  FakeQemu::Manners half;
+  half.instead = R"({"return": ")" + std::string(1'900'000, 'x');
+  std::vector<std::unique_ptr<FakeQemu>> qemus;
+  FakeHost host;
+  auto needs = std::make_shared<Needs>(Needs{{}, {"begin"}});
+  for (int i = 0; i < 12; ++i) {
+    std::string path = directory / std::to_string(i);
+    qemus.push_back(std::make_unique<FakeQemu>(path, kOff, half));
+    host.targets.push_back({path, needs, {}, true, false});
+  }
+  FakeQemu good(directory / "good", kOff);
+  host.targets.push_back({directory / "good", needs, {}, true, false});
+  Keeper keeper(host, {}, Fast());
+  StepUntil(keeper, [&] { return Failures(keeper, Reason::kProtocol) >= 4; });
+  StepUntil(keeper, [&] { return good.StateOf("begin") == "enabled"; });
+  Keeper::Report report = keeper.report();
+  CHECK(std::any_of(report.sockets.begin(), report.sockets.end(),
+                    [](const auto& socket) { return socket.error.find("limit of 16 MiB") != std::string::npos; }));
+  CHECK(report.sockets.back().up);
+}
+
+TEST_CASE("A config that comes during a conversation is asked for right after it") {
+  TestDirectory directory;
+  FakeQemu qemu(directory / "qmp", kOff);
+  FakeHost host;
+  host.Want(directory / "qmp", {"begin"});
+  Keeper::Pace pace = Fast();
+  pace.check = std::chrono::hours(1);
+  Keeper keeper(host, {}, pace);
+  keeper.Step(milliseconds(0));  // it has connected
+  host.Want(directory / "qmp", {"other"});
+  keeper.ConfigChanged();
+  StepUntil(keeper, [&] { return qemu.Enabled() == Names{"open", "read", "other"}; });
+  // It leaves, and comes back while its events are switched off.
+  auto targets = std::exchange(host.targets, {});
+  keeper.ConfigChanged();
+  StepUntil(keeper, [&] { return qemu.clients() >= 3; });
+  host.targets = targets;
+  keeper.ConfigChanged();
+  StepUntil(keeper, [&] { return qemu.Enabled() == Names{"open", "read", "other"}; });
+}
+
+TEST_CASE("A keeper with nothing to do sleeps") {
+  TestDirectory directory;
+  FakeQemu qemu(directory / "qmp", kOff);
+  FakeHost host;
+  host.Want(directory / "qmp", {"begin"});
+  Keeper::Pace pace = Fast();
+  pace.check = std::chrono::hours(1);
+  pace.slow_look = milliseconds(500);
+  Keeper keeper(host, {}, pace);
+  StepUntil(keeper, [&] { return !keeper.report().sockets.empty() && keeper.report().sockets[0].up; });
+  for (int i = 0; i < 3; ++i) keeper.Step(milliseconds(20));
+  auto started = std::chrono::steady_clock::now();
+  keeper.Step(milliseconds(300));
+  CHECK(std::chrono::steady_clock::now() - started >= milliseconds(300));
 }
 
 }  // namespace
