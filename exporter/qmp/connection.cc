@@ -41,8 +41,10 @@ Failure FailureOfConnect(int error, const std::string& path) {
               "other clients wait for this socket already; give QEMU a -qmp socket for the exporter alone"};
     case ENOENT:
     case ECONNREFUSED:
-      return {Reason::kUnreachable, (IsSocket(path) ? TextOf(error) : "not a socket") +
-                                        "; is QEMU running, with -qmp unix:PATH,server=on,wait=off?"};
+      return {Reason::kUnreachable,
+              (IsSocket(path) ? TextOf(error) : "not a socket") +
+                  "; is QEMU running, with -qmp unix:PATH,server=on,wait=off?",
+              true};
     default:
       return {Reason::kUnreachable, TextOf(error)};
   }
@@ -77,7 +79,7 @@ short Connection::events() const {
 }
 
 void Connection::Fail(Reason reason, std::string message) {
-  if (!failure_) failure_ = Failure{reason, std::move(message)};
+  if (!failure_) failure_ = Failure{reason, std::move(message), false};
   socket_.Reset();
   reader_.Reset();
 }

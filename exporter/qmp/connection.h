@@ -33,7 +33,8 @@ std::string_view NameOf(Reason reason);
 
 struct Failure {
   Reason reason = Reason::kUnreachable;
-  std::string message;  // what happened, and the remedy where there is one
+  std::string message;           // what happened, and the remedy where there is one
+  bool nothing_listens = false;  // so that a QEMU that was there before has ended, unless its process still runs
 };
 
 class Connection {

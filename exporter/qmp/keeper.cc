@@ -312,6 +312,7 @@ void Keeper::Fail(Socket& socket, const Failure& failure) {
   socket.up = false;
   socket.retry = socket.retry == milliseconds(0) ? pace_.first_retry : std::min(2 * socket.retry, pace_.last_retry);
   socket.next = std::min(socket.next, Clock::now() + socket.retry);
+  if (failure.nothing_listens) NoteGone(socket);
   if (!socket.is_leaving || !HasLeft(socket)) return;
   // One try is enough for what nobody needs any more. A later process may have better luck.
   if (is_farewell_) {

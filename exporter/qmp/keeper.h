@@ -1,4 +1,5 @@
-// Keeps the trace events on that a config needs, in every QEMU that a source names the socket of.
+// Keeps the trace events on that a config needs, in every QEMU that a source names the socket of, and tells when
+// another QEMU process is behind a socket.
 //
 // One thread for all sockets, and one poll(2): conversations go on side by side, so a QEMU that hangs delays no other.
 // QEMU serves one client of a socket at a time, so a connection lasts for a few milliseconds: connect, ask, switch,
@@ -11,7 +12,7 @@
 // one message that is parsed, 4 MiB; disks to probe, 32 KiB each of 256 conversations.
 //
 // A QEMU is identified by the socket's file and the process that listens, so that Save() and a later Keeper know whose
-// events were switched on.
+// events were switched on, and whether QEMU has been restarted meanwhile.
 #pragma once
 
 #include <array>
@@ -53,6 +54,11 @@ class Host {
   virtual std::set<std::string> Unknown(const Target& target, const std::vector<std::string>& files) = 0;
   // These reads will be in the logs.
   virtual void Expect(const Target& target, const std::vector<Probe>& probes) = 0;
+  // Another QEMU process than before listens on the target's socket; also if an earlier Keeper saw the one before. QEMU
+  // may have logged for a while by now.
+  virtual void OnNewProcess(const Target& target) = 0;
+  // Nothing listens on the target's socket any more, and the process that did is not running.
+  virtual void OnGone(const Target& target) = 0;
 
  protected:
   ~Host() = default;
@@ -103,6 +109,8 @@ class Keeper {
   // What a later Keeper begins with. `version` changes with it.
   nlohmann::json Save() const;
   uint64_t version() const;
+  // Whether an earlier Keeper left events on.
+  bool has_leftovers() const;
 
   // One round: what is due, and at most `longest_wait` for something to come. The thread's body.
   void Step(std::chrono::milliseconds longest_wait);
@@ -116,6 +124,7 @@ class Keeper {
     Target target;
     Switches switches;
     Instance instance{};                         // that `switches` are of, and that was last heard of
+    bool is_gone = true;                         // nothing listens any more
     UniqueFd process;                            // readable when the process of `instance` ends; none: unknown
     std::map<size_t, int> tries;                 // by hash of a file: how often its name was asked for in vain
     FileId file{};                               // as last seen
@@ -158,6 +167,7 @@ class Keeper {
   std::vector<Probe> ChooseProbes(Socket& socket, std::vector<Drive> drives);
   void Succeed(Socket& socket);
   void Fail(Socket& socket, const Failure& failure);
+  void NoteGone(Socket& socket);
   void SwitchOffAtExit();
   void Publish();
 

@@ -1,4 +1,6 @@
 // Which QEMU process is behind a socket, and whether it has ended: what a Keeper notices without a conversation.
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -47,15 +49,26 @@ void Keeper::NoteProcess(Socket& socket, int fd) {
     if (instance[i] == 0) instance[i] = socket.instance[i];
   }
   socket.instance = instance;
+  socket.is_gone = false;
   if (is_other) {
     socket.switches = Switches();
     socket.tries.clear();
     socket.process.Reset();
+    spdlog::info("{}: this is another QEMU than before", socket.target.socket);
+    host_.OnNewProcess(socket.target);
   }
   if (!socket.process && watched_.size() < kMostWatched) {
     socket.process = Watch(peer);
     if (socket.process) watched_.push_back(&socket);
   }
+}
+
+// A process that still runs may have lost its socket for another reason.
+void Keeper::NoteGone(Socket& socket) {
+  bool is_known = socket.instance != Instance();
+  if (!is_known || socket.is_gone || Watch({socket.instance[3], socket.instance[4]})) return;
+  socket.is_gone = true;
+  host_.OnGone(socket.target);
 }
 
 }  // namespace qte::qmp

@@ -1,71 +1,9 @@
 #include "qmp/keeper.h"
 
-#include <algorithm>
-
-#include "qmp/fake_qemu_for_test.h"
+#include "qmp/keeper_for_test.h"
 
 namespace qte::qmp {
 namespace {
-
-using nlohmann::json;
-using std::chrono::milliseconds;
-using Events = std::map<std::string, std::string>;
-using Names = std::set<std::string>;
-using List = std::vector<std::string>;
-
-const Events kOff = {{"open", "disabled"}, {"read", "disabled"}, {"begin", "disabled"}, {"other", "disabled"}};
-
-struct FakeHost final : Host {
-  std::vector<Target> targets;
-  bool is_early = false;
-  std::set<std::string> unknown;  // files
-  std::vector<Probe> expected;
-
-  void Want(const std::string& socket, std::vector<std::string> rest) {
-    targets = {{socket, std::make_shared<Needs>(Needs{{"open", "read"}, std::move(rest)}), {1}, true, false}};
-  }
-
-  std::optional<std::vector<Target>> Targets() override {
-    if (is_early) return std::nullopt;
-    return targets;
-  }
-  std::set<std::string> Unknown(const Target&, const std::vector<std::string>& files) override {
-    std::set<std::string> asked;
-    for (const std::string& file : files) {
-      if (unknown.contains(file)) asked.insert(file);
-    }
-    return asked;
-  }
-  void Expect(const Target&, const std::vector<Probe>& probes) override { expected = probes; }
-};
-
-Keeper::Pace Fast() {
-  Keeper::Pace pace;
-  pace.check = pace.last_retry = milliseconds(200);
-  pace.first_retry = milliseconds(10);
-  pace.look = pace.slow_look = milliseconds(20);
-  pace.limits.greeting = milliseconds(100);
-  return pace;
-}
-
-// Goes on until it is so.
-void StepUntil(Keeper& keeper, const std::function<bool()>& is_so) {
-  auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-  while (!is_so()) {
-    REQUIRE(std::chrono::steady_clock::now() < deadline);
-    keeper.Step(milliseconds(20));
-  }
-}
-
-// Both fakes are of one process, and the file system may give the second socket the inode of the first: the time of
-// birth tells them apart, in ticks of the kernel.
-void PassATick() {
-  std::this_thread::sleep_for(milliseconds(20));
-}
-
-uint64_t Failures(const Keeper& keeper, Reason reason) {
-  return keeper.report().failures[static_cast<size_t>(reason)];
-}
 
 TEST_CASE("What is needed is switched on, and what others switched on stays theirs") {
   TestDirectory directory;
@@ -143,7 +81,9 @@ TEST_CASE("At the exit QEMU is left as it was found, where the config says so") 
     while (qemu.StateOf("begin") != "enabled") std::this_thread::sleep_for(milliseconds(1));
     keeper.Stop();
     CHECK(qemu.Enabled() == (is_asked ? Names{"read"} : Names{"open", "read", "begin"}));
-    CHECK(keeper.Save().size() == (is_asked ? 0 : 1));
+    // Which QEMU it was stays known.
+    REQUIRE(keeper.Save().size() == 1);
+    CHECK(keeper.Save()[0][2].empty() == is_asked);
   }
 }
 
@@ -188,6 +128,13 @@ TEST_CASE("A later keeper knows what an earlier one switched on, but not of anot
     return keeper.report().sockets[0].ours;
   };
   CHECK(ours() == List{"open", "read", "begin"});
+  // Without the start of the process, as where /proc hides it.
+  saved[0][1][4] = 0;
+  Keeper keeper(host, saved, Fast());
+  StepUntil(keeper, [&] { return !keeper.report().sockets.empty() && keeper.report().sockets[0].up; });
+  CHECK(keeper.report().sockets[0].ours == List{"open", "read", "begin"});
+  CHECK(keeper.Save()[0][1][4] != 0);
+  CHECK(host.heard.empty());
   qemu.reset();
   PassATick();
   Events events = kOff;
@@ -327,102 +274,6 @@ TEST_CASE("Nothing is done while it is too early, and a log that goes away is wa
   keeper.StreamsChanged();
   for (int i = 0; i < 5; ++i) keeper.Step(milliseconds(1));
   CHECK(qemu.StateOf("begin") == "enabled");
-}
-
-TEST_CASE("Sockets that hang cost the others nothing, and count as failures while they do") {
-  constexpr size_t kSockets = 300;
-  TestDirectory directory;
-  std::vector<std::unique_ptr<FakeQemu>> qemus;
-  FakeHost host;
-  FakeQemu::Manners silent, mute, half;
-  silent.is_silent = true;
-  mute.replies = 0;
-  half.instead = R"({"return": {}, "id": 1)";
-  auto needs = std::make_shared<Needs>(Needs{{}, {"begin"}});
-  for (size_t i = 0; i < kSockets; ++i) {
-    std::string path = directory / std::to_string(i);
-    const FakeQemu::Manners manners[] = {FakeQemu::Manners(), silent, mute, half};
-    qemus.push_back(std::make_unique<FakeQemu>(path, kOff, manners[i % 4]));
-    host.targets.push_back({path, needs, {}, true, false});
-  }
-  Keeper::Pace pace = Fast();
-  pace.limits = {milliseconds(2'000), milliseconds(2'000), milliseconds(5'000)};
-  Keeper keeper(host, {}, pace);
-  auto started = std::chrono::steady_clock::now();
-  StepUntil(keeper, [&] {
-    for (size_t i = 0; i < kSockets; i += 4) {
-      if (qemus[i]->StateOf("begin") != "enabled") return false;
-    }
-    return true;
-  });
-  // More of them than there are conversations at once, so some wait until the first ones have been given up.
-  CHECK(std::chrono::steady_clock::now() - started < milliseconds(4'000));
-  StepUntil(keeper, [&] {
-    return Failures(keeper, Reason::kTimeout) >= kSockets && Failures(keeper, Reason::kNoGreeting) >= kSockets / 2;
-  });
-  Keeper::Report report = keeper.report();
-  CHECK(std::count_if(report.sockets.begin(), report.sockets.end(), [](const auto& s) { return s.up; }) ==
-        static_cast<ptrdiff_t>(kSockets / 4));
-}
-
-TEST_CASE("Long answers of many sockets together stay within the limit") {
-  TestDirectory directory;
-  FakeQemu::Manners half;
-  half.instead = R"({"return": ")" + std::string(1'900'000, 'x');
-  std::vector<std::unique_ptr<FakeQemu>> qemus;
-  FakeHost host;
-  auto needs = std::make_shared<Needs>(Needs{{}, {"begin"}});
-  for (int i = 0; i < 12; ++i) {
-    std::string path = directory / std::to_string(i);
-    qemus.push_back(std::make_unique<FakeQemu>(path, kOff, half));
-    host.targets.push_back({path, needs, {}, true, false});
-  }
-  FakeQemu good(directory / "good", kOff);
-  host.targets.push_back({directory / "good", needs, {}, true, false});
-  Keeper keeper(host, {}, Fast());
-  StepUntil(keeper, [&] { return Failures(keeper, Reason::kProtocol) >= 4; });
-  StepUntil(keeper, [&] { return good.StateOf("begin") == "enabled"; });
-  Keeper::Report report = keeper.report();
-  CHECK(std::any_of(report.sockets.begin(), report.sockets.end(),
-                    [](const auto& socket) { return socket.error.find("limit of 16 MiB") != std::string::npos; }));
-  CHECK(report.sockets.back().up);
-}
-
-TEST_CASE("A config that comes during a conversation is asked for right after it") {
-  TestDirectory directory;
-  FakeQemu qemu(directory / "qmp", kOff);
-  FakeHost host;
-  host.Want(directory / "qmp", {"begin"});
-  Keeper::Pace pace = Fast();
-  pace.check = std::chrono::hours(1);
-  Keeper keeper(host, {}, pace);
-  keeper.Step(milliseconds(0));  // it has connected
-  host.Want(directory / "qmp", {"other"});
-  keeper.ConfigChanged();
-  StepUntil(keeper, [&] { return qemu.Enabled() == Names{"open", "read", "other"}; });
-  // It leaves, and comes back while its events are switched off.
-  auto targets = std::exchange(host.targets, {});
-  keeper.ConfigChanged();
-  StepUntil(keeper, [&] { return qemu.clients() >= 3; });
-  host.targets = targets;
-  keeper.ConfigChanged();
-  StepUntil(keeper, [&] { return qemu.Enabled() == Names{"open", "read", "other"}; });
-}
-
-TEST_CASE("A keeper with nothing to do sleeps") {
-  TestDirectory directory;
-  FakeQemu qemu(directory / "qmp", kOff);
-  FakeHost host;
-  host.Want(directory / "qmp", {"begin"});
-  Keeper::Pace pace = Fast();
-  pace.check = std::chrono::hours(1);
-  pace.slow_look = milliseconds(500);
-  Keeper keeper(host, {}, pace);
-  StepUntil(keeper, [&] { return !keeper.report().sockets.empty() && keeper.report().sockets[0].up; });
-  for (int i = 0; i < 3; ++i) keeper.Step(milliseconds(20));
-  auto started = std::chrono::steady_clock::now();
-  keeper.Step(milliseconds(300));
-  CHECK(std::chrono::steady_clock::now() - started >= milliseconds(300));
 }
 
 }  // namespace
