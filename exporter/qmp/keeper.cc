@@ -328,6 +328,7 @@ void Keeper::SwitchOffAtExit() {
   Clock::time_point now = Clock::now();
   Clock::time_point deadline = now + pace_.farewell;
   is_farewell_ = true;
+  has_news_ = true;  // a conversation that is cut off may have switched events on
   talking_.clear();
   next_due_ = now;
   for (auto& [path, socket] : sockets_) {
