@@ -20,8 +20,8 @@ std::string Fill(const std::vector<config::TemplatePiece>& pieces, const metrics
 
 }  // namespace
 
-Tracer::Tracer(Ask ask, std::function<bool()> caught_up, const nlohmann::json& saved)
-    : ask_(std::move(ask)), caught_up_(std::move(caught_up)), keeper_(*this, saved) {}
+Tracer::Tracer(Ask ask, std::function<bool()> caught_up, const nlohmann::json& saved, Listener listener)
+    : ask_(std::move(ask)), caught_up_(std::move(caught_up)), listener_(std::move(listener)), keeper_(*this, saved) {}
 
 void Tracer::Use(const commands::LoadedConfig& loaded) {
   Plan plan{guests::SourceLabels(loaded.config.sources), {}, nullptr};
@@ -44,7 +44,7 @@ void Tracer::Use(const commands::LoadedConfig& loaded) {
 
 void Tracer::Start() {
   // An earlier process may have left something on that nobody needs now.
-  bool has_work = is_wanted_ || !keeper_.Save().empty();
+  bool has_work = is_wanted_ || keeper_.has_leftovers();
   if (!has_work || is_started_.exchange(true)) return;
   keeper_.Start();
 }
@@ -98,6 +98,16 @@ void Tracer::Expect(const qmp::Target& target, const std::vector<qmp::Probe>& pr
   ask_([&](guests::Guests& guests, const source::SourceSet&) {
     for (source::StreamId id : target.streams) guests.Expect(id, expected);
   });
+}
+
+void Tracer::OnNewProcess(const qmp::Target& target) {
+  if (!listener_.on_new_process) return;
+  for (source::StreamId id : target.streams) listener_.on_new_process(id);
+}
+
+void Tracer::OnGone(const qmp::Target& target) {
+  if (!listener_.on_gone) return;
+  for (source::StreamId id : target.streams) listener_.on_gone(id);
 }
 
 }  // namespace qte::daemon

@@ -28,9 +28,18 @@ class Tracer final : private qmp::Host {
   using Task = std::function<void(guests::Guests&, const source::SourceSet&)>;
   using Ask = std::function<bool(const Task&)>;
 
+  // What QMP tells of the QEMU that writes a log; called on the keeper's thread, which may Ask. Either may be empty.
+  struct Listener {
+    // Another QEMU process than before answers, also if the one before was seen by an earlier daemon. It may have
+    // logged for up to a minute.
+    std::function<void(source::StreamId)> on_new_process;
+    // The QEMU process has ended.
+    std::function<void(source::StreamId)> on_gone;
+  };
+
   // `saved` is what Save() gave. Nothing is switched on before `caught_up` says that what was there has been read: the
   // log may tell names of disks.
-  Tracer(Ask ask, std::function<bool()> caught_up, const nlohmann::json& saved);
+  Tracer(Ask ask, std::function<bool()> caught_up, const nlohmann::json& saved, Listener listener = {});
 
   // The config in force, before the ingest thread begins or on it.
   void Use(const commands::LoadedConfig& loaded);
@@ -64,9 +73,12 @@ class Tracer final : private qmp::Host {
   std::optional<std::vector<qmp::Target>> Targets() override;
   std::set<std::string> Unknown(const qmp::Target& target, const std::vector<std::string>& files) override;
   void Expect(const qmp::Target& target, const std::vector<qmp::Probe>& probes) override;
+  void OnNewProcess(const qmp::Target& target) override;
+  void OnGone(const qmp::Target& target) override;
 
   const Ask ask_;
   const std::function<bool()> caught_up_;
+  const Listener listener_;
   std::optional<Plan> plan_;  // of the ingest thread
   std::atomic<bool> is_wanted_ = false;
   std::atomic<bool> is_started_ = false;

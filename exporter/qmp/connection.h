@@ -1,91 +1,72 @@
-// A client of one QMP socket, QEMU's control protocol: a greeting, then a JSON object a command and one an answer, with
-// events in between that nobody asked for.
+// A non-blocking connection to a QMP socket, QEMU's control protocol: JSON objects in both directions.
 //
-// QEMU serves one client of a socket at a time, and lets others wait in line without a word. So a connection is made
-// without waiting, its greeting is looked for when poll(2) tells of something, and who has an answer should leave at
-// once. Nothing here waits longer than it is told to. What comes in is bounded; a peer that speaks no QMP, says too
-// much, or leaves is a failure, after which the connection is good for nothing. One thread.
+// Nothing here waits: the owner polls fd() for events(), then calls Read() and Send(). What a peer can make the
+// exporter store and read is bounded. A peer that speaks no QMP, sends too much, or leaves is a failure, after which
+// the connection is closed. One thread.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/unique_fd.h"
+#include "qmp/message_reader.h"
 
 namespace qte::qmp {
 
 enum class Reason {
-  kUnreachable,  // no such socket, or nobody listens
+  kUnreachable,  // no such socket, or nothing listens
   kDenied,       // no permission
-  kNoGreeting,   // another client is being served, or QEMU hangs
+  kNoGreeting,   // QEMU serves another client, or hangs
   kTimeout,      // no answer to a command
   kClosed,       // QEMU has closed the connection
-  kProtocol,     // this is no QMP
-  kRefused,      // QEMU refuses what it must not refuse
+  kProtocol,     // the peer speaks no QMP, or sends too much
+  kRefused,      // QEMU refuses a command that it must not refuse
 };
 inline constexpr size_t kReasons = static_cast<size_t>(Reason::kRefused) + 1;
 
-// As a label has it: "unreachable", ...
+// The value of the label `reason`: "unreachable", ...
 std::string_view NameOf(Reason reason);
 
 struct Failure {
   Reason reason = Reason::kUnreachable;
-  std::string message;  // what happened, and the remedy where there is one
+  std::string message;           // what happened, and the remedy where there is one
+  bool nothing_listens = false;  // so that a QEMU that was there before has ended, unless its process still runs
 };
 
 class Connection {
  public:
-  // Asks for a connection. What went wrong is in failure().
+  // What a peer may send over one connection. query-block of 100 disks with 10 backing files each is below 2 MB.
+  static constexpr size_t kMostBytes = size_t{16} << 20;
+
+  // failure() tells if it did not succeed.
   explicit Connection(const std::string& path);
 
   int fd() const { return socket_.get(); }
+  // What to poll(2) for.
+  short events() const;
   const std::optional<Failure>& failure() const { return failure_; }
-  // The process that listens, or 0.
-  int peer() const;
+  // The first failure counts.
+  void Fail(Reason reason, std::string message);
 
-  // Reads what has come of the greeting; true once it is there.
-  bool Greet();
-  // Ends the waiting for it.
-  void GiveUp();
-
-  // What QEMU answers: `value` is there unless it refused, with `error` for a reason.
-  struct Answer {
-    std::optional<nlohmann::json> value;
-    std::string error;
-  };
-  // One command to its answer; nothing where the connection has failed. QEMU may take 2 s, but for all commands no
-  // longer than up to the deadline.
-  std::optional<Answer> Execute(const std::string& command, nlohmann::json arguments = {});
-  // The same command with several arguments, sent together: each costs QEMU and us a fraction of what it would alone.
-  std::optional<std::vector<Answer>> ExecuteEach(const std::string& command,
-                                                 const std::vector<nlohmann::json>& arguments);
-  void set_deadline(std::chrono::steady_clock::time_point deadline) { deadline_ = deadline; }
+  // Sends `text` after what is still unsent, as far as the socket takes it now.
+  void Send(std::string_view text);
+  // Reads up to 64 KiB and passes each whole message on.
+  void Read(const std::function<void(const nlohmann::json&)>& on_message);
+  // Memory that a half-read message takes.
+  size_t held_bytes() const { return reader_.cost(); }
 
  private:
-  using Time = std::chrono::steady_clock::time_point;
-
-  void Fail(Reason reason, std::string message);
-  bool Send(std::string_view text, Time deadline);
-  std::optional<Answer> Await(uint64_t id, Time deadline);
-  // Waits until the socket may be read (POLLIN) or written.
-  bool Wait(short what, Time deadline);
-  // Reads once what is there; false where there is nothing, or nothing will be.
-  bool Receive();
-  // Takes the first whole message from what was read.
-  std::optional<nlohmann::json> TakeMessage();
-  void DropScanned();
+  // False once the connection has failed.
+  bool Take(char c, const std::function<void(const nlohmann::json&)>& on_message);
 
   UniqueFd socket_;
-  std::string buffer_;
-  size_t scanned_ = 0;   // bytes of it that are lines, in which no message ends
-  size_t searched_ = 0;  // in which there is no other end of a line
-  uint64_t last_id_ = 0;
-  Time deadline_ = Time::max();
+  std::string unsent_;
+  MessageReader reader_;
+  size_t received_ = 0;
   std::optional<Failure> failure_;
 };
 

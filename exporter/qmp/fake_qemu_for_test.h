@@ -2,13 +2,16 @@
 // thread of its own, which ends with the object.
 #pragma once
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <csignal>
 #include <cstring>
 #include <filesystem>
 #include <functional>
@@ -46,12 +49,16 @@ class FakeQemu {
   struct Manners {
     std::string greeting =
         R"({"QMP": {"version": {"qemu": {"micro": 0, "minor": 1, "major": 9}}, "capabilities": []}})";
-    bool is_silent = false;      // accepts nobody
-    bool dribbles = false;       // a byte at a time
-    bool is_pretty = false;      // answers over several lines
-    bool chatters = false;       // events before each answer
-    int answers = INT32_MAX;     // closes after so many
-    int replies = INT32_MAX;     // says nothing more after so many, but does what it is told
+    bool is_silent = false;   // accepts nobody
+    bool dribbles = false;    // a byte at a time
+    bool is_pretty = false;   // answers over several lines
+    bool chatters = false;    // events before each answer
+    int answers = INT32_MAX;  // closes after so many
+    int replies = INT32_MAX;  // says nothing more after so many, but does what it is told
+    bool is_wrong = false;    // answers with ids that were not asked for
+    int states = 1;           // in the answer to trace-event-get-state
+    int events = 0;           // before each answer
+    std::string event = R"({"event": "RTC_CHANGE", "data": {"offset": 0}})";
     std::string instead;         // of each answer
     json block = json::array();  // the answer to query-block
     std::string state = "running";
@@ -92,6 +99,11 @@ class FakeQemu {
     }
     return enabled;
   }
+  // From now on refuses to switch it.
+  void Lock(const std::string& event) {
+    std::lock_guard lock(mutex_);
+    locked_.insert(event);
+  }
   void Set(const std::string& event, const std::string& state) {
     std::lock_guard lock(mutex_);
     events_[event] = state;
@@ -102,6 +114,7 @@ class FakeQemu {
     return command_lines_;
   }
   int clients() const { return clients_; }
+  int listener() const { return listener_.get(); }
   // A command had an argument that not all versions take.
   bool saw_vcpu() const { return saw_vcpu_; }
 
@@ -143,13 +156,16 @@ class FakeQemu {
         if (replies >= manners_.answers) return;
         json answer = Answer(request);
         if (replies++ >= manners_.replies) continue;
+        std::string events;
+        for (int i = 0; i < manners_.events; ++i) events += manners_.event;
+        if (!events.empty()) Say(fd, events);
         if (manners_.chatters) {
           Say(fd, R"({"timestamp": {"seconds": 1}, "event": "RTC_CHANGE", "data": {"offset": 0}})"
                   "\r\n");
           Say(fd, R"({"return": "of another command", "id": 123456})"
                   "\r\n");
         }
-        answer["id"] = request["id"];
+        answer["id"] = manners_.is_wrong ? json(-5) : request["id"];
         Say(fd, (manners_.instead.empty() ? answer.dump(manners_.is_pretty ? 4 : -1) : manners_.instead) + "\r\n");
       }
     }
@@ -171,9 +187,10 @@ class FakeQemu {
     auto event = events_.find(arguments.value("name", ""));
     if (event == events_.end()) return error("unknown event \"" + arguments.value("name", "") + "\"");
     if (command == "trace-event-get-state") {
-      return {{"return", json::array({{{"name", event->first}, {"vcpu", false}, {"state", event->second}}})}};
+      json state = {{"name", event->first}, {"vcpu", false}, {"state", event->second}};
+      return {{"return", std::vector<json>(static_cast<size_t>(manners_.states), state)}};
     }
-    if (event->second == "locked") return error("event is locked");
+    if (locked_.contains(event->first)) return error("event is locked");
     event->second = arguments.at("enable") ? "enabled" : "disabled";
     return {{"return", json::object()}};
   }
@@ -184,10 +201,47 @@ class FakeQemu {
   UniqueFd listener_;
   mutable std::mutex mutex_;
   std::map<std::string, std::string> events_;  // guarded by mutex_
+  std::set<std::string> locked_;               // guarded by mutex_
   std::vector<std::string> command_lines_;     // guarded by mutex_
   std::atomic<int> clients_ = 0;
   std::atomic<bool> saw_vcpu_ = false;
   std::thread thread_;
+};
+
+// A process of its own that listens on a fake's socket, so that clients connect to it as far as the kernel tells: the
+// fake can then be "started again" without another file.
+class ListeningChild {
+ public:
+  explicit ListeningChild(const FakeQemu& qemu) {
+    int ready[2];
+    REQUIRE(::pipe2(ready, O_CLOEXEC) == 0);
+    pid_ = ::fork();
+    REQUIRE(pid_ >= 0);
+    if (pid_ == 0) {
+      ::listen(qemu.listener(), 1);
+      // A connection that it inherits would never end.
+      for (int fd = 3; fd < 1024; ++fd) {
+        if (fd != ready[1]) ::close(fd);
+      }
+      [[maybe_unused]] ssize_t size = ::write(ready[1], "x", 1);
+      while (true) ::pause();
+    }
+    ::close(ready[1]);
+    char c;
+    REQUIRE(::read(ready[0], &c, 1) == 1);
+    ::close(ready[0]);
+  }
+  ~ListeningChild() { End(); }
+  void End() {
+    if (pid_ == 0) return;
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+    pid_ = 0;
+  }
+  pid_t pid() const { return pid_; }
+
+ private:
+  pid_t pid_ = 0;
 };
 
 }  // namespace qte::qmp

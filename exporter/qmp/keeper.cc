@@ -1,9 +1,7 @@
 #include "qmp/keeper.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <spdlog/spdlog.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <utility>
@@ -14,25 +12,18 @@ namespace {
 using nlohmann::json;
 using std::chrono::milliseconds;
 
-// Descriptors that await a greeting at once; what is above waits for its turn.
-constexpr size_t kMostWaiting = 256;
+// Conversations at once; a socket that is due above that waits for its turn.
+constexpr size_t kMostTalks = 256;
+// Half-read messages of all conversations together. Their strings may have reserved twice as much.
+constexpr size_t kMostHeld = size_t{16} << 20;
 // A QEMU that starts opens its log a moment before its monitor: that is not worth a word.
 constexpr int kFailuresBeforeWord = 4;
 // Where a probe has not been seen so often, it will not be (the log goes elsewhere).
 constexpr int kMostTries = 3;
 // How long a log that has gone may take to come back, as in a rotation.
 constexpr std::chrono::seconds kAbsence{60};
-
-// Device, inode and time of birth; zeros where there is no such file.
-std::array<uint64_t, 3> FileAt(const std::string& path) {
-  struct statx status;
-  if (::statx(AT_FDCWD, path.c_str(), 0, STATX_INO | STATX_BTIME, &status) != 0) return {};
-  uint64_t device = uint64_t{status.stx_dev_major} << 32 | status.stx_dev_minor;
-  uint64_t birth = (status.stx_mask & STATX_BTIME) == 0
-                       ? 0
-                       : static_cast<uint64_t>(status.stx_btime.tv_sec) * 1'000'000'000 + status.stx_btime.tv_nsec;
-  return {device, status.stx_ino, birth};
-}
+// Memory for the disks that one conversation probes. The others have their turn in the next one.
+constexpr size_t kMostProbed = 32768;
 
 }  // namespace
 
@@ -59,7 +50,8 @@ void Keeper::Stop() {
 }
 
 void Keeper::Run() {
-  while (!stopping()) Step(pace_.look);
+  constexpr std::chrono::hours kLong{1};
+  while (!stopping()) Step(kLong);
 }
 
 void Keeper::Change(const std::function<void(Changes&)>& change) {
@@ -96,9 +88,8 @@ void Keeper::Step(milliseconds longest_wait) {
   Clock::time_point now = Clock::now();
   LookAtFiles(now);
   Connect(now);
-  Await(is_too_early ? std::min(longest_wait, kSoon) : longest_wait);
-  Greet();
-  DropGone();
+  Await(now + (is_too_early ? std::min(longest_wait, kSoon) : longest_wait));
+  Talk();
   Publish();
 }
 
@@ -120,13 +111,15 @@ bool Keeper::Refresh() {
   }
   has_news_ = true;
   Clock::time_point now = Clock::now();
+  next_due_ = next_look_ = now;
   std::set<std::string> named;
   for (Target& target : *targets) {
     named.insert(target.socket);
     Socket& socket = sockets_[target.socket];
     bool is_restarted = std::any_of(target.streams.begin(), target.streams.end(),
                                     [&](uint32_t stream) { return changes.restarted.contains(stream); });
-    bool is_new = socket.target.needs != target.needs || socket.target.drive_names != target.drive_names;
+    bool is_new =
+        socket.target.needs != target.needs || socket.target.drive_names != target.drive_names || HasLeft(socket);
     if (is_restarted) socket.tries.clear();
     if (is_restarted || is_new) {
       socket.next = now;
@@ -143,149 +136,155 @@ bool Keeper::Refresh() {
   return true;
 }
 
-// Another file at the path is another QEMU; none is the end of one.
-void Keeper::LookAtFiles(Clock::time_point now) {
-  if (now < next_look_) return;
-  next_look_ = now + pace_.look;
-  for (auto& [path, socket] : sockets_) {
-    std::array<uint64_t, 3> file = FileAt(path);
-    if (std::exchange(socket.file, file) == file) continue;
-    socket.next = now;
-    socket.retry = milliseconds(0);
-  }
-}
-
-// When it is to be talked to; never, if it is kept in mind only.
+// When it is to be talked to, or dropped; never, if it is kept in mind only.
 Keeper::Clock::time_point Keeper::DueAt(const Socket& socket) const {
+  if (socket.talk) return Clock::time_point::max();
   bool is_kept = !is_farewell_ && socket.target.needs != nullptr;
   Clock::time_point due = is_kept ? socket.next : Clock::time_point::max();
-  bool is_to_leave = socket.leaves_at && !socket.switches.ours().empty();
-  return is_to_leave ? std::min(due, *socket.leaves_at) : due;
+  return socket.leaves_at ? std::min(due, *socket.leaves_at) : due;
 }
 
 bool Keeper::HasLeft(const Socket& socket) {
   return socket.leaves_at && *socket.leaves_at <= Clock::now();
 }
 
+// Begins the conversations that are due, those with sockets that failed before last.
 void Keeper::Connect(Clock::time_point now) {
-  auto waiting = static_cast<size_t>(
-      std::count_if(sockets_.begin(), sockets_.end(), [](const auto& s) { return s.second.connection != nullptr; }));
+  if (now < next_due_ || talking_.size() >= kMostTalks) return;
+  size_t dropped = std::erase_if(sockets_, [&](const auto& s) { return !is_farewell_ && IsDropped(s.second); });
+  has_news_ = has_news_ || dropped > 0;
+  std::vector<Socket*> due;
+  watched_.clear();
+  next_due_ = Clock::time_point::max();
   for (auto& [path, socket] : sockets_) {
-    if (waiting >= kMostWaiting) return;
-    if (socket.connection != nullptr || DueAt(socket) > now) continue;
-    socket.file = FileAt(path);
-    auto connection = std::make_unique<Connection>(path);
-    if (connection->failure()) {
-      Fail(socket, *connection->failure());
-      continue;
+    if (IsDropped(socket)) socket.leaves_at.reset();
+    if (socket.process) watched_.push_back(&socket);
+    Clock::time_point at = DueAt(socket);
+    if (at <= now) {
+      due.push_back(&socket);
+    } else {
+      next_due_ = std::min(next_due_, at);
     }
-    socket.connection = std::move(connection);
-    socket.greeting_due = now + pace_.greeting;
-    ++waiting;
   }
+  std::stable_sort(due.begin(), due.end(), [](const Socket* a, const Socket* b) { return a->failures < b->failures; });
+  if (size_t room = kMostTalks - talking_.size(); due.size() > room) {
+    due.resize(room);
+    next_due_ = now;
+  }
+  for (Socket* socket : due) Begin(*socket);
 }
 
-void Keeper::Await(milliseconds longest_wait) {
-  Clock::time_point until = Clock::now() + longest_wait;
-  std::vector<pollfd> fds = {{wake_.fd(), POLLIN, 0}};
-  for (const auto& [path, socket] : sockets_) {
-    if (socket.connection != nullptr) {
-      fds.push_back({socket.connection->fd(), POLLIN, 0});
-      until = std::min(until, socket.greeting_due);
-    } else {
-      until = std::min(until, DueAt(socket));
-    }
+// Nothing needs it any more, and nothing is left to be switched off.
+bool Keeper::IsDropped(const Socket& socket) {
+  return HasLeft(socket) && !socket.talk && socket.switches.ours.empty();
+}
+
+void Keeper::Begin(Socket& socket) {
+  const std::string& path = socket.target.socket;
+  socket.file = FileAt(path);
+  socket.is_leaving = HasLeft(socket);
+  socket.next = Clock::time_point::max();
+  Conversation::Errand errand{socket.is_leaving ? std::make_shared<const Needs>() : socket.target.needs,
+                              [this, &socket](int fd) { NoteProcess(socket, fd); }, nullptr, pace_.limits};
+  if (socket.target.drive_names && !socket.is_leaving) {
+    errand.choose_probes = [this, &socket](std::vector<Drive> drives) {
+      return ChooseProbes(socket, std::move(drives));
+    };
   }
+  socket.talk.emplace(path, std::move(errand), socket.switches);
+  if (socket.talk->failure()) return Finish(socket);
+  // If a QEMU has just taken the path, the connection may be to either.
+  if (FileAt(path) != socket.file) {
+    socket.talk.reset();
+    socket.next = Clock::now() + pace_.first_retry;
+    next_due_ = std::min(next_due_, socket.next);
+    return;
+  }
+  socket.is_ready = false;
+  talking_.push_back(&socket);
+}
+
+void Keeper::Await(Clock::time_point until) {
+  until = std::min(until, next_look_);
+  if (talking_.size() < kMostTalks) until = std::min(until, next_due_);
+  std::vector<pollfd> fds = {{wake_.fd(), POLLIN, 0}};
+  for (const Socket* socket : talking_) {
+    fds.push_back({socket->talk->fd(), socket->talk->events(), 0});
+    until = std::min(until, socket->talk->due());
+  }
+  for (const Socket* socket : watched_) fds.push_back({socket->process.get(), POLLIN, 0});
   auto left = std::max(milliseconds(0), std::chrono::ceil<milliseconds>(until - Clock::now()));
-  // Where more connections are due than may wait at once, they are due all the time.
-  if (fds.size() > kMostWaiting) left = std::max(left, std::min(longest_wait, milliseconds(10)));
   ::poll(fds.data(), fds.size(), static_cast<int>(left.count()));
   wake_.Clear();
-}
-
-void Keeper::Greet() {
-  for (auto& [path, socket] : sockets_) {
-    if (!is_farewell_ && stopping()) return;
-    if (socket.connection == nullptr) continue;
-    if (socket.connection->Greet()) {
-      Talk(socket);
-    } else {
-      if (Clock::now() >= socket.greeting_due) socket.connection->GiveUp();
-      if (socket.connection->failure()) Fail(socket, *socket.connection->failure());
-    }
+  for (size_t i = 0; i < talking_.size(); ++i) talking_[i]->is_ready = fds[1 + i].revents != 0;
+  for (size_t i = 0; i < watched_.size(); ++i) {
+    if (fds[1 + talking_.size() + i].revents != 0) NoteExit(*watched_[i]);
   }
+  std::erase_if(watched_, [](const Socket* socket) { return !socket->process; });
 }
 
-void Keeper::Talk(Socket& socket) {
-  std::unique_ptr<Connection> connection = std::move(socket.connection);
-  if (std::optional<Failure> failure = Converse(socket, *connection)) {
+void Keeper::Talk() {
+  for (Socket* socket : talking_) {
+    if (!is_farewell_ && stopping()) return;
+    if (!socket->is_ready && Clock::now() < socket->talk->due()) continue;
+    socket->talk->Step();
+    BoundMemory();
+  }
+  for (Socket* socket : talking_) {
+    if (socket->talk->is_done() || socket->talk->failure()) Finish(*socket);
+  }
+  std::erase_if(talking_, [](const Socket* socket) { return !socket->talk; });
+}
+
+// The largest message is refused, since it is the one that leaves least to others.
+void Keeper::BoundMemory() {
+  size_t held = 0;
+  for (const Socket* socket : talking_) held += socket->talk->held_bytes();
+  if (held <= kMostHeld) return;
+  auto smaller = [](const Socket* a, const Socket* b) { return a->talk->held_bytes() < b->talk->held_bytes(); };
+  Socket* largest = *std::max_element(talking_.begin(), talking_.end(), smaller);
+  std::string limit = std::to_string(kMostHeld >> 20);
+  largest->talk->GiveUp(Reason::kProtocol, "QEMU's answer is the largest of those that together exceed the limit of " +
+                                               limit + " MiB for all sockets");
+}
+
+void Keeper::Finish(Socket& socket) {
+  const std::optional<Failure> failure = socket.talk->failure();
+  size_t on = socket.talk->switched_on();
+  size_t off = socket.talk->switched_off();
+  if (on > 0 || off > 0) {
+    spdlog::info("{}: trace events switched by QMP: {} on, {} off", socket.target.socket, on, off);
+  }
+  socket.talk.reset();
+  if (failure) {
     Fail(socket, *failure);
   } else {
     Succeed(socket);
   }
+  next_due_ = std::min(next_due_, DueAt(socket));
 }
 
-std::optional<Failure> Keeper::Converse(Socket& socket, Connection& connection) {
-  connection.set_deadline(Clock::now() + (is_farewell_ ? pace_.farewell : pace_.conversation));
-  std::optional<Connection::Answer> ready = connection.Execute("qmp_capabilities");
-  if (!ready) return connection.failure();
-  if (!ready->value) return Failure{Reason::kRefused, "QEMU refuses qmp_capabilities: " + ready->error};
-  NoteInstance(socket, connection);
-  const Needs needs = HasLeft(socket) ? Needs() : *socket.target.needs;
-  size_t before = socket.switches.ours().size();
-  if (std::optional<Failure> failure = socket.switches.SwitchOn(connection, needs.naming)) return failure;
-  if (socket.target.drive_names && !needs.naming.empty()) {
-    if (std::optional<Failure> failure = AskNames(socket, connection)) return failure;
-  }
-  if (std::optional<Failure> failure = socket.switches.SwitchOn(connection, needs.rest)) return failure;
-  size_t switched_on = socket.switches.ours().size() - before;
-  std::set<std::string> needed(needs.naming.begin(), needs.naming.end());
-  needed.insert(needs.rest.begin(), needs.rest.end());
-  if (std::optional<Failure> failure = socket.switches.SwitchOffBut(connection, needed)) return failure;
-  size_t switched_off = before + switched_on - socket.switches.ours().size();
-  if (switched_on > 0 || switched_off > 0) {
-    spdlog::info("{}: trace events switched by QMP: {} on, {} off", socket.target.socket, switched_on, switched_off);
-  }
-  if (!needed.empty() && socket.switches.missing().size() == needed.size()) {
-    return Failure{Reason::kRefused, "this QEMU has none of the trace events that the config needs"};
-  }
-  return std::nullopt;
-}
-
-// What another QEMU had switched on has ended with it.
-void Keeper::NoteInstance(Socket& socket, const Connection& connection) {
-  auto peer = static_cast<uint64_t>(connection.peer());
-  Instance instance = {socket.file[0], socket.file[1], socket.file[2], peer};
-  if (std::exchange(socket.instance, instance) == instance) return;
-  socket.switches = Switches();
-  socket.tries.clear();
-}
-
-// Asks for the names of disks that the log has not told. A disk without a name is no failure.
-std::optional<Failure> Keeper::AskNames(Socket& socket, Connection& connection) {
-  std::optional<Connection::Answer> status = connection.Execute("query-status");
-  if (!status) return connection.failure();
-  if (!status->value || !MayProbe(*status->value)) return std::nullopt;
-  std::optional<Connection::Answer> answer = connection.Execute("query-block");
-  if (!answer) return connection.failure();
-  if (!answer->value) return std::nullopt;
-  std::vector<Drive> drives = DrivesOf(*answer->value);
+// Of a QEMU's disks those whose names the log has not told.
+std::vector<Probe> Keeper::ChooseProbes(Socket& socket, std::vector<Drive> drives) {
   std::vector<std::string> files;
   for (const Drive& drive : drives) files.push_back(drive.file);
   std::set<std::string> unknown = host_.Unknown(socket.target, files);
-  std::erase_if(socket.tries, [&](const auto& tried) { return !unknown.contains(tried.first); });
+  std::set<size_t> hashes;
+  for (const std::string& file : unknown) hashes.insert(std::hash<std::string>()(file));
+  std::erase_if(socket.tries, [&](const auto& tried) { return !hashes.contains(tried.first); });
+  size_t bytes = 0;
   std::erase_if(drives, [&](const Drive& drive) {
-    return !unknown.contains(drive.file) || socket.tries[drive.file] >= kMostTries;
+    if (!unknown.contains(drive.file)) return true;
+    auto tries = socket.tries.find(std::hash<std::string>()(drive.file));
+    if (tries != socket.tries.end() && tries->second >= kMostTries) return true;
+    bytes += sizeof(Drive) + drive.name.size() + drive.file.size();
+    return bytes > kMostProbed;
   });
-  if (drives.empty()) return std::nullopt;
+  if (drives.empty()) return {};
   std::vector<Probe> probes = MakeProbes(std::move(drives), [this] { return random_(); });
   host_.Expect(socket.target, probes);
-  for (const Probe& probe : probes) {
-    ++socket.tries[probe.drive.file];
-    json command = {{"command-line", probe.CommandLine()}};
-    if (!connection.Execute("human-monitor-command", std::move(command))) return connection.failure();
-  }
-  return std::nullopt;
+  for (const Probe& probe : probes) ++socket.tries[std::hash<std::string>()(probe.drive.file)];
+  return probes;
 }
 
 void Keeper::Succeed(Socket& socket) {
@@ -295,24 +294,26 @@ void Keeper::Succeed(Socket& socket) {
   socket.error.clear();
   socket.failures = 0;
   socket.retry = milliseconds(0);
-  socket.next = Clock::now() + pace_.check;
+  // Many sockets are then due at once: one wake-up for all.
+  Clock::duration check = (Clock::now() + pace_.check).time_since_epoch();
+  socket.next = std::min(socket.next, Clock::time_point(check + pace_.look - check % pace_.look));
 }
 
-void Keeper::Fail(Socket& socket, Failure failure) {
+void Keeper::Fail(Socket& socket, const Failure& failure) {
   has_news_ = true;
-  socket.connection.reset();
   ++failures_[static_cast<size_t>(failure.reason)];
   bool is_soon_over = failure.reason == Reason::kUnreachable || failure.reason == Reason::kClosed;
   ++socket.failures;
   if (!is_soon_over) socket.failures = std::max(socket.failures, kFailuresBeforeWord);
   if (socket.failures >= kFailuresBeforeWord && socket.error != failure.message) {
     spdlog::warn("{}: {}; trying again, at least once a minute", socket.target.socket, failure.message);
-    socket.error = std::move(failure.message);
+    socket.error = failure.message;
   }
   socket.up = false;
   socket.retry = socket.retry == milliseconds(0) ? pace_.first_retry : std::min(2 * socket.retry, pace_.last_retry);
-  socket.next = Clock::now() + socket.retry;
-  if (!HasLeft(socket)) return;
+  socket.next = std::min(socket.next, Clock::now() + socket.retry);
+  if (failure.nothing_listens) NoteGone(socket);
+  if (!socket.is_leaving || !HasLeft(socket)) return;
   // One try is enough for what nobody needs any more. A later process may have better luck.
   if (is_farewell_) {
     socket.leaves_at.reset();
@@ -321,31 +322,25 @@ void Keeper::Fail(Socket& socket, Failure failure) {
   }
 }
 
-void Keeper::DropGone() {
-  size_t gone = std::erase_if(sockets_, [](const auto& entry) {
-    const Socket& socket = entry.second;
-    return HasLeft(socket) && socket.connection == nullptr && socket.switches.ours().empty();
-  });
-  if (gone > 0) has_news_ = true;
-}
-
 // After the thread has ended.
 void Keeper::SwitchOffAtExit() {
   constexpr milliseconds kWait{50};
   Clock::time_point now = Clock::now();
   Clock::time_point deadline = now + pace_.farewell;
   is_farewell_ = true;
+  has_news_ = true;  // a conversation that is cut off may have switched events on
+  talking_.clear();
+  next_due_ = now;
   for (auto& [path, socket] : sockets_) {
-    socket.connection.reset();
+    socket.talk.reset();
     socket.leaves_at.reset();
     if (socket.target.switch_off_at_exit) socket.leaves_at = now;
   }
   auto leaves = [](const auto& entry) { return entry.second.leaves_at.has_value(); };
-  while (DropGone(), std::any_of(sockets_.begin(), sockets_.end(), leaves)) {
-    if (Clock::now() >= deadline) return;
+  while (std::any_of(sockets_.begin(), sockets_.end(), leaves) && Clock::now() < deadline) {
     Connect(Clock::now());
-    Await(kWait);
-    Greet();
+    Await(Clock::now() + kWait);
+    Talk();
   }
 }
 

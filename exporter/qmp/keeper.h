@@ -1,13 +1,18 @@
-// Keeps the trace events on that a config needs, in every QEMU that a source names the socket of.
+// Keeps the trace events on that a config needs, in every QEMU that a source names the socket of, and tells when
+// another QEMU process is behind a socket.
 //
-// One thread for all sockets. QEMU serves one client of a socket at a time, so a connection lasts for a few
-// milliseconds: connect, ask, switch, leave. It is made when a socket is named, or another file takes its path (QEMU
-// was started again), when a log is opened or begins anew, and otherwise once a minute, since a QEMU may be another one
-// behind a path that stays. Those who do not greet wait together in one poll(2); what fails is tried again after
-// 0.1 s, then later and later, up to a minute. A failure is counted and told once; nothing else hangs on it.
+// One thread for all sockets, and one poll(2): conversations go on side by side, so a QEMU that hangs delays no other.
+// QEMU serves one client of a socket at a time, so a connection lasts for a few milliseconds: connect, ask, switch,
+// leave. It is made when a source names a socket, when another file takes the socket's path or its process ends (QEMU
+// was started again), when a log is opened or begins anew, and otherwise once a minute, since somebody else may have
+// switched events off. After a failure the keeper tries again 0.1 s later, then less and less often, down to once a
+// minute. It counts each failure and logs each reason once.
 //
-// What was switched on is known by the socket's file and the process behind it, so that Save() and a later Keeper know
-// whose events they are.
+// All conversations together take at most 64 MiB: half-read messages 16 MiB, for which strings may reserve 32 MiB; the
+// one message that is parsed, 4 MiB; disks to probe, 32 KiB each of 256 conversations.
+//
+// A QEMU is identified by the socket's file and the process that listens, so that Save() and a later Keeper know whose
+// events were switched on, and whether QEMU has been restarted meanwhile.
 #pragma once
 
 #include <array>
@@ -25,19 +30,12 @@
 #include <thread>
 #include <vector>
 
+#include "base/unique_fd.h"
 #include "base/wake_event.h"
-#include "qmp/connection.h"
-#include "qmp/drives.h"
-#include "qmp/switches.h"
+#include "qmp/conversation.h"
+#include "qmp/process.h"
 
 namespace qte::qmp {
-
-// What a config needs of a QEMU, in the order in which it is to be switched on. Names of disks are asked for after
-// `naming`, so that what `rest` logs has them.
-struct Needs {
-  std::vector<std::string> naming;
-  std::vector<std::string> rest;
-};
 
 struct Target {
   std::string socket;
@@ -56,6 +54,11 @@ class Host {
   virtual std::set<std::string> Unknown(const Target& target, const std::vector<std::string>& files) = 0;
   // These reads will be in the logs.
   virtual void Expect(const Target& target, const std::vector<Probe>& probes) = 0;
+  // Another QEMU process than before listens on the target's socket; also if an earlier Keeper saw the one before. QEMU
+  // may have logged for a while by now.
+  virtual void OnNewProcess(const Target& target) = 0;
+  // Nothing listens on the target's socket any more, and the process that did is not running.
+  virtual void OnGone(const Target& target) = 0;
 
  protected:
   ~Host() = default;
@@ -67,10 +70,10 @@ class Keeper {
     std::chrono::milliseconds check{60'000};     // after a success
     std::chrono::milliseconds first_retry{100};  // after a failure; twice as long after each further one
     std::chrono::milliseconds last_retry{60'000};
-    std::chrono::milliseconds look{1'000};          // at the files of the sockets
-    std::chrono::milliseconds greeting{2'000};      // to wait for it
-    std::chrono::milliseconds conversation{5'000};  // for all of one
-    std::chrono::milliseconds farewell{3'000};      // for all there is to do at the end
+    std::chrono::milliseconds look{1'000};        // at the files of the sockets
+    std::chrono::milliseconds slow_look{10'000};  // while the end of each QEMU process is noticed without
+    Conversation::Limits limits{std::chrono::seconds(2), std::chrono::seconds(2), std::chrono::seconds(5)};
+    std::chrono::milliseconds farewell{3'000};  // for all there is to do at the end
   };
 
   // `saved` is what Save() gave, or null.
@@ -106,25 +109,30 @@ class Keeper {
   // What a later Keeper begins with. `version` changes with it.
   nlohmann::json Save() const;
   uint64_t version() const;
+  // Whether an earlier Keeper left events on.
+  bool has_leftovers() const;
 
   // One round: what is due, and at most `longest_wait` for something to come. The thread's body.
   void Step(std::chrono::milliseconds longest_wait);
 
  private:
   using Clock = std::chrono::steady_clock;
-  // Of the socket's file device, inode and time of birth, and the process that listens: which QEMU it is.
-  using Instance = std::array<uint64_t, 4>;
+  // Device, inode and time of birth of a socket's file; id and start of the process that listens. 0 is unknown.
+  using Instance = std::array<uint64_t, 5>;
 
   struct Socket {
     Target target;
     Switches switches;
-    Instance instance{};                     // that `switches` are of
-    std::map<std::string, int> tries;        // by file: how often its name was asked for in vain
-    std::array<uint64_t, 3> file{};          // as last seen
-    std::unique_ptr<Connection> connection;  // awaits its greeting
-    Clock::time_point greeting_due;
-    Clock::time_point next{};                    // when to talk
-    std::chrono::milliseconds retry{0};          // 0: the last talk went well
+    Instance instance{};                         // that `switches` are of, and that was last heard of
+    bool is_gone = true;                         // nothing listens any more
+    UniqueFd process;                            // readable when the process of `instance` ends; none: unknown
+    std::map<size_t, int> tries;                 // by hash of a file: how often its name was asked for in vain
+    FileId file{};                               // as last seen
+    std::optional<Conversation> talk;            // that is going on
+    bool is_ready = false;                       // it can go on
+    bool is_leaving = false;                     // it is, or was, to switch off all that is ours
+    Clock::time_point next{};                    // when to talk; never while a conversation lasts
+    std::chrono::milliseconds retry{0};          // 0: the last conversation went well
     int failures = 0;                            // in a row
     std::optional<Clock::time_point> leaves_at;  // no target has it any more
     std::string error;
@@ -147,25 +155,31 @@ class Keeper {
   void LookAtFiles(Clock::time_point now);
   Clock::time_point DueAt(const Socket& socket) const;
   static bool HasLeft(const Socket& socket);
+  static bool IsDropped(const Socket& socket);
   void Connect(Clock::time_point now);
-  void Await(std::chrono::milliseconds longest_wait);
-  void Greet();
-  void Talk(Socket& socket);
-  std::optional<Failure> Converse(Socket& socket, Connection& connection);
-  std::optional<Failure> AskNames(Socket& socket, Connection& connection);
-  void NoteInstance(Socket& socket, const Connection& connection);
+  void Begin(Socket& socket);
+  void Await(Clock::time_point until);
+  void Talk();
+  void BoundMemory();
+  void Finish(Socket& socket);
+  void NoteExit(Socket& socket);
+  void NoteProcess(Socket& socket, int fd);
+  std::vector<Probe> ChooseProbes(Socket& socket, std::vector<Drive> drives);
   void Succeed(Socket& socket);
-  void Fail(Socket& socket, Failure failure);
-  void DropGone();
+  void Fail(Socket& socket, const Failure& failure);
+  void NoteGone(Socket& socket);
   void SwitchOffAtExit();
   void Publish();
 
   Host& host_;
   const Pace pace_;
   WakeEvent wake_;
-  Sockets sockets_;  // by path
-  std::array<uint64_t, kReasons> failures_{};
+  Sockets sockets_;               // by path
+  std::vector<Socket*> talking_;  // those with a conversation
+  std::vector<Socket*> watched_;  // those with a process that is watched
+  Clock::time_point next_due_{};  // when one of the sockets is due, or before
   Clock::time_point next_look_{};
+  std::array<uint64_t, kReasons> failures_{};
   bool is_farewell_ = false;
   bool has_news_ = true;  // since others were shown
   std::mt19937_64 random_{std::random_device{}()};

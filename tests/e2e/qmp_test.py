@@ -256,7 +256,7 @@ class UnreachableTest(unittest.TestCase):
             server.listen(100)
             # Ends with the socket.
             threading.Thread(target=self.greet, args=(server,), daemon=True).start()
-            self.check("protocol", "this is no QMP socket")
+            self.check("protocol", "not a QMP socket")
             server.shutdown(socket.SHUT_RDWR)
 
     @staticmethod
