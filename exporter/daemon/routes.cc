@@ -186,8 +186,8 @@ Response Server::Ready() const {
 
 Response Server::NotReady() const {
   Startup::Progress progress;
-  if (!Ask([&](guests::Guests& guests, const source::SourceSet& sources) {
-        progress = ProgressOf(guests, sources);
+  if (!Ask([&](guests::Guests&, const source::SourceSet& sources) {
+        progress = ProgressOf(sources);
       })) {
     return Unavailable("not ready: starting");
   }
@@ -228,7 +228,7 @@ Response Server::Landing() {
         streams = sources.Streams();
         page.lines = guests.lines();
         page.series = guests.series_count();
-        progress = ProgressOf(guests, sources);
+        progress = ProgressOf(sources);
       })) {
     return Unavailable("not running");
   }

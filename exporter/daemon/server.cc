@@ -80,8 +80,17 @@ void Server::StartIngest(std::optional<guests::SavedState> resumption) {
       guests = MakeGuests(loaded_);
     }
   }
+  Tracer::Listener qmp_listener = {
+      .on_new_process =
+          [this](source::StreamId id) {
+            Ask([id](guests::Guests& all, const source::SourceSet&) { all.BeginProcess(id); });
+          },
+      .on_gone =
+          [this](source::StreamId id) {
+            Ask([id](guests::Guests& all, const source::SourceSet&) { all.EndProcess(id); });
+          }};
   tracer_ = std::make_unique<Tracer>([this](const Tracer::Task& task) { return Ask(task); },
-                                     [this] { return ingest_ptr()->caught_up(); }, saved_qmp);
+                                     [this] { return ingest_ptr()->caught_up(); }, saved_qmp, std::move(qmp_listener));
   tracer_->Use(loaded_);
   Ingest::Listener listener = {.on_begin = [this](source::StreamId id) { tracer_->OnBegin(id); },
                                .on_end = [this] { tracer_->OnEnd(); },
@@ -104,7 +113,7 @@ void Server::StartIngest(std::optional<guests::SavedState> resumption) {
 
 // Counters that only rise, so their sum stays as it is only where nothing has happened.
 uint64_t Server::VersionOf(const guests::Guests& guests, const source::SourceTotals& totals) const {
-  return guests.bytes() + totals.rotations + totals.truncations + totals.opened + tracer_->version();
+  return guests.changes() + totals.rotations + totals.truncations + totals.opened + tracer_->version();
 }
 
 // Nothing if the version is the known one.
@@ -140,12 +149,9 @@ bool Server::is_ready() const {
   return ingest != nullptr && startup_.IsOver(ingest->caught_up(), Clock::Steady().Now());
 }
 
-Startup::Progress Server::ProgressOf(const guests::Guests& guests, const source::SourceSet& sources) const {
-  Startup::Progress progress{guests.bytes(), 0};
-  for (const source::StreamStatus& stream : sources.Streams()) {
-    progress.left += stream.size - std::min(stream.size, stream.offset);
-  }
-  return progress;
+Startup::Progress Server::ProgressOf(const source::SourceSet& sources) {
+  source::CatchUp catch_up = sources.catch_up();
+  return {catch_up.read_bytes, catch_up.total_bytes - std::min(catch_up.total_bytes, catch_up.read_bytes)};
 }
 
 Status Server::Reload() {
@@ -239,7 +245,7 @@ void Server::LookAtIngest() {
     streams = sources.Streams();
     warnings = guests.TakeWarnings();
     expired = guests.ExpireIdle(Clock::Steady().Now());
-    progress = ProgressOf(guests, sources);
+    progress = ProgressOf(sources);
   });
   startup_.Log(ingest_ptr()->caught_up(), progress, Clock::Steady().Now());
   if (expired > 0) spdlog::info("{} series of guests without a line for expire_after have expired", expired);

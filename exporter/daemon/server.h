@@ -89,7 +89,7 @@ class Server {
   // False while there is nothing to ask yet, and while what was there at the start is being read.
   bool is_ready() const;
   // On the ingest thread.
-  Startup::Progress ProgressOf(const guests::Guests& guests, const source::SourceSet& sources) const;
+  static Startup::Progress ProgressOf(const source::SourceSet& sources);
   http::Response NotReady() const;
   void LookAtIngest();
   void WarnAboutStreams(const std::vector<source::StreamStatus>& streams);

@@ -129,7 +129,8 @@ void Guest::BeginProcess(source::StreamId id) {
 
 void Guest::EndProcess(source::StreamId id) {
   auto found = logs_.find(id);
-  if (found != logs_.end()) found->second.process->Restart();
+  // What came since is another's already.
+  if (found != logs_.end() && !std::exchange(found->second.is_renewed, true)) found->second.process->Restart();
 }
 
 std::vector<source::StreamId> Guest::Logs() const {

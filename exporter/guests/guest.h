@@ -58,7 +58,7 @@ class Guest {
   // Somebody else knows that another process writes to this log from now on. Nothing happens where a line of the log has
   // told so since the last call.
   void BeginProcess(source::StreamId id);
-  // The process of this log is gone, as far as is known without another one.
+  // As BeginProcess, where no other process is known yet.
   void EndProcess(source::StreamId id);
   bool has_logs() const { return !logs_.empty(); }
   std::vector<source::StreamId> Logs() const;
@@ -123,7 +123,7 @@ class Guest {
     uint32_t doubtful_lines = 0;    // so many events more, at most, it is in doubt which process writes
     bool is_at_start = true;        // since the doubt arose
     bool is_torn_counted = false;   // the unfinished line
-    bool is_renewed = false;        // a line has told of another process
+    bool is_renewed = false;        // its process has begun anew, or ended, since BeginProcess was called
     bool is_told_of_time = false;
   };
 

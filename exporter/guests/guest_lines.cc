@@ -100,6 +100,7 @@ void Guest::OnText(Log& log, std::string_view text) {
       break;
     case LibvirtLine::kEnd:
       log.process->Restart();
+      log.is_renewed = true;
       break;
   }
   Count(log.process->OnText(text));

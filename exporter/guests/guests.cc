@@ -227,6 +227,7 @@ size_t Guests::ExpireIdle(Clock::Time now) {
     guest = looked_at.has_logs() ? std::next(guest) : Remove(guest);
   }
   gone_.expired += removed;
+  if (removed > 0) ++changes_;
   return removed;
 }
 

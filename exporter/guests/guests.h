@@ -64,6 +64,8 @@ class Guests final : public source::Receiver {
   std::vector<SeenEvent> SeenEvents() const;
   uint64_t lines() const;
   uint64_t bytes() const;
+  // Rises with all that a checkpoint holds.
+  uint64_t changes() const { return bytes() + changes_; }
   uint64_t unparsed(Unparsed reason) const;
   size_t series_count() const;
   size_t guest_count() const { return guests_.size(); }
@@ -131,6 +133,7 @@ class Guests final : public source::Receiver {
   std::map<source::StreamId, Log> logs_;
   OwnCounts gone_;  // of guests that are gone; restored ones count here as far as they did
   std::vector<std::string> warnings_;
+  uint64_t changes_ = 0;      // but for lines
   uint64_t balanced_at_ = 0;  // bytes() when Balance looked
 };
 

@@ -171,10 +171,12 @@ void Guests::Expect(source::StreamId id, std::vector<rules::DriveProbe> probes) 
 }
 
 void Guests::BeginProcess(source::StreamId id) {
+  ++changes_;
   if (auto log = logs_.find(id); log != logs_.end()) log->second.guest->BeginProcess(id);
 }
 
 void Guests::EndProcess(source::StreamId id) {
+  ++changes_;
   if (auto log = logs_.find(id); log != logs_.end()) log->second.guest->EndProcess(id);
 }
 

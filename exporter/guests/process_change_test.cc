@@ -107,6 +107,13 @@ TEST_CASE("What QMP knows of a process counts once, whichever comes first") {
   guests.Feed(Pop(""));
   guests->EndProcess(0);
   CHECK(guests.Value("open_elements") == 0);
+  // What comes after the end is the next one's, which QMP tells of later.
+  guests.Feed(Pop(""));
+  guests->EndProcess(0);
+  guests->BeginProcess(0);
+  CHECK(guests.Value("open_elements") == 1);
+  guests->BeginProcess(0);
+  CHECK(guests.Value("open_elements") == 0);
 }
 
 TEST_CASE("A line that a rotation cuts in two is put together") {

@@ -192,13 +192,16 @@ TEST_CASE("Only families of one kind are compatible") {
 }
 
 TEST_CASE("Labels that change places take their values along") {
-  Family before(Spec(Type::kCounter, {"a", "b", "c"}), 10);
-  before.Add(before.FindOrAdd(Vm("v"), std::vector<std::string_view>{"1", "2", "3"}), 7);
-  Family after(Spec(Type::kCounter, {"c", "a", "b"}), 10);
-  REQUIRE(Compatible(before.spec(), after.spec()));
-  after.Restore(before.TakeSnapshot());
-  REQUIRE(after.series_count() == 1);
-  SeriesId series = after.FindOrAdd(Vm("v"), std::vector<std::string_view>{"3", "1", "2"});
-  CHECK(after.series_count() == 1);
-  CHECK(after.TakeSnapshot().values[series] == 7);
+  Budget budget(100);
+  auto kinds = [](std::vector<std::string> labels) {
+    return std::make_shared<FamilyKinds>(
+        FamilyKinds{std::make_shared<const FamilyKind>(Spec(Type::kCounter, std::move(labels)), 10)});
+  };
+  Families families(kinds({"a", "b", "c"}), budget);
+  families.Make(0).Add(families.Make(0).FindOrAdd(std::vector<std::string_view>{"1", "2", "3"}), 7);
+  families.Use(kinds({"c", "a", "b"}));
+  REQUIRE(families.Find(0) != nullptr);
+  REQUIRE(families[0].series_count() == 1);
+  CHECK(Texts(families[0].TakeSnapshot(Vm("v")), 0) == std::vector<std::string>{"3", "1", "2"});
+  CHECK(families[0].TakeSnapshot(Vm("v")).values == std::vector<double>{7});
 }

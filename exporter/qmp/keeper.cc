@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/hash.h"
+
 namespace qte::qmp {
 namespace {
 
@@ -270,12 +272,12 @@ std::vector<Probe> Keeper::ChooseProbes(Socket& socket, std::vector<Drive> drive
   for (const Drive& drive : drives) files.push_back(drive.file);
   std::set<std::string> unknown = host_.Unknown(socket.target, files);
   std::set<size_t> hashes;
-  for (const std::string& file : unknown) hashes.insert(std::hash<std::string>()(file));
+  for (const std::string& file : unknown) hashes.insert(TextHash()(file));
   std::erase_if(socket.tries, [&](const auto& tried) { return !hashes.contains(tried.first); });
   size_t bytes = 0;
   std::erase_if(drives, [&](const Drive& drive) {
     if (!unknown.contains(drive.file)) return true;
-    auto tries = socket.tries.find(std::hash<std::string>()(drive.file));
+    auto tries = socket.tries.find(TextHash()(drive.file));
     if (tries != socket.tries.end() && tries->second >= kMostTries) return true;
     bytes += sizeof(Drive) + drive.name.size() + drive.file.size();
     return bytes > kMostProbed;
@@ -283,7 +285,7 @@ std::vector<Probe> Keeper::ChooseProbes(Socket& socket, std::vector<Drive> drive
   if (drives.empty()) return {};
   std::vector<Probe> probes = MakeProbes(std::move(drives), [this] { return random_(); });
   host_.Expect(socket.target, probes);
-  for (const Probe& probe : probes) ++socket.tries[std::hash<std::string>()(probe.drive.file)];
+  for (const Probe& probe : probes) ++socket.tries[TextHash()(probe.drive.file)];
   return probes;
 }
 

@@ -13,6 +13,7 @@
 #include "base/scan.h"
 #include "config/config.h"
 #include "guests/guests.h"
+#include "metrics/family_for_test.h"
 #include "rules/compiler.h"
 #include "rules/series_cache.h"
 #include "source/line_splitter.h"
