@@ -54,7 +54,8 @@ TEST_CASE("Nodes of the wrong type are refused, lists and maps at their key, tex
       {"spans: s", "x.yaml:1:8: \"spans\" must be a map of names to {start, end, key}, not \"s\""},
       {"metrics: {name: x}", "x.yaml:1:1: \"metrics\" must be a list of maps with name, type, event ..., not a map"},
       {"limits: 5",
-       "x.yaml:1:9: \"limits\" must be a map with max_series_per_metric, max_line_bytes, max_open_spans, "
+       "x.yaml:1:9: \"limits\" must be a map with max_series_per_metric, max_series, "
+       "max_line_bytes, max_open_spans, "
        "max_lookup_entries, expire_after, workers, not \"5\""},
   });
 }
