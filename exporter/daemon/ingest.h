@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -28,9 +29,14 @@ class Ingest final : private source::Receiver {
     std::function<void()> on_change;  // see AwaitChange
   };
 
-  // `resume` tells where the streams of a checkpoint were; the pipeline has been restored from the same one.
-  Ingest(std::unique_ptr<pipeline::Lanes> pipeline, std::vector<source::SourceSpec> sources, source::Positions resume,
-         Listener listener);
+  // What is followed.
+  struct Sources {
+    std::vector<source::SourceSpec> specs;
+    source::Positions resume;  // of the checkpoint that the pipeline was restored from
+    size_t max_open = 0;       // descriptors
+  };
+
+  Ingest(std::unique_ptr<pipeline::Lanes> pipeline, Sources sources, Listener listener);
   // Stops without draining if Stop was not called.
   ~Ingest();
   Ingest(const Ingest&) = delete;
@@ -43,6 +49,9 @@ class Ingest final : private source::Receiver {
   // the ingest thread at the same moment.
   void Replace(std::unique_ptr<pipeline::Lanes> next, std::vector<source::SourceSpec> sources,
                const std::function<void()>& also);
+
+  // What the sources have to say once in the log.
+  std::vector<std::string> TakeWarnings();
 
   // Reads every file to its end and ends the thread.
   void Stop();

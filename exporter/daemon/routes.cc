@@ -180,7 +180,10 @@ Response Server::Ready() const {
   if (Ingest* ingest = ingest_ptr(); ingest != nullptr && ingest->caught_up()) {
     return {200, "text/plain; charset=utf-8", "ready\n"};
   }
-  return Unavailable("not ready: still reading what was there at the start");
+  source::CatchUp catch_up;
+  Ask([&](pipeline::Lanes&, const source::SourceSet& sources) { catch_up = sources.catch_up(); });
+  return Unavailable("not ready: still reading what was there at the start, " + std::to_string(catch_up.read_bytes) +
+                     " of " + std::to_string(catch_up.total_bytes) + " bytes so far");
 }
 
 Response Server::RequestReload() {

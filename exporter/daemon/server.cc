@@ -92,8 +92,8 @@ void Server::StartIngest(std::optional<pipeline::Resumption> resumption) {
                                    }};
   {
     std::lock_guard lock(mutex_);
-    ingest_ = std::make_unique<Ingest>(std::move(pipeline), SourceSpecs(loaded_.config), std::move(positions),
-                                       std::move(listener));
+    Ingest::Sources sources{SourceSpecs(loaded_.config), std::move(positions), main_thread_.max_open_logs};
+    ingest_ = std::make_unique<Ingest>(std::move(pipeline), std::move(sources), std::move(listener));
   }
   tracer_->Start();
   if (checkpointer_ == nullptr) return;
@@ -226,6 +226,7 @@ void Server::LookAtIngest() {
     is_tick_quiet_ = false;  // there may be another one
     spdlog::warn("{}: lines carry no timestamps, so durations stay empty; run QEMU with -msg timestamp=on", path);
   }
+  for (const std::string& warning : ingest_ptr()->TakeWarnings()) spdlog::warn("{}", warning);
   WarnAboutStreams(streams);
 }
 
@@ -252,7 +253,7 @@ void Server::SampleHistory() {
 void Server::WarnAboutStreams(const std::vector<source::StreamStatus>& streams) {
   std::map<std::string, std::string> errors;
   for (const source::StreamStatus& stream : streams) {
-    if (!stream.up) errors[stream.path] = stream.error;
+    if (!stream.up && !stream.takes_turns) errors[stream.path] = stream.error;
   }
   for (const auto& [path, error] : errors) {
     auto known = stream_errors_.find(path);

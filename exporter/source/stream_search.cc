@@ -118,13 +118,14 @@ void StreamTable::Lose(ParkedStream lost, Look& look) {
   const uint64_t unread = UnreadBytes(position);
   lost_bytes_ += unread;
   ended_.push_back({position.id, 0});
-  bool was_read = unread == 0 && (position.has_successor || position.is_drained);
-  if (was_read || !lost.source) return;
+  if (!lost.source) return;
+  const bool was_read = unread == 0 && (position.has_successor || position.is_drained);
   if (!position.has_successor) {
-    ++rotations_;
-    StreamId& latest = look.losers[position.path];
-    latest = std::max(latest, position.id);
+    Look::Gone& gone = look.gone[position.path];
+    if (position.id > gone.id) gone = {position.id, !was_read};
+    if (!was_read) ++rotations_;
   }
+  if (was_read) return;
   std::string bytes =
       unread > 0 ? std::to_string(unread) + " bytes of it were not read" : "any later lines of it are lost";
   warnings_.push_back(position.path +

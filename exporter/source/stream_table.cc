@@ -52,6 +52,8 @@ Place PlaceOf(const Stream& stream) {
 StreamPosition PositionOf(const Stream& stream) {
   // A file that stands at its path is where the last look found it.
   Place place = stream.is_draining ? PlaceOf(stream) : Place{stream.place, stream.directory};
+  // What has left its directory is not reclaimed; of a link the reclaimer says so.
+  bool is_where_found = stream.is_link || place.directory == stream.found_in;
   return {.id = stream.id,
           .path = stream.opened_as,
           .place = std::move(place.path),
@@ -64,7 +66,7 @@ StreamPosition PositionOf(const Stream& stream) {
           .is_announced = stream.is_known || stream.is_announced,
           .is_link = stream.is_link,
           .reclaimed = stream.reclaimed,
-          .source = stream.source};
+          .source = is_where_found ? stream.source : SIZE_MAX};
 }
 
 // Another file system stands where the stream's was found, or none does.
@@ -101,6 +103,7 @@ void StreamTable::Resume(source::Positions saved, Clock::Time now) {
 
 void StreamTable::Reconcile(Scan& scan, const RenameTrail& trail, const Discovery& discovery, Clock::Time now) {
   Look look(scan, discovery, streams_, now);
+  HeedLimit(look);
   AdoptTrail(trail.entries(), look);
   SearchParked(look);
   for (const auto& stream : streams_) {
@@ -178,12 +181,13 @@ void StreamTable::LinkToPredecessor(Stream& stream, Look& look) {
 
 // The predecessor may be closed already: lost while nobody looked, or moved away long ago.
 bool StreamTable::LinkToParked(Stream& stream, StreamId above, Look& look) {
-  if (auto lost = look.losers.find(stream.opened_as); lost != look.losers.end() && lost->second > above) {
-    stream.predecessor = lost->second;  // it was counted when it was lost
+  if (auto gone = look.gone.find(stream.opened_as); gone != look.gone.end() && gone->second.id > above) {
+    stream.predecessor = gone->second.id;
+    if (!gone->second.is_counted) ++rotations_;
     for (Ended& ended : ended_) {
-      if (ended.id == lost->second) ended.successor = stream.id;
+      if (ended.id == stream.predecessor) ended.successor = stream.id;
     }
-    look.losers.erase(lost);
+    look.gone.erase(gone);
     return true;
   }
   ParkedStream* predecessor = nullptr;
