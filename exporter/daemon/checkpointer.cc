@@ -116,6 +116,7 @@ Status Checkpointer::Write(pipeline::Moment moment) {
   pipeline::Totals totals = moment.totals;
   totals.reclaimed_bytes = reclaimed_before_ + reclaimer_.bytes();
   moment.totals = totals;
+  reclaimer_.Fill(moment.positions);
   Status written = directory_.Write(ToJson(std::move(moment)));
   {
     std::lock_guard lock(mutex_);
