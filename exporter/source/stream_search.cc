@@ -15,8 +15,13 @@ using Sighting = RotationSearch::Sighting;
 // How often it is looked whether rotated files are still there.
 constexpr std::chrono::minutes kFinishedLook{1};
 
-uint64_t UnreadBytes(const StreamPosition& position) {
-  return position.point.known_size - std::min(position.point.known_size, position.point.offset);
+// More messages than this at once help nobody; the metrics count all of them.
+constexpr size_t kMostWarnings = 100;
+
+// Some files hold less than their size says.
+uint64_t UnreadBytes(const ParkedStream& parked) {
+  const FilePoint& point = parked.position.point;
+  return parked.was_at_end ? 0 : point.known_size - std::min(point.known_size, point.offset);
 }
 
 }  // namespace
@@ -75,7 +80,10 @@ void StreamTable::SearchParked(ParkedStream& parked, RotationSearch& search,
   parked.position.place = sighting.path;
   parked.position.directory = IdentityAt(ParentOf(sighting.path)).value_or(FileIdentity{});
   bool is_read = parked.was_at_end && sighting.size == position.point.known_size;
-  if (is_read && position.is_drained) return;
+  if (is_read && position.is_drained) {
+    if (!position.has_successor) look.left[position.path] = std::max(look.left[position.path], position.id);
+    return;
+  }
   rotated.push_back({position.path, *parked.source, sighting.path, position.file, position.birth});
 }
 
@@ -115,7 +123,7 @@ RotationSearch::Known StreamTable::KnownFiles() const {
 // nobody looked, and what it still got is lost.
 void StreamTable::Lose(ParkedStream lost, Look& look) {
   const StreamPosition& position = lost.position;
-  const uint64_t unread = UnreadBytes(position);
+  const uint64_t unread = UnreadBytes(lost);
   lost_bytes_ += unread;
   ended_.push_back({position.id, 0});
   if (!lost.source) return;
@@ -125,7 +133,7 @@ void StreamTable::Lose(ParkedStream lost, Look& look) {
     if (position.id > gone.id) gone = {position.id, !was_read};
     if (!was_read) ++rotations_;
   }
-  if (was_read) return;
+  if (was_read || warnings_.size() >= kMostWarnings) return;
   std::string bytes =
       unread > 0 ? std::to_string(unread) + " bytes of it were not read" : "any later lines of it are lost";
   warnings_.push_back(position.path +
@@ -136,7 +144,7 @@ void StreamTable::Lose(ParkedStream lost, Look& look) {
 
 void StreamTable::Forget(Look& look) {
   for (ParkedStream& forgotten : parked_.TakeForgotten(look.now)) {
-    lost_bytes_ += UnreadBytes(forgotten.position);
+    lost_bytes_ += UnreadBytes(forgotten);
     ended_.push_back({forgotten.position.id, 0});
   }
 }

@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 #include <system_error>
 #include <utility>
 
@@ -84,11 +85,10 @@ void Locate(Stream& stream) {
 }
 
 void StreamTable::SkipContents(const Scan& scan, size_t source) {
+  std::set<FileIdentity> followed;
+  for (const auto& stream : streams_) followed.insert(stream->identity);
   for (const FoundFile& file : scan.files) {
-    bool is_followed = std::any_of(streams_.begin(), streams_.end(), [&](const auto& stream) {
-      return !stream->is_stdin && stream->identity == file.identity;
-    });
-    if (file.source == source && !is_followed) starts_.emplace(file.identity, file.size);
+    if (file.source == source && !followed.contains(file.identity)) starts_.emplace(file.identity, file.size);
   }
 }
 
@@ -190,14 +190,11 @@ bool StreamTable::LinkToParked(Stream& stream, StreamId above, Look& look) {
     look.gone.erase(gone);
     return true;
   }
-  ParkedStream* predecessor = nullptr;
-  for (auto& [id, parked] : parked_.by_id()) {
-    bool has_left = parked.state == ParkedStream::State::kElsewhere && !parked.position.has_successor;
-    if (has_left && id > above && id < stream.id && parked.position.path == stream.opened_as) predecessor = &parked;
-  }
-  if (predecessor == nullptr) return false;
-  predecessor->position.has_successor = true;
-  stream.predecessor = predecessor->position.id;
+  auto left = look.left.find(stream.opened_as);
+  if (left == look.left.end() || left->second < above || left->second > stream.id) return false;
+  parked_.by_id().at(left->second).position.has_successor = true;
+  stream.predecessor = left->second;
+  look.left.erase(left);
   ++rotations_;
   return true;
 }
