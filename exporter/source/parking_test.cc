@@ -321,6 +321,33 @@ TEST_CASE("parking: a directory that may not be listed for a while") {
   CHECK(f.rotations() == 0);
 }
 
+TEST_CASE("parking: the directory of a plain path may not be entered for a while") {
+  if (::geteuid() != 0) return;
+  Parking f;
+  REQUIRE(::seteuid(65534) == 0);
+  f.Start(f.log);
+  REQUIRE(::seteuid(0) == 0);
+  ::chmod(f.logs.c_str(), 0);
+  f.Append(f.log, "more\n");
+  REQUIRE(::seteuid(65534) == 0);
+  f.Pass(seconds(6));
+  f.Pass(minutes(11));
+  StreamStatus status = f.StatusOf(f.log);
+  Positions saved = f.set->SavePositions();
+  f.set = std::make_unique<SourceSet>(f.specs, f.seen, saved, FollowOptions{.clock = f.clock});
+  f.Settle();
+  StreamStatus restarted = f.StatusOf(f.log);
+  REQUIRE(::seteuid(0) == 0);
+  CHECK(status.up);
+  CHECK_FALSE(restarted.up);
+  CHECK_THAT(restarted.error, ContainsSubstring("Permission denied"));
+  ::chmod(f.logs.c_str(), 0755);
+  f.Append(f.log, "last\n");
+  f.Pass(seconds(6));
+  CHECK(f.seen.bytes_of == Bytes{{1, "one\nmore\nlast\n"}});
+  CHECK(f.set->TakeWarnings().empty());
+}
+
 TEST_CASE("a pattern in a directory that does not exist is a problem") {
   Following f;
   f.MakeDirectory(f.dir / "a");
@@ -367,6 +394,21 @@ TEST_CASE("parking: another directory is mounted over that of the logs, and take
   f.Append(f.log, "more\n");
   f.Pass(seconds(6));
   CHECK(f.seen.bytes_of == Bytes{{1, "one\nmore\n"}, {2, "two\n"}, {3, "other\nmore\n"}});
+}
+
+TEST_CASE("parking: a file system that is mounted again with another device number") {
+  Parking f;
+  f.Append(f.log, std::string(600, 'x') + "\n");
+  f.Start(f.log);
+  Positions saved = f.set->SavePositions();
+  saved.streams.at(0).file.device += 1;
+  saved.streams.at(0).directory.device += 1;
+  if (saved.streams.at(0).birth == 0) return;
+  f.Append(f.log, "more\n");
+  f.set = std::make_unique<SourceSet>(f.specs, f.seen, saved, FollowOptions{.clock = f.clock});
+  f.Settle();
+  CHECK(f.seen.bytes_of == Bytes{{1, "one\n" + std::string(600, 'x') + "\nmore\n"}});
+  CHECK(f.set->SavePositions().streams.size() == 1);
 }
 
 TEST_CASE("parking: a file system that is unmounted is let go") {

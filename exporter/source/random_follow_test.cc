@@ -15,11 +15,11 @@ using std::chrono::milliseconds;
 
 class Model {
  public:
-  explicit Model(unsigned seed) : random_(seed) {
+  explicit Model(unsigned seed) : random_(seed), has_few_descriptors_(seed % 3 == 0) {
     f_.MakeDirectory(logs_);
     specs_ = {{.path = path_ + (seed % 2 ? "*" : "")}};
-    f_.set = std::make_unique<SourceSet>(specs_, f_.seen, Positions{},
-                                         FollowOptions{.clock = f_.clock, .max_open = seed % 3 == 0 ? 11U : 100U});
+    f_.set = std::make_unique<SourceSet>(
+        specs_, f_.seen, Positions{}, FollowOptions{.clock = f_.clock, .max_open = has_few_descriptors_ ? 11U : 100U});
     Recreate();
   }
 
@@ -79,6 +79,11 @@ class Model {
     }
   }
 
+  // What is deleted afterwards has been read. Where descriptors are few, files take turns.
+  void LetRead() {
+    f_.Settle();
+    for (int i = 0; has_few_descriptors_ && i < 20; ++i) f_.Pass(milliseconds(250));
+  }
   void Write(int fd) { f_.WriteTo(fd, std::to_string(next_++) + ";"); }
   // As QEMU's other threads do, soon after the rotation.
   void WriteLate() {
@@ -92,7 +97,7 @@ class Model {
   }
   // Keeps nine old files; what falls off the end has been looked at, since rotations in between are not more than that.
   void Rotate() {
-    if (++unseen_rotations_ % 9 == 0) f_.Settle();
+    if (++unseen_rotations_ % 9 == 0) LetRead();
     for (int k = 9; k >= 1; --k) {
       std::string from = path_ + "." + std::to_string(k);
       if (std::filesystem::exists(from)) f_.Rename(from, path_ + "." + std::to_string(k + 1));
@@ -101,9 +106,11 @@ class Model {
     Recreate();
   }
   void DeleteAndRecreate() {
-    f_.set->Step(milliseconds(0));
+    has_few_descriptors_ ? LetRead() : f_.set->Step(milliseconds(0));
     f_.Remove(path_);
     Recreate();
+    // Nobody may have the deleted file open.
+    if (has_few_descriptors_) old_writer_ = UniqueFd();
   }
   // What happens in between is seen when the files are there again.
   void Meanwhile() {
@@ -147,6 +154,7 @@ class Model {
   }
 
   std::mt19937 random_;
+  const bool has_few_descriptors_;
   Following f_;
   std::string logs_ = f_.dir / "logs";
   std::string path_ = logs_ + "/vm.log";
