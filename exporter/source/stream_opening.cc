@@ -173,9 +173,12 @@ void StreamTable::OpenFound(Look& look) {
 
 // False if there is no descriptor for it.
 bool StreamTable::OpenOne(const FoundFile& file, Look& look) {
-  const bool is_blocked = look.blocked.contains(file.path);
-  if (!is_blocked && look.descriptors >= limit_ && IsQuiet(file)) return false;
-  if (!is_blocked && MakeRoom(look)) {
+  if (look.blocked.contains(file.path)) {
+    waiting_.emplace(file.identity, file.size);
+    return true;
+  }
+  if (look.descriptors >= limit_ && IsQuiet(file)) return false;
+  if (MakeRoom(look)) {
     Result<Stream*> opened = Open({file.path, file.source, &file}, look);
     if (!opened && look.lacks_descriptors && Evict(look)) opened = Open({file.path, file.source, &file}, look);
     if (opened) return true;

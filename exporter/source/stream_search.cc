@@ -45,7 +45,7 @@ void StreamTable::SearchParked(Look& look) {
   std::vector<StreamId> ids;
   for (const auto& [id, parked] : parked_.by_id()) {
     bool is_finished = parked.position.has_successor && parked.position.is_drained;
-    if (!is_finished || looks_for_finished) ids.push_back(id);
+    if (!is_finished || looks_for_finished || parked.is_missed) ids.push_back(id);
   }
   for (StreamId id : ids) SearchParked(parked_.by_id().at(id), search, rotated, look);
 
@@ -73,7 +73,15 @@ void StreamTable::SearchParked(ParkedStream& parked, RotationSearch& search,
     parked.state = State::kAway;
     return;
   }
-  if (sighting.kind == Sighting::Kind::kGone) return Lose(parked_.Take(position.id), look);
+  if (sighting.kind == Sighting::Kind::kGone) {
+    if (parked.is_missed) return Lose(parked_.Take(position.id), look);
+    // A listing may miss a file that is renamed meanwhile: only a second look is sure. Its successor waits for that.
+    parked.is_missed = true;
+    look.scan.is_outdated = true;
+    if (!position.has_successor) look.blocked.insert(position.path);
+    return;
+  }
+  parked.is_missed = false;
   parked.state = State::kElsewhere;
   parked.since = look.now;
   parked.position.unseen_seconds = 0;

@@ -70,7 +70,7 @@ class StreamTable {
   std::vector<StreamId> TakeEvicted() { return std::exchange(evicted_, {}); }
   std::vector<std::string>& warnings() { return warnings_; }
 
-  // The files that wait for a descriptor and may have unread bytes, with their sizes.
+  // The files that wait for a descriptor, or for their predecessor, and may have unread bytes, with their sizes.
   const std::map<FileIdentity, uint64_t>& waiting() const { return waiting_; }
   // There are more files than descriptors.
   bool is_short() const { return is_short_ || limit_ < max_files_; }
