@@ -112,6 +112,7 @@ Status Checkpointer::Write(Taken taken) {
   guests::Totals totals = moment.totals;
   totals.reclaimed_bytes = reclaimed_before_ + reclaimer_.bytes();
   moment.totals = totals;
+  reclaimer_.Fill(moment.positions);
   Status written = directory_.Write(ToJson(moment));
   {
     std::lock_guard lock(mutex_);

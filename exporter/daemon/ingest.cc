@@ -12,11 +12,10 @@ constexpr std::chrono::milliseconds kLongestWait{5000};
 
 }  // namespace
 
-Ingest::Ingest(std::unique_ptr<guests::Guests> guests, std::vector<source::SourceSpec> sources,
-               source::Positions resume, Listener listener)
+Ingest::Ingest(std::unique_ptr<guests::Guests> guests, Sources sources, Listener listener)
     : listener_(std::move(listener)),
       guests_(std::move(guests)),
-      sources_(std::move(sources), *this, std::move(resume)),
+      sources_(std::move(sources.specs), *this, std::move(sources.resume), {.max_open = sources.max_open}),
       thread_([this] { Run(); }) {}
 
 Ingest::~Ingest() {
@@ -110,6 +109,12 @@ void Ingest::Post(const Task& task) {
 
 void Ingest::Call(const std::function<void(guests::Guests&, const source::SourceSet&)>& task) {
   Post([&] { task(*guests_, sources_); });
+}
+
+std::vector<std::string> Ingest::TakeWarnings() {
+  std::vector<std::string> warnings;
+  Post([&] { warnings = sources_.TakeWarnings(); });
+  return warnings;
 }
 
 void Ingest::Reconfigure(std::vector<source::SourceSpec> sources,

@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -29,9 +30,14 @@ class Ingest final : private source::Receiver {
     std::function<void()> on_change;  // see AwaitChange
   };
 
-  // `resume` tells where the streams of a checkpoint were; the guests have been restored from the same one.
-  Ingest(std::unique_ptr<guests::Guests> guests, std::vector<source::SourceSpec> sources, source::Positions resume,
-         Listener listener);
+  // What is followed.
+  struct Sources {
+    std::vector<source::SourceSpec> specs;
+    source::Positions resume;  // of the checkpoint that the guests were restored from
+    size_t max_open = 0;       // descriptors
+  };
+
+  Ingest(std::unique_ptr<guests::Guests> guests, Sources sources, Listener listener);
   // Stops without draining if Stop was not called.
   ~Ingest();
   Ingest(const Ingest&) = delete;
@@ -45,6 +51,9 @@ class Ingest final : private source::Receiver {
   using SourceOf = std::map<source::StreamId, size_t>;
   void Reconfigure(std::vector<source::SourceSpec> sources,
                    const std::function<void(guests::Guests&, const SourceOf&)>& use);
+
+  // What the sources have to say once in the log.
+  std::vector<std::string> TakeWarnings();
 
   // Reads every file to its end and ends the thread.
   void Stop();

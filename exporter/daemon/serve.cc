@@ -88,11 +88,17 @@ UniqueFd BlockSignals() {
 }
 
 // One descriptor a followed file, and some for files that were rotated away: as many as the system lets us have.
-void RaiseDescriptorLimit() {
+// Returns how many of them logs may take; the others are for HTTP, checkpoints and QMP.
+size_t RaiseDescriptorLimit() {
+  constexpr rlim_t kLeastReserve = 40;
+  constexpr rlim_t kLeastForLogs = 16;
   rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return kLeastForLogs;
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
+  getrlimit(RLIMIT_NOFILE, &limit);
+  rlim_t reserve = std::max(kLeastReserve, limit.rlim_cur / 8);
+  return std::max(kLeastForLogs, limit.rlim_cur - std::min(limit.rlim_cur, reserve));
 }
 
 // An answer with 100,000 series is 10 MB. glibc takes the first such block that is freed for a sign that more will
@@ -142,12 +148,14 @@ int Serve(const commands::Options& options) {
     return commands::kExitBadInput;
   }
   for (const std::string& warning : outcome.warnings) spdlog::warn("{}", warning);
-  RaiseDescriptorLimit();
+  const size_t max_open_logs = RaiseDescriptorLimit();
   ReturnFreedMemory();
   UniqueFd signals = BlockSignals();
   Requests requests;
   Server server(options, std::move(*outcome.loaded),
-                {.request_reload = [&] { return requests.RequestReload(); }, .wake = [&] { requests.Wake(); }});
+                {.request_reload = [&] { return requests.RequestReload(); },
+                 .wake = [&] { requests.Wake(); },
+                 .max_open_logs = max_open_logs});
   if (Status status = server.Start(); !status) {
     std::cerr << "qemu-trace-exporter: " << status.error() << '\n';
     return commands::kExitBadInput;

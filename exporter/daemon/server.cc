@@ -101,8 +101,8 @@ void Server::StartIngest(std::optional<guests::SavedState> resumption) {
                                    }};
   {
     std::lock_guard lock(mutex_);
-    ingest_ = std::make_unique<Ingest>(std::move(guests), commands::SourceSpecs(loaded_.config), std::move(positions),
-                                       std::move(listener));
+    Ingest::Sources sources{commands::SourceSpecs(loaded_.config), std::move(positions), main_thread_.max_open_logs};
+    ingest_ = std::make_unique<Ingest>(std::move(guests), std::move(sources), std::move(listener));
   }
   tracer_->Start();
   if (checkpointer_ == nullptr) return;
@@ -250,6 +250,7 @@ void Server::LookAtIngest() {
   startup_.Log(ingest_ptr()->caught_up(), progress, Clock::Steady().Now());
   if (expired > 0) spdlog::info("{} series of guests without a line for expire_after have expired", expired);
   for (const std::string& warning : warnings) spdlog::warn("{}", warning);
+  for (const std::string& warning : ingest_ptr()->TakeWarnings()) spdlog::warn("{}", warning);
   WarnAboutStreams(streams);
 }
 
@@ -276,7 +277,7 @@ void Server::SampleHistory() {
 void Server::WarnAboutStreams(const std::vector<source::StreamStatus>& streams) {
   std::map<std::string, std::string> errors;
   for (const source::StreamStatus& stream : streams) {
-    if (!stream.up) errors[stream.path] = stream.error;
+    if (!stream.up && !stream.takes_turns) errors[stream.path] = stream.error;
   }
   for (const auto& [path, error] : errors) {
     auto known = stream_errors_.find(path);

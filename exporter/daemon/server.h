@@ -30,6 +30,7 @@ class Server {
   struct MainThread {
     std::function<Status()> request_reload;  // has it call Reload, and returns the answer
     std::function<void()> wake;              // ends its rest
+    size_t max_open_logs = 0;                // descriptors that following logs may take
   };
 
   // `loaded` is what the config at start said.

@@ -35,6 +35,7 @@ struct ParkedStream {
   std::optional<size_t> source = {};  // that names its path
   State state = State::kUnwanted;
   std::string error = {};   // why it is away
+  bool is_missed = false;   // the last look did not find it in its directory
   bool was_at_end = false;  // nothing was left when it was closed
 };
 

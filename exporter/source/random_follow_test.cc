@@ -15,13 +15,16 @@ using std::chrono::milliseconds;
 
 class Model {
  public:
-  explicit Model(unsigned seed) : random_(seed) {
-    f_.Follow(path_ + (seed % 2 ? "*" : ""));
+  explicit Model(unsigned seed) : random_(seed), has_few_descriptors_(seed % 3 == 0) {
+    f_.MakeDirectory(logs_);
+    specs_ = {{.path = path_ + (seed % 2 ? "*" : "")}};
+    f_.set = std::make_unique<SourceSet>(
+        specs_, f_.seen, Positions{}, FollowOptions{.clock = f_.clock, .max_open = has_few_descriptors_ ? 11U : 100U});
     Recreate();
   }
 
   void Act() {
-    switch (random_() % 16) {
+    switch (random_() % 19) {
       case 0:
         return Rotate();
       case 1:
@@ -38,6 +41,12 @@ class Model {
       case 7:
       case 8:
         return f_.set->Step(milliseconds(0));
+      case 16:
+        return MoveAwayAndBack();
+      case 17:
+        return LeaveConfigAndComeBack();
+      case 18:
+        return Restart();
       default:
         current_.insert(next_);
         return Write(writer_.get());
@@ -45,8 +54,9 @@ class Model {
   }
 
   void Check() {
-    f_.Settle();
-    f_.Pass(std::chrono::seconds(4));
+    for (int i = 0; i < 60; ++i) f_.Pass(milliseconds(250));  // where descriptors are few, files take turns
+    f_.Pass(std::chrono::minutes(1));
+    for (int i = 0; i < 60; ++i) f_.Pass(milliseconds(250));
     std::set<int> seen;
     for (const auto& [id, bytes] : f_.seen.bytes_of) CheckStream(bytes, seen);
     for (int token = 0; token < next_; ++token) {
@@ -69,6 +79,11 @@ class Model {
     }
   }
 
+  // What is deleted afterwards has been read. Where descriptors are few, files take turns.
+  void LetRead() {
+    f_.Settle();
+    for (int i = 0; has_few_descriptors_ && i < 20; ++i) f_.Pass(milliseconds(250));
+  }
   void Write(int fd) { f_.WriteTo(fd, std::to_string(next_++) + ";"); }
   // As QEMU's other threads do, soon after the rotation.
   void WriteLate() {
@@ -82,7 +97,7 @@ class Model {
   }
   // Keeps nine old files; what falls off the end has been looked at, since rotations in between are not more than that.
   void Rotate() {
-    if (++unseen_rotations_ % 9 == 0) f_.Settle();
+    if (++unseen_rotations_ % 9 == 0) LetRead();
     for (int k = 9; k >= 1; --k) {
       std::string from = path_ + "." + std::to_string(k);
       if (std::filesystem::exists(from)) f_.Rename(from, path_ + "." + std::to_string(k + 1));
@@ -91,9 +106,46 @@ class Model {
     Recreate();
   }
   void DeleteAndRecreate() {
-    f_.set->Step(milliseconds(0));
+    has_few_descriptors_ ? LetRead() : f_.set->Step(milliseconds(0));
     f_.Remove(path_);
     Recreate();
+    // Nobody may have the deleted file open.
+    if (has_few_descriptors_) old_writer_ = UniqueFd();
+  }
+  // What happens in between is seen when the files are there again.
+  void Meanwhile() {
+    for (auto writes = random_() % 3; writes > 0; --writes) {
+      current_.insert(next_);
+      Write(writer_.get());
+    }
+    if (random_() % 2) f_.set->Step(milliseconds(0));
+    if (random_() % 2) f_.Pass(milliseconds(random_() % 20000));
+    if (random_() % 8 == 0) f_.Pass(std::chrono::minutes(11));
+  }
+  void MoveAwayAndBack() {
+    f_.Settle();  // late files whose names are gone are read by then
+    f_.Rename(logs_, logs_ + ".away");
+    Meanwhile();
+    f_.Rename(logs_ + ".away", logs_);
+    f_.Settle();
+  }
+  // A deleted file that is closed cannot be opened again, so late lines to it would be lost.
+  void LeaveConfigAndComeBack() {
+    f_.Settle();
+    old_writer_ = UniqueFd();
+    f_.set->Reconfigure({{.path = f_.dir / "typo/vm.log"}});
+    Meanwhile();
+    if (random_() % 2) Rotate();
+    f_.set->Reconfigure(specs_);
+    f_.Settle();
+  }
+  void Restart() {
+    f_.Settle();
+    old_writer_ = UniqueFd();
+    Positions saved = f_.set->SavePositions();
+    f_.set = nullptr;
+    f_.set = std::make_unique<SourceSet>(specs_, f_.seen, std::move(saved), FollowOptions{.clock = f_.clock});
+    f_.Settle();
   }
   void Truncate() {
     may_miss_.insert(current_.begin(), current_.end());
@@ -102,8 +154,11 @@ class Model {
   }
 
   std::mt19937 random_;
+  const bool has_few_descriptors_;
   Following f_;
-  std::string path_ = f_.dir / "vm.log";
+  std::string logs_ = f_.dir / "logs";
+  std::string path_ = logs_ + "/vm.log";
+  std::vector<SourceSpec> specs_;
   UniqueFd writer_;
   UniqueFd old_writer_;
   Clock::Time rotated_at_;

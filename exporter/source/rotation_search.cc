@@ -42,6 +42,12 @@ bool IsSameBirth(const std::string& path, int64_t birth) {
 
 }  // namespace
 
+const std::optional<FileIdentity>& RotationSearch::IdentityOf(const std::string& directory) {
+  auto [known, is_new] = identities_.try_emplace(directory);
+  if (is_new) known->second = IdentityAt(directory);
+  return known->second;
+}
+
 const RotationSearch::Listing& RotationSearch::List(const std::string& directory) {
   auto [known, is_new] = listings_.try_emplace(directory);
   Listing& listing = known->second;
@@ -81,7 +87,7 @@ RotationSearch::Sighting RotationSearch::Find(const StreamPosition& position) {
   Sighting sighting;
   sighting.error = "its directory is not there";
   for (const std::string& directory : {ParentOf(position.place), ParentOf(position.path)}) {
-    std::optional<FileIdentity> identity = IdentityAt(directory);
+    const std::optional<FileIdentity>& identity = IdentityOf(directory);
     if (!identity) continue;
     sighting.error = "its directory is not the one that held it";
     bool is_unknown = position.directory == FileIdentity{};

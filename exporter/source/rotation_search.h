@@ -61,9 +61,11 @@ class RotationSearch {
     std::string error;  // why it cannot be listed
     std::multimap<FileIdentity, Entry> files;
   };
+  const std::optional<FileIdentity>& IdentityOf(const std::string& directory);
   const Listing& List(const std::string& directory);
   Sighting FindIn(const std::string& directory, const StreamPosition& position);
 
+  std::map<std::string, std::optional<FileIdentity>> identities_;  // of directories
   std::map<std::string, Listing> listings_;
 };
 

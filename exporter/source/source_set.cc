@@ -284,18 +284,17 @@ Time SourceSet::Impl::NextDue(Time latest) const {
 // Where files take turns, those that have been read give way to those that wait.
 void SourceSet::Impl::Drain() {
   TakeNews();
-  size_t waited = SIZE_MAX;
-  do {
-    waited = table_.waiting().size();
-    Discover(clock_.Now());
-    ReadToEnds(clock_.Now());
-  } while (!table_.waiting().empty() && table_.waiting().size() < waited);
+  Discover(clock_.Now());
+  size_t passes = 1 + 2 * table_.waiting().size();  // writers may go on for ever
+  while (ReadToEnds(clock_.Now()) && !table_.waiting().empty() && --passes > 0) Discover(clock_.Now());
   table_.Sweep();
   TellOfEnded();
   UpdateCaughtUp();
 }
 
-void SourceSet::Impl::ReadToEnds(Time now) {
+// True if there was anything to read.
+bool SourceSet::Impl::ReadToEnds(Time now) {
+  bool has_read = false;
   for (const auto& stream : table_.streams()) {
     if (stream->follower == nullptr) continue;
     stream->after = 0;  // a file comes after its predecessor here anyway
@@ -304,11 +303,13 @@ void SourceSet::Impl::ReadToEnds(Time now) {
     while (pending > 0 && stream->follower != nullptr) {
       uint64_t before = stream->follower->offset();
       if (!LookAt(*stream, now)) break;
+      has_read = true;
       if (stream->follower == nullptr || stream->follower->offset() <= before) continue;
       pending -= std::min(pending, stream->follower->offset() - before);
     }
     if (stream->follower != nullptr && stream->follower->Pending() == 0) stream->is_at_end = true;
   }
+  return has_read;
 }
 
 void SourceSet::Impl::Reconfigure(std::vector<SourceSpec> specs) {
@@ -321,7 +322,7 @@ void SourceSet::Impl::Reconfigure(std::vector<SourceSpec> specs) {
     auto source = stream->is_stdin ? discovery_.stdin_source() : discovery_.SourceOf(stream->path);
     stream->source = source.value_or(0);
     if (source) continue;
-    if (stream->is_file()) {
+    if (stream->is_file() && stream->follower->links() > 0) {
       Park(*stream);
     } else {
       Close(*stream);

@@ -62,7 +62,7 @@ class SourceSet::Impl {
   void Close(Stream& stream);
   void Park(Stream& stream);
   void TellOfEnded();
-  void ReadToEnds(Time now);
+  bool ReadToEnds(Time now);
   void BeginCatchUp();
   void AwaitOpened();
   void UpdateCaughtUp();

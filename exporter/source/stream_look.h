@@ -31,15 +31,22 @@ struct StreamTable::Look {
     }
   }
 
+  // The newest file of a path that is gone.
+  struct Gone {
+    StreamId id = 0;
+    bool is_counted = false;  // as a rotation
+  };
+
   Scan& scan;
   const Discovery& discovery;
   const Clock::Time now;
   std::unordered_map<std::string_view, const FoundFile*, TextHash> by_path;
   std::map<FileIdentity, const FoundFile*> by_identity;
   std::set<FileIdentity> followed;
-  std::set<std::string> blocked;                        // paths whose predecessor has to be opened first
-  std::map<std::string, StreamId, std::less<>> losers;  // streams that were lost, by the path that they had
-  size_t descriptors = 0;                               // that streams have open
+  std::set<std::string> blocked;         // paths whose predecessor has to be opened first
+  std::map<std::string, StreamId> left;  // the newest parked file that has left a path without a successor
+  std::map<std::string, Gone> gone;      // what is not there any more, by the path that it had
+  size_t descriptors = 0;                // that streams have open
   size_t evictions = 0;
   bool lacks_descriptors = false;  // the kernel refused one
 

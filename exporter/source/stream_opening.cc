@@ -66,8 +66,11 @@ Result<Stream*> StreamTable::Open(const Wanted& wanted, Look& look) {
   if (look.followed.contains(FileIdentity::Of(status))) return nullptr;
   if (wanted.found != nullptr && FileIdentity::Of(status) != wanted.found->identity) return look.Outdated();
   UniqueFd file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
-  if (!file) look.lacks_descriptors = errno == EMFILE || errno == ENFILE;
-  if (!file || ::fstat(file.get(), &status) != 0) return Failure();
+  if (!file || ::fstat(file.get(), &status) != 0) {
+    Error failure = Failure();
+    if (errno == EMFILE || errno == ENFILE) NoteRefusal(look);
+    return failure;
+  }
   FileIdentity identity = FileIdentity::Of(status);
   if (wanted.found != nullptr && identity != wanted.found->identity && IdentityAt(path) == identity) {
     return look.Outdated();
@@ -155,7 +158,7 @@ void StreamTable::OpenFound(Look& look) {
   for (const FoundFile& file : look.scan.files) {
     if (!look.followed.contains(file.identity)) files.emplace_back(Clock::Time{}, &file);
   }
-  if (look.descriptors + files.size() > max_files_) {
+  if (look.descriptors + files.size() > limit_) {
     for (auto& [since, file] : files) {
       if (const ParkedStream* parked = parked_.Find(file->identity)) since = parked->parked_at;
     }
@@ -170,9 +173,12 @@ void StreamTable::OpenFound(Look& look) {
 
 // False if there is no descriptor for it.
 bool StreamTable::OpenOne(const FoundFile& file, Look& look) {
-  const bool is_blocked = look.blocked.contains(file.path);
-  if (!is_blocked && look.descriptors >= max_files_ && IsQuiet(file)) return false;
-  if (!is_blocked && MakeRoom(look)) {
+  if (look.blocked.contains(file.path)) {
+    waiting_.emplace(file.identity, file.size);
+    return true;
+  }
+  if (look.descriptors >= limit_ && IsQuiet(file)) return false;
+  if (MakeRoom(look)) {
     Result<Stream*> opened = Open({file.path, file.source, &file}, look);
     if (!opened && look.lacks_descriptors && Evict(look)) opened = Open({file.path, file.source, &file}, look);
     if (opened) return true;
@@ -193,7 +199,9 @@ bool StreamTable::IsQuiet(const FoundFile& file) {
 }
 
 void StreamTable::NoteShortage(size_t left_out, const Look& look) {
-  bool was_short = std::exchange(is_short_, left_out > 0);
+  // Without descriptors the look may have found no file at all.
+  bool stays_short = is_short_ && limit_ < max_files_;
+  bool was_short = std::exchange(is_short_, left_out > 0 || stays_short);
   if (!is_short_ || was_short) return;
   warnings_.push_back(
       std::to_string(look.scan.files.size()) + " logs are to be followed, but only " + std::to_string(streams_.size()) +
@@ -201,9 +209,23 @@ void StreamTable::NoteShortage(size_t left_out, const Look& look) {
       "are counted late. Raise the limit (LimitNOFILE= in the systemd unit, ulimit -n in a shell)");
 }
 
+// Some have to be free for listing directories, or nothing would ever change.
+void StreamTable::NoteRefusal(Look& look) {
+  constexpr size_t kFree = 4;
+  look.lacks_descriptors = true;
+  limit_ = std::max(look.descriptors, kFree + 1) - kFree;
+  refused_at_ = look.now;
+}
+
+void StreamTable::HeedLimit(Look& look) {
+  constexpr std::chrono::minutes kNextTry{1};
+  if (limit_ < max_files_ && look.now - refused_at_ >= kNextTry) limit_ = max_files_;
+  while (look.descriptors > limit_ && Evict(look)) continue;
+}
+
 bool StreamTable::MakeRoom(Look& look) {
   if (look.lacks_descriptors) return false;
-  return look.descriptors < max_files_ || Evict(look);
+  return look.descriptors < limit_ || Evict(look);
 }
 
 bool StreamTable::Evict(Look& look) {

@@ -15,8 +15,13 @@ using Sighting = RotationSearch::Sighting;
 // How often it is looked whether rotated files are still there.
 constexpr std::chrono::minutes kFinishedLook{1};
 
-uint64_t UnreadBytes(const StreamPosition& position) {
-  return position.point.known_size - std::min(position.point.known_size, position.point.offset);
+// More messages than this at once help nobody; the metrics count all of them.
+constexpr size_t kMostWarnings = 100;
+
+// Some files hold less than their size says.
+uint64_t UnreadBytes(const ParkedStream& parked) {
+  const FilePoint& point = parked.position.point;
+  return parked.was_at_end ? 0 : point.known_size - std::min(point.known_size, point.offset);
 }
 
 }  // namespace
@@ -40,7 +45,7 @@ void StreamTable::SearchParked(Look& look) {
   std::vector<StreamId> ids;
   for (const auto& [id, parked] : parked_.by_id()) {
     bool is_finished = parked.position.has_successor && parked.position.is_drained;
-    if (!is_finished || looks_for_finished) ids.push_back(id);
+    if (!is_finished || looks_for_finished || parked.is_missed) ids.push_back(id);
   }
   for (StreamId id : ids) SearchParked(parked_.by_id().at(id), search, rotated, look);
 
@@ -68,14 +73,25 @@ void StreamTable::SearchParked(ParkedStream& parked, RotationSearch& search,
     parked.state = State::kAway;
     return;
   }
-  if (sighting.kind == Sighting::Kind::kGone) return Lose(parked_.Take(position.id), look);
+  if (sighting.kind == Sighting::Kind::kGone) {
+    if (parked.is_missed) return Lose(parked_.Take(position.id), look);
+    // A listing may miss a file that is renamed meanwhile: only a second look is sure. Its successor waits for that.
+    parked.is_missed = true;
+    look.scan.is_outdated = true;
+    if (!position.has_successor) look.blocked.insert(position.path);
+    return;
+  }
+  parked.is_missed = false;
   parked.state = State::kElsewhere;
   parked.since = look.now;
   parked.position.unseen_seconds = 0;
   parked.position.place = sighting.path;
   parked.position.directory = IdentityAt(ParentOf(sighting.path)).value_or(FileIdentity{});
   bool is_read = parked.was_at_end && sighting.size == position.point.known_size;
-  if (is_read && position.is_drained) return;
+  if (is_read && position.is_drained) {
+    if (!position.has_successor) look.left[position.path] = std::max(look.left[position.path], position.id);
+    return;
+  }
   rotated.push_back({position.path, *parked.source, sighting.path, position.file, position.birth});
 }
 
@@ -115,16 +131,17 @@ RotationSearch::Known StreamTable::KnownFiles() const {
 // nobody looked, and what it still got is lost.
 void StreamTable::Lose(ParkedStream lost, Look& look) {
   const StreamPosition& position = lost.position;
-  const uint64_t unread = UnreadBytes(position);
+  const uint64_t unread = UnreadBytes(lost);
   lost_bytes_ += unread;
   ended_.push_back({position.id, 0});
-  bool was_read = unread == 0 && (position.has_successor || position.is_drained);
-  if (was_read || !lost.source) return;
+  if (!lost.source) return;
+  const bool was_read = unread == 0 && (position.has_successor || position.is_drained);
   if (!position.has_successor) {
-    ++rotations_;
-    StreamId& latest = look.losers[position.path];
-    latest = std::max(latest, position.id);
+    Look::Gone& gone = look.gone[position.path];
+    if (position.id > gone.id) gone = {position.id, !was_read};
+    if (!was_read) ++rotations_;
   }
+  if (was_read || warnings_.size() >= kMostWarnings) return;
   std::string bytes =
       unread > 0 ? std::to_string(unread) + " bytes of it were not read" : "any later lines of it are lost";
   warnings_.push_back(position.path +
@@ -135,7 +152,7 @@ void StreamTable::Lose(ParkedStream lost, Look& look) {
 
 void StreamTable::Forget(Look& look) {
   for (ParkedStream& forgotten : parked_.TakeForgotten(look.now)) {
-    lost_bytes_ += UnreadBytes(forgotten.position);
+    lost_bytes_ += UnreadBytes(forgotten);
     ended_.push_back({forgotten.position.id, 0});
   }
 }

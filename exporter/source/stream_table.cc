@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 #include <system_error>
 #include <utility>
 
@@ -52,6 +53,8 @@ Place PlaceOf(const Stream& stream) {
 StreamPosition PositionOf(const Stream& stream) {
   // A file that stands at its path is where the last look found it.
   Place place = stream.is_draining ? PlaceOf(stream) : Place{stream.place, stream.directory};
+  // What has left its directory is not reclaimed; of a link the reclaimer says so.
+  bool is_where_found = stream.is_link || place.directory == stream.found_in;
   return {.id = stream.id,
           .path = stream.opened_as,
           .place = std::move(place.path),
@@ -64,7 +67,7 @@ StreamPosition PositionOf(const Stream& stream) {
           .is_announced = stream.is_known || stream.is_announced,
           .is_link = stream.is_link,
           .reclaimed = stream.reclaimed,
-          .source = stream.source};
+          .source = is_where_found ? stream.source : SIZE_MAX};
 }
 
 // Another file system stands where the stream's was found, or none does.
@@ -82,11 +85,10 @@ void Locate(Stream& stream) {
 }
 
 void StreamTable::SkipContents(const Scan& scan, size_t source) {
+  std::set<FileIdentity> followed;
+  for (const auto& stream : streams_) followed.insert(stream->identity);
   for (const FoundFile& file : scan.files) {
-    bool is_followed = std::any_of(streams_.begin(), streams_.end(), [&](const auto& stream) {
-      return !stream->is_stdin && stream->identity == file.identity;
-    });
-    if (file.source == source && !is_followed) starts_.emplace(file.identity, file.size);
+    if (file.source == source && !followed.contains(file.identity)) starts_.emplace(file.identity, file.size);
   }
 }
 
@@ -101,6 +103,7 @@ void StreamTable::Resume(source::Positions saved, Clock::Time now) {
 
 void StreamTable::Reconcile(Scan& scan, const RenameTrail& trail, const Discovery& discovery, Clock::Time now) {
   Look look(scan, discovery, streams_, now);
+  HeedLimit(look);
   AdoptTrail(trail.entries(), look);
   SearchParked(look);
   for (const auto& stream : streams_) {
@@ -178,22 +181,20 @@ void StreamTable::LinkToPredecessor(Stream& stream, Look& look) {
 
 // The predecessor may be closed already: lost while nobody looked, or moved away long ago.
 bool StreamTable::LinkToParked(Stream& stream, StreamId above, Look& look) {
-  if (auto lost = look.losers.find(stream.opened_as); lost != look.losers.end() && lost->second > above) {
-    stream.predecessor = lost->second;  // it was counted when it was lost
+  if (auto gone = look.gone.find(stream.opened_as); gone != look.gone.end() && gone->second.id > above) {
+    stream.predecessor = gone->second.id;
+    if (!gone->second.is_counted) ++rotations_;
     for (Ended& ended : ended_) {
-      if (ended.id == lost->second) ended.successor = stream.id;
+      if (ended.id == stream.predecessor) ended.successor = stream.id;
     }
-    look.losers.erase(lost);
+    look.gone.erase(gone);
     return true;
   }
-  ParkedStream* predecessor = nullptr;
-  for (auto& [id, parked] : parked_.by_id()) {
-    bool has_left = parked.state == ParkedStream::State::kElsewhere && !parked.position.has_successor;
-    if (has_left && id > above && id < stream.id && parked.position.path == stream.opened_as) predecessor = &parked;
-  }
-  if (predecessor == nullptr) return false;
-  predecessor->position.has_successor = true;
-  stream.predecessor = predecessor->position.id;
+  auto left = look.left.find(stream.opened_as);
+  if (left == look.left.end() || left->second < above || left->second > stream.id) return false;
+  parked_.by_id().at(left->second).position.has_successor = true;
+  stream.predecessor = left->second;
+  look.left.erase(left);
   ++rotations_;
   return true;
 }

@@ -36,7 +36,7 @@ inline constexpr size_t kMaxDraining = 256;
 class StreamTable {
  public:
   // `max_files` bounds the descriptors that are open at the same time.
-  explicit StreamTable(size_t max_files) : max_files_(max_files) {}
+  explicit StreamTable(size_t max_files) : max_files_(max_files), limit_(max_files) {}
 
   // Skips what the found files of a source hold now, when they come to be opened.
   void SkipContents(const Scan& scan, size_t source);
@@ -70,10 +70,10 @@ class StreamTable {
   std::vector<StreamId> TakeEvicted() { return std::exchange(evicted_, {}); }
   std::vector<std::string>& warnings() { return warnings_; }
 
-  // The files that wait for a descriptor and may have unread bytes, with their sizes.
+  // The files that wait for a descriptor, or for their predecessor, and may have unread bytes, with their sizes.
   const std::map<FileIdentity, uint64_t>& waiting() const { return waiting_; }
   // There are more files than descriptors.
-  bool is_short() const { return is_short_; }
+  bool is_short() const { return is_short_ || limit_ < max_files_; }
 
   uint64_t rotations() const { return rotations_; }
   uint64_t lost_bytes() const { return lost_bytes_; }
@@ -100,6 +100,8 @@ class StreamTable {
   void NoteShortage(size_t left_out, const Look& look);
   bool IsQuiet(const FoundFile& file);
   static size_t DescriptorsOf(const Stream& stream);
+  void HeedLimit(Look& look);
+  void NoteRefusal(Look& look);
   bool MakeRoom(Look& look);
   bool Evict(Look& look);
   Stream* Evictable(Clock::Time now) const;
@@ -119,7 +121,9 @@ class StreamTable {
   void Forget(Look& look);
 
   const size_t max_files_;
-  PipeReader pipes_;  // outlives the streams
+  size_t limit_;            // the same, or fewer for a while after the kernel refused one
+  Clock::Time refused_at_;  // when it did
+  PipeReader pipes_;        // outlives the streams
   std::vector<std::unique_ptr<Stream>> streams_;
   ParkedStreams parked_;
   std::map<FileIdentity, uint64_t> starts_;          // where to begin in files that are not open yet
