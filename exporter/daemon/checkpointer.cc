@@ -113,7 +113,7 @@ Status Checkpointer::Write(Taken taken) {
   totals.reclaimed_bytes = reclaimed_before_ + reclaimer_.bytes();
   moment.totals = totals;
   reclaimer_.Fill(moment.positions);
-  Status written = directory_.Write(ToJson(moment));
+  Status written = directory_.Write(ToJson(std::move(moment)));
   {
     std::lock_guard lock(mutex_);
     totals_ = totals;

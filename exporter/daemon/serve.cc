@@ -26,6 +26,8 @@ namespace qte::daemon {
 namespace {
 
 constexpr auto kTick = page::ChartHistory::kStep;
+// What the first logs show to be wrong should not take a whole tick to tell.
+constexpr std::chrono::seconds kFirstTick{1};
 constexpr std::chrono::seconds kReloadTimeout{60};
 
 // What other threads ask of the main thread: reloads, and to go on ticking.
@@ -116,7 +118,7 @@ void ReturnFreedMemory() {
 // Serves until SIGTERM or SIGINT.
 void WaitForTheEnd(Server& server, Requests& requests, int signals) {
   using Clock = std::chrono::steady_clock;
-  Clock::time_point next_tick = Clock::now() + kTick;
+  Clock::time_point next_tick = Clock::now() + kFirstTick;
   while (true) {
     pollfd fds[] = {{signals, POLLIN, 0}, {requests.fd(), POLLIN, 0}};
     const bool rests = server.Rest();

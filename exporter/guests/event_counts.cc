@@ -26,11 +26,6 @@ bool LooksLikeEventName(std::string_view word) {
   return underscore;
 }
 
-void EventCounts::AddPage(size_t page) {
-  if (page >= pages_.size()) pages_.resize(page + 1);
-  pages_[page] = std::make_unique<Page>();
-}
-
 uint32_t EventCounts::UndeclaredId(std::string_view name) {
   uint32_t known = undeclared_.Find(name);
   if (known != trace::NameTable::kNone) return declared_count_ + known;
@@ -53,7 +48,7 @@ metrics::CountsSnapshot EventCounts::TakeSnapshot(std::shared_ptr<const metrics:
 }
 
 void EventCounts::Clear() {
-  pages_.clear();
+  pages_ = std::vector<std::unique_ptr<Page>>(PagesFor(declared_count_));
   undeclared_ = {};
   names_ = metrics::LabelList(1);
   share_.GiveBack(share_.held());
@@ -69,8 +64,8 @@ void EventCounts::Add(std::string_view name, uint64_t count, const trace::NameTa
 
 void EventCounts::Use(const trace::NameTable& before, const trace::NameTable& declared) {
   nlohmann::json counts = ToJson(TakeSnapshot(nullptr), before);
-  Clear();
   declared_count_ = static_cast<uint32_t>(declared.size());
+  Clear();
   Restore(counts, declared);
 }
 

@@ -25,16 +25,20 @@ class EventCounts {
  public:
   // `declared` are the catalog's names; their ids are the events' ids.
   EventCounts(const trace::NameTable& declared, metrics::Budget& names)
-      : declared_count_(static_cast<uint32_t>(declared.size())), share_(names) {}
+      : declared_count_(static_cast<uint32_t>(declared.size())), pages_(PagesFor(declared_count_)), share_(names) {}
 
   // The id of an event that is not declared.
   uint32_t UndeclaredId(std::string_view name);
 
-  // Returns the count after the increment.
+  // Both return the count after the increment.
   uint64_t Increment(uint32_t id) {
-    size_t page = id / kPageSize;
-    if (page >= pages_.size() || pages_[page] == nullptr) AddPage(page);
-    return ++(*pages_[page])[id % kPageSize];
+    if (id / kPageSize >= pages_.size()) pages_.resize(id / kPageSize + 1);
+    return IncrementDeclared(id);
+  }
+  uint64_t IncrementDeclared(uint32_t id) {
+    std::unique_ptr<Page>& page = pages_[id / kPageSize];
+    if (page == nullptr) page = std::make_unique<Page>();
+    return ++(*page)[id % kPageSize];
   }
   // Calls visit(id, count) for every count above 0.
   template <class Visit>
@@ -64,11 +68,11 @@ class EventCounts {
   static constexpr size_t kPageSize = 32;  // pages exist once an event of theirs was seen: a guest logs few of all
   using Page = std::array<uint64_t, kPageSize>;
 
-  void AddPage(size_t page);
+  static size_t PagesFor(uint32_t events) { return (events + kPageSize - 1) / kPageSize; }
   void Add(std::string_view name, uint64_t count, const trace::NameTable& declared);
 
   uint32_t declared_count_;
-  std::vector<std::unique_ptr<Page>> pages_;
+  std::vector<std::unique_ptr<Page>> pages_;  // as many as declared events need, or more
   trace::NameTable undeclared_;
   metrics::LabelList names_{1};  // the undeclared ones again, for snapshots, since a table moves when it grows
   metrics::Share share_;

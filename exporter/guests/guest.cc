@@ -13,6 +13,7 @@ constexpr uint32_t kDoubtfulLines = 10'000;
 
 Guest::Guest(std::shared_ptr<const Common> common, metrics::Labels labels, rules::Scratch& scratch)
     : common_(std::move(common)),
+      program_(common_->program.get()),
       labels_(std::make_shared<const metrics::Labels>(std::move(labels))),
       scratch_(&scratch),
       families_(common_->kinds, common_->limits->series),
@@ -32,6 +33,7 @@ void Guest::Use(std::shared_ptr<const Common> common) {
   events_.Use(common_->program->names, common->program->names);
   counts_ = OwnCountsFromJson(guests::ToJson(counts_, *common_), *common);
   common_ = std::move(common);
+  program_ = common_->program.get();
   is_fold_told_.clear();
   std::map<rules::Process*, std::shared_ptr<rules::Process>> next;
   for (auto& [id, log] : logs_) {

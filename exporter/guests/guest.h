@@ -100,7 +100,7 @@ class Guest {
     nlohmann::json processes;
   };
   Saved Save();
-  static nlohmann::json ToJson(const Saved& saved);
+  static nlohmann::json ToJson(Saved saved);
   // Takes up what a guest of the same labels has saved; `specs` are those of its metrics. Throws std::exception where
   // the JSON is not what ToJson makes.
   using Specs = std::vector<std::shared_ptr<const metrics::FamilySpec>>;
@@ -157,6 +157,7 @@ class Guest {
   void CountInFlight();
 
   std::shared_ptr<const Common> common_;
+  const rules::Program* program_;  // of common_
   std::shared_ptr<const metrics::Labels> labels_;
   rules::Scratch* scratch_;
   metrics::Families families_;

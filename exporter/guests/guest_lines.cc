@@ -62,11 +62,10 @@ inline void Guest::OnLine(Log& log, std::string_view line) {
   std::string_view text = line.substr(prefix.size);
   const size_t name_size = FindByte(text, ' ');
   std::string_view name = text.substr(0, name_size);
-  const rules::Program& program = *common_->program;
+  const rules::Program& program = *program_;
   const uint32_t event = program.names.Find(name);
   if (event == trace::NameTable::kNone) return OnUndeclared(log, line, prefix);
-  ++counts_.events;
-  if (events_.Increment(event) == 1) common_->samples->Offer(event, name, line);
+  if (events_.IncrementDeclared(event) == 1) common_->samples->Offer(event, name, line);
   Remember(line, prefix);
   const uint32_t plan = program.plan_of[event];
   if (plan == rules::kNone) return;
@@ -82,7 +81,6 @@ void Guest::OnUndeclared(Log& log, std::string_view line, const trace::Prefix& p
   std::string_view text = line.substr(prefix.size);
   std::string_view name = NameIn(text);
   if (!LooksLikeEventName(name)) return OnText(log, text);
-  ++counts_.events;
   const uint32_t event = events_.UndeclaredId(name);
   if (events_.Increment(event) == 1) common_->samples->Offer(event, name, line);
   Remember(line, prefix);
@@ -113,10 +111,10 @@ void Guest::OnDoubtfulLine(Log& log, std::string_view line) {
   trace::Prefix prefix = trace::FindPrefix(line);
   std::string_view text = line.substr(prefix.size);
   std::string_view name = NameIn(text);
-  const uint32_t event = common_->program->names.Find(name);
+  const uint32_t event = program_->names.Find(name);
   if (event == trace::NameTable::kNone) return OnLineAnyhow(log, line);
   const rules::EventLine parts{line, prefix, ArgumentsIn(text, name.size())};
-  switch (log.process->SignOf(common_->program->plan_of[event], parts, log.is_at_start)) {
+  switch (log.process->SignOf(program_->plan_of[event], parts, log.is_at_start)) {
     case rules::Process::Sign::kUnclear:
       --log.doubtful_lines;
       break;
@@ -166,9 +164,9 @@ bool Guest::IsEvent(Log& log, std::string_view line, bool has_prefixes) const {
   if (has_prefixes && !has_prefix) return false;
   std::string_view text = line.substr(prefix.size);
   std::string_view name = NameIn(text);
-  const uint32_t event = common_->program->names.Find(name);
+  const uint32_t event = program_->names.Find(name);
   if (event == trace::NameTable::kNone) return has_prefix && LooksLikeEventName(name);
-  const uint32_t plan = common_->program->plan_of[event];
+  const uint32_t plan = program_->plan_of[event];
   return plan == rules::kNone || log.process->Fits(plan, ArgumentsIn(text, name.size()));
 }
 

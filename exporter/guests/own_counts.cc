@@ -117,7 +117,6 @@ void JoinCounts::Add(const JoinCounts& other) {
 
 void OwnCounts::Add(const OwnCounts& other) {
   lines += other.lines;
-  events += other.events;
   bytes += other.bytes;
   series += other.series;
   expired += other.expired;
@@ -161,7 +160,6 @@ std::vector<PlainFamily> ToFamilies(const OwnCounts& counts, const Common& commo
 
 json ToJson(const OwnCounts& counts, const Common& common) {
   return {{"lines", counts.lines},
-          {"events", counts.events},
           {"bytes", counts.bytes},
           {"expired", counts.expired},
           {"unparsed", NotZero(UnparsedByName(counts))},
@@ -175,7 +173,6 @@ json ToJson(const OwnCounts& counts, const Common& common) {
 OwnCounts OwnCountsFromJson(const json& from, const Common& common) {
   OwnCounts counts;
   from.at("lines").get_to(counts.lines);
-  from.at("events").get_to(counts.events);
   from.at("bytes").get_to(counts.bytes);
   from.at("expired").get_to(counts.expired);
   for (size_t i = 0; i < kUnparsedReasons; ++i) {

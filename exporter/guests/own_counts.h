@@ -37,7 +37,6 @@ struct JoinCounts {
 
 struct OwnCounts {
   uint64_t lines = 0;
-  uint64_t events = 0;
   uint64_t bytes = 0;
   uint64_t series = 0;
   uint64_t expired = 0;  // series
@@ -52,7 +51,7 @@ struct OwnCounts {
 
 std::vector<metrics::PlainFamily> ToFamilies(const OwnCounts& counts, const Common& common);
 
-// All but what is there now (series, open joins): {"lines", "events", "bytes", "expired", "unparsed": {reason: count},
+// All but what is there now (series, open joins): {"lines", "bytes", "expired", "unparsed": {reason: count},
 // "overflowed": {metric: count}, "overflowed_events", "abandoned": {span: count}, "forgotten": {lookup: count},
 // "last_event_us" or null}. Names whose count is 0, and names that the program does not have, are left out.
 nlohmann::json ToJson(const OwnCounts& counts, const Common& common);

@@ -208,6 +208,10 @@ void Compiler::Link() {
   for (const MatchPlan& match : program_->matches) patterns.push_back(match.regex->pattern());
   program_->match_filter = MatchFilter(patterns);
   LinkProbe();
+  for (EventPlan& plan : program_->plans) {
+    plan.only_rules = plan.lookups.empty() && plan.spans.empty() && plan.decoders.empty() && !plan.needs_time &&
+                      !plan.needs_thread && !plan.is_watched;
+  }
 }
 
 Compiled Compile(const config::Config& config, const trace::Catalog& catalog) {

@@ -48,12 +48,12 @@ LabelSets::LabelSets(const Program& program, Lookups& lookups, metrics::Families
       families_(families),
       max_entries_(program.limits.max_series_per_metric * kCacheEntriesPerSeries) {
   for (const LabelSetPlan& plan : program.label_sets) {
-    sets_.push_back({&plan, plan.inputs.empty() && !plan.has_lookups, SeriesCache(plan.rules)});
+    sets_.push_back({&plan, plan.inputs.empty() && !plan.has_lookups});
   }
 }
 
 void LabelSets::Forget() {
-  for (Set& set : sets_) set.cache.Clear();
+  for (Set& set : sets_) set.cache.reset();
   ++event_;
 }
 
@@ -64,14 +64,15 @@ void LabelSets::MakeForeseeable(const RulePlan& rule) {
 // Finds the entry of the event at work.
 void LabelSets::Enter(Set& set, const Values& values) {
   set.event = event_;
-  if (set.is_constant && !set.cache.empty()) {
+  if (set.cache == nullptr) set.cache = std::make_unique<SeriesCache>(set.plan->rules);
+  if (set.is_constant && !set.cache->empty()) {
     set.entry = 0;
     return;
   }
   SeriesKey key = KeyOf(*set.plan, values);
   uint64_t hash = SeriesCache::Hash(key);
-  set.entry = set.cache.Find(hash, key);
-  if (set.entry == SeriesCache::kNoEntry) set.entry = set.cache.Insert(hash, key, max_entries_);
+  set.entry = set.cache->Find(hash, key);
+  if (set.entry == SeriesCache::kNoEntry) set.entry = set.cache->Insert(hash, key, max_entries_);
 }
 
 SeriesKey LabelSets::KeyOf(const LabelSetPlan& plan, const Values& values) {
@@ -107,7 +108,7 @@ metrics::SeriesId LabelSets::FindOrMake(const RulePlan& rule, Set& set, const Va
   metrics::SeriesId series = family.FindOrAdd(rendered_views_);
   // What folds into "_other_" is asked for each time, so that it is counted each time.
   bool is_kept = set.entry != SeriesCache::kNoEntry && !family.IsOther(series);
-  if (is_kept) set.cache.SeriesOf(set.entry, rule.column) = series;
+  if (is_kept) set.cache->SeriesOf(set.entry, rule.column) = series;
   return series;
 }
 

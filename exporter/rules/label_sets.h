@@ -34,7 +34,7 @@ class LabelSets {
     Set& set = sets_[rule.label_set];
     if (set.event != event_) Enter(set, values);
     metrics::SeriesId known = set.entry == SeriesCache::kNoEntry ? SeriesCache::kUnknown
-                                                                 : set.cache.SeriesOf(set.entry, rule.column);
+                                                                 : set.cache->SeriesOf(set.entry, rule.column);
     return known != SeriesCache::kUnknown ? known : FindOrMake(rule, set, values);
   }
   // Makes the series of a rule, if its labels do not depend on any event.
@@ -47,7 +47,7 @@ class LabelSets {
   struct Set {
     const LabelSetPlan* plan;
     bool is_constant;
-    SeriesCache cache;
+    std::unique_ptr<SeriesCache> cache = nullptr;  // made when it is first used: a guest has few of all
     uint64_t event = 0;  // the one whose entry is known
     uint32_t entry = SeriesCache::kNoEntry;
   };

@@ -86,18 +86,22 @@ Process::Origin Process::OriginOf(const EventPlan& plan, std::string_view line, 
 Outcome Process::OnEvent(uint32_t index, std::string_view line, const trace::Prefix& prefix,
                         std::string_view arguments) {
   const EventPlan& plan = program_->plans[index];
-  if (!Read(plan, arguments, scratch_->values)) return Outcome::kFormatMismatch;
-  if (plan.is_watched) {
-    if (index == program_->probe.open) NoteImage(line, prefix);
-    if (!probes_.empty() && index == program_->probe.read && TakeProbe()) return Outcome::kDone;
-  }
-  Origin origin = OriginOf(plan, line, prefix);
+  Values& values = scratch_->values;
+  if (!Read(plan, arguments, values)) return Outcome::kFormatMismatch;
   outcome_ = Outcome::kDone;
-  for (const LookupFeed& feed : plan.lookups) lookups_.Learn(feed, scratch_->values);
-  for (const SpanFeed& feed : plan.spans) FeedSpan(feed, scratch_->values, origin.time_us);
-  for (const DecoderFeed& feed : plan.decoders) FeedDecoder(feed, scratch_->values, origin);
+  if (!plan.only_rules) {
+    if (plan.is_watched) {
+      if (index == program_->probe.open) NoteImage(line, prefix);
+      if (!probes_.empty() && index == program_->probe.read && TakeProbe()) return Outcome::kDone;
+    }
+    Origin origin = OriginOf(plan, line, prefix);
+    for (const LookupFeed& feed : plan.lookups) lookups_.Learn(feed, values);
+    for (const SpanFeed& feed : plan.spans) FeedSpan(feed, values, origin.time_us);
+    for (const DecoderFeed& feed : plan.decoders) FeedDecoder(feed, values, origin);
+    if (plan.rules.empty()) return outcome_;
+  }
   label_sets_.Begin(arguments);
-  RunRules(plan.rules, scratch_->values);
+  RunRules(plan.rules, values);
   return outcome_;
 }
 

@@ -133,6 +133,7 @@ struct EventPlan {
   bool needs_time = false;  // some rule uses a duration that this event bounds
   bool needs_thread = false;
   bool is_watched = false;  // it opens an image, or may be a probe
+  bool only_rules = false;  // nothing of the above but rules: what most lines are
 };
 
 struct LookupPlan {
