@@ -29,6 +29,7 @@ void Guest::Use(rules::Scratch& scratch) {
 }
 
 void Guest::Use(std::shared_ptr<const Common> common) {
+  is_in_flight_counted_ = false;
   families_.Use(common->kinds);
   events_.Use(common_->program->names, common->program->names);
   counts_ = OwnCountsFromJson(guests::ToJson(counts_, *common_), *common);
@@ -94,8 +95,14 @@ void Guest::OnRestart(source::StreamId id, source::Restart why) {
 }
 
 void Guest::Close(source::StreamId id) {
+  is_in_flight_counted_ = false;
   auto found = logs_.find(id);
   if (found == logs_.end()) return;
+  for (auto& [other, log] : logs_) {
+    if (log.torn.empty() || log.torn_log != id) continue;
+    log.torn_log = 0;  // what is torn is the other one's now, to be completed or counted
+    found->second.splitter.Drop();
+  }
   EndOfRecording(id);
   Leave(found->second);
   logs_.erase(found);
@@ -118,6 +125,7 @@ bool Guest::IsShared(const Log& log) const {
 
 // Late lines of the old process may still come to an older log that shares it.
 void Guest::BeginProcess(Log& log) {
+  is_in_flight_counted_ = false;
   log.process->Restart();
   log.doubtful_lines = 0;
   if (IsShared(log)) log.process = MakeProcess();
@@ -130,6 +138,7 @@ void Guest::BeginProcess(source::StreamId id) {
 }
 
 void Guest::EndProcess(source::StreamId id) {
+  is_in_flight_counted_ = false;
   auto found = logs_.find(id);
   // What came since is another's already.
   if (found != logs_.end() && !std::exchange(found->second.is_renewed, true)) found->second.process->Restart();
@@ -142,12 +151,14 @@ std::vector<source::StreamId> Guest::Logs() const {
 }
 
 void Guest::TakeLog(source::StreamId id, Guest& from) {
+  is_in_flight_counted_ = false;
   auto found = from.logs_.find(id);
   if (found == from.logs_.end()) return;
   std::shared_ptr<rules::Process> process = MakeProcess();
   if (!from.IsShared(found->second)) process->Adopt(std::move(*found->second.process));
   Log log = std::move(found->second);
   from.logs_.erase(found);
+  from.is_in_flight_counted_ = false;
   log.process = std::move(process);
   logs_.insert_or_assign(id, std::move(log));
 }
@@ -196,10 +207,13 @@ OwnCounts Guest::TakeOwnCounts() const {
     seen.push_back(log.process.get());
     AddJoins(*log.process, counts.joins);
   }
-  if (last_stamp_.prefix.kind != trace::PrefixKind::kNone) {
-    counts.last_event_us = trace::ReadTime({last_stamp_.text.data(), last_stamp_.text.size()}, last_stamp_.prefix);
-  }
+  counts.last_event_us = LastEventTime();
   return counts;
+}
+
+std::optional<int64_t> Guest::LastEventTime() const {
+  if (last_stamp_.prefix.kind == trace::PrefixKind::kNone) return counts_.last_event_us;
+  return trace::ReadTime({last_stamp_.text.data(), last_stamp_.text.size()}, last_stamp_.prefix);
 }
 
 std::string Guest::TakePathWithoutTime() {
@@ -226,7 +240,7 @@ std::vector<std::string> Guest::TakeFolded() {
 // What is open is counted when somebody looks, so that no way of ending (abandoned, too old, QEMU gone) can be missed.
 // Label sets over a limit were counted when their span began, so asking for them again is not.
 void Guest::CountInFlight() {
-  if (is_expired_) return;
+  if (is_expired_ || std::exchange(is_in_flight_counted_, true)) return;
   std::vector<uint64_t> overflowed(families_.size());
   families_.ForEach([&](size_t i, const metrics::Family& family) {
     overflowed[i] = family.overflowed();
@@ -263,6 +277,7 @@ void Guest::Expire() {
 }
 
 void Guest::Revive() {
+  is_in_flight_counted_ = false;
   is_expired_ = false;
   for (auto& [id, log] : logs_) log.process->RenewSeries();
 }

@@ -14,6 +14,7 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -141,6 +142,7 @@ class Guest {
   void Leave(Log& log);
   bool IsShared(const Log& log) const;
   void AddJoins(const rules::Process& process, JoinCounts& counts) const;
+  std::optional<int64_t> LastEventTime() const;
 
   void OnLine(Log& log, std::string_view line);
   void OnLineAnyhow(Log& log, std::string_view line);
@@ -168,6 +170,7 @@ class Guest {
   std::string_view batch_;           // that is being worked on
   std::vector<bool> is_fold_told_;   // by family
   bool is_expired_ = false;
+  bool is_in_flight_counted_ = false;  // since the last line
 };
 
 }  // namespace qte::guests

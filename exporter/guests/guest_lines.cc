@@ -42,6 +42,7 @@ void Guest::OnBytes(source::StreamId id, std::string_view bytes) {
   Log& log = found->second;
   batch_ = bytes;
   counts_.bytes += bytes.size();
+  is_in_flight_counted_ = false;
   if (is_expired_) Revive();
   auto on_too_long = [&] {
     ++counts_.lines;

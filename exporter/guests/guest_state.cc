@@ -30,7 +30,7 @@ Guest::Saved Guest::Save() {
   saved.events = events_.TakeSnapshot(labels_);
   saved.counts = counts_;
   saved.counts.overflowed_events += events_.overflowed();
-  saved.counts.last_event_us = TakeOwnCounts().last_event_us;
+  saved.counts.last_event_us = LastEventTime();
   saved.logs = json::array();
   saved.processes = json::array();
   std::vector<const rules::Process*> processes;

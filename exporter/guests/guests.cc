@@ -125,12 +125,14 @@ size_t Guests::LaneOf(source::StreamId id) const {
 
 // Two files of one guest that are none of a rotation are most likely two VMs.
 void Guests::WarnOfSecondLog(source::StreamId id) {
-  const Log& log = logs_.at(id);
+  Log& log = logs_.at(id);
+  if (log.is_told) return;
   for (source::StreamId other : log.guest->Logs()) {
     if (other == id) continue;
     const Log& known = logs_.at(other);
     if (!known.is_open || known.path == log.path) continue;
     if (DirectoryOf(known.path) == DirectoryOf(log.path)) continue;
+    log.is_told = true;
     warnings_.push_back(known.path + " and " + log.path + " have the same labels " + TextOf(log.guest->labels()) +
                         ", so their series add up; tell them apart by path_pattern or labels");
     return;

@@ -106,6 +106,7 @@ class Guests final : public source::Receiver {
     Guest* guest = nullptr;
     std::string path;
     bool is_open = false;
+    bool is_told = false;  // that another one has its labels
   };
   struct alignas(64) Lane {
     rules::Scratch scratch;

@@ -147,7 +147,6 @@ TEST_CASE("A line that a rotation cuts in two is put together") {
       guests.Feed(c.tail, 3, id);
       CHECK(guests.Value("keys_total") == c.events);
       if (id == 2) guests->OnClose(1);
-      if (way == 2 && !c.head.empty()) continue;  // closed before its rest came: counted as torn there
       CHECK(guests.Value("qemu_trace_exporter_unparsed_lines_total{reason=partial_line}") == c.torn);
     }
   }
