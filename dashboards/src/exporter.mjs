@@ -75,10 +75,10 @@ export default build({
     ]),
     row(4, 'Series', [
       lines({id: 41, title: 'Series', unit: 'short',
-        description: 'By exporter. They stay below max_series_per_metric for each metric.',
+        description: 'By exporter. They stay below max_series.',
         queries: [each(gauge('series'))]}),
       counts({id: 42, title: 'Folded over the limit',
-        description: 'Label sets that came to count in `_other_` in the interval before each point, by metric: sums stay right, details are lost. Raise max_series_per_metric, or use fewer labels.',
+        description: 'Updates that counted in a VM\'s `_other_` in the interval before each point, by metric: sums stay right, details are lost. The log names the VM. Raise max_series_per_metric, or use fewer labels.',
         queries: [[`${sumBy(`${BY_EXPORTER}, metric`, FOLDED)} > 0 or ` +
           `label_replace(${sumBy(BY_EXPORTER, FOLDED)}, "metric", "all", "", "")`, '{{metric}} @ {{instance}}']]}),
       counts({id: 43, title: 'Series that expired',

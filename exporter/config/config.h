@@ -128,7 +128,7 @@ struct Limits {
   uint64_t max_line_bytes = 65536;
   uint64_t max_open_spans = 65536;
   uint64_t max_lookup_entries = 65536;
-  std::optional<std::chrono::microseconds> expire_after;  // a source's series, once it has been silent for so long
+  std::optional<std::chrono::microseconds> expire_after;  // a guest's series, once it had no line for so long
   std::optional<uint64_t> workers;                        // threads that read at once, 1 to kMostWorkers
   std::map<std::string, Place, std::less<>> given;        // which of these the config sets, and where
 };
