@@ -120,34 +120,35 @@ void Server::AppendOwnMetrics(metrics::Snapshot& snapshot, const std::vector<sou
   };
   guests::Totals totals = checkpointer_ == nullptr ? Sum(totals_before_, now) : checkpointer_->totals();
   ReloadState reload = reload_state();
-  add("build_info", "The version at work; always 1.", Type::kGauge,
+  add("build_info", "Version of the exporter; the value is always 1.", Type::kGauge,
       {{{{"version", std::string(commands::kVersion)}}, 1}});
-  add("config_last_reload_successful", "Whether the last reading of the config succeeded.", Type::kGauge,
+  add("config_last_reload_successful", "Whether the last configuration reload attempt was successful.", Type::kGauge,
       single(reload.successful));
-  add("config_last_reload_success_timestamp_seconds", "When the config in use was read.", Type::kGauge,
-      single(reload.success_time));
-  add("source_up", "Whether the source is open and readable.", Type::kGauge,
+  add("config_last_reload_success_timestamp_seconds", "Timestamp of the last successful configuration reload.",
+      Type::kGauge, single(reload.success_time));
+  add("source_up", "Whether the log is open and readable.", Type::kGauge,
       by_source([](const source::StreamStatus& s) { return s.up; }));
-  add("source_offset_bytes", "Bytes read of the source's current file.", Type::kGauge,
+  add("source_offset_bytes", "Read position in the log's current file, in bytes.", Type::kGauge,
       by_source([](const source::StreamStatus& s) { return s.offset; }));
-  add("source_lag_bytes", "Bytes of the source's current file that are still to be read.", Type::kGauge,
+  add("source_lag_bytes", "Number of bytes of the log's current file that are not read yet.", Type::kGauge,
       by_source(Lag));
-  add("source_rotations_total", "Times a source's path came to name another file.", Type::kCounter,
-      single(totals.rotations));
-  add("source_truncations_total", "Times a source's file became shorter.", Type::kCounter, single(totals.truncations));
-  add("lost_bytes_total", "Bytes known to have been written that were gone before they could be read.", Type::kCounter,
-      single(totals.lost_bytes));
-  add("pipe_buffered_bytes", "Bytes read from FIFOs and standard input that wait to be worked on.", Type::kGauge,
-      single(now.pipe_buffered_bytes));
+  add("source_rotations_total", "Total number of log rotations, including those while the log was not followed.",
+      Type::kCounter, single(totals.rotations));
+  add("source_truncations_total", "Total number of log truncations.", Type::kCounter, single(totals.truncations));
+  add("lost_bytes_total",
+      "Total number of bytes known to be lost because a log was truncated or removed before they were read.",
+      Type::kCounter, single(totals.lost_bytes));
+  add("pipe_buffered_bytes", "Number of bytes read ahead from FIFOs and standard input that are not processed yet.",
+      Type::kGauge, single(now.pipe_buffered_bytes));
   add("pipe_full_seconds_total",
-      "Seconds in which a FIFO or standard input was not read since the buffer was full, so that its writer had to "
-      "wait.",
+      "Total time in seconds that writers of FIFOs and standard input were blocked because the read-ahead buffer was "
+      "full.",
       Type::kCounter, single(totals.pipe_full_seconds));
   if (checkpointer_ != nullptr) {
     add("checkpoint_last_success_timestamp_seconds",
-        "Time up to which everything that was shown is in the checkpoint; 0 if there is none.", Type::kGauge,
-        single(checkpointer_->last_success()));
-    add("reclaimed_bytes_total", "Bytes of consumed logs given back to the disk.", Type::kCounter,
+        "Timestamp up to which the last checkpoint holds everything that was served; 0 without a checkpoint.",
+        Type::kGauge, single(checkpointer_->last_success()));
+    add("reclaimed_bytes_total", "Total number of bytes of consumed logs given back to the disk.", Type::kCounter,
         single(totals.reclaimed_bytes));
   }
   AppendQmpMetrics(snapshot);
@@ -158,20 +159,20 @@ void Server::AppendOwnMetrics(metrics::Snapshot& snapshot, const std::vector<sou
 void Server::AppendQmpMetrics(metrics::Snapshot& snapshot) const {
   if (!tracer_->is_used()) return;
   qmp::Keeper::Report report = tracer_->report();
-  PlainFamily up{"qemu_trace_exporter_qmp_up",
-                 "Whether QEMU answered by its QMP socket when it was last asked.",
-                 Type::kGauge,
-                 {}};
+  PlainFamily up{
+      "qemu_trace_exporter_qmp_up", "Whether QEMU answered the last attempt on its QMP socket.", Type::kGauge, {}};
   PlainFamily enabled{"qemu_trace_exporter_qmp_events_enabled",
-                      "Trace events that the config needs and that are on, by whomever they were switched on.",
+                      "Number of required trace events that are currently enabled in QEMU.",
                       Type::kGauge,
                       {}};
   for (const qmp::Keeper::SocketReport& socket : report.sockets) {
     up.series.push_back({{{"path", socket.path}}, socket.up ? 1.0 : 0.0});
     enabled.series.push_back({{{"path", socket.path}}, static_cast<double>(socket.events_on)});
   }
-  PlainFamily failures{
-      "qemu_trace_exporter_qmp_failures_total", "Tries to talk to a QEMU by QMP that failed.", Type::kCounter, {}};
+  PlainFamily failures{"qemu_trace_exporter_qmp_failures_total",
+                       "Total number of failed attempts to talk to QEMU over QMP.",
+                       Type::kCounter,
+                       {}};
   for (size_t i = 0; i < report.failures.size(); ++i) {
     std::string reason(qmp::NameOf(static_cast<qmp::Reason>(i)));
     failures.series.push_back({{{"reason", reason}}, static_cast<double>(report.failures[i])});
