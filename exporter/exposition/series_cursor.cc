@@ -82,16 +82,18 @@ class FamilyCursor final : public SeriesCursor {
   }
 
   void SetHistogram(size_t series, ClientMetric& metric) const {
-    const std::vector<double>& bounds = family().spec->bounds;
+    const FamilySnapshot& shown = family();
+    const std::vector<double>& bounds = shown.spec->bounds;
+    const uint64_t* counts = &shown.bucket_counts[series * (bounds.size() + 1)];
     metric.histogram.bucket.reserve(bounds.size() + 1);
     uint64_t count = 0;
     for (size_t i = 0; i <= bounds.size(); ++i) {
-      count += family().bucket_counts[series * (bounds.size() + 1) + i];
+      count += counts[i];
       double bound = i < bounds.size() ? bounds[i] : std::numeric_limits<double>::infinity();
       metric.histogram.bucket.push_back({count, Printable(bound)});
     }
     metric.histogram.sample_count = count;
-    metric.histogram.sample_sum = Printable(family().values[series]);
+    metric.histogram.sample_sum = Printable(shown.values[series]);
   }
 
   const FamilySnapshot& family() const { return *guests_[guest_]; }
