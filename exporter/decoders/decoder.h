@@ -87,6 +87,7 @@ struct DecoderInput {
   std::vector<std::string_view> arguments;
   bool begins = false;  // a request: where events are switched on one by one, this one comes after those that end it
   OutputSet outputs = kAllOutputs;  // that need it; it is read if a rule uses one of them
+  bool is_optional = false;  // read if a log has it; QEMU is not asked for it, since the other inputs tell the same
 };
 
 struct DecoderOutput {

@@ -73,6 +73,8 @@ inline std::string Relabelled(const std::string& event, std::string arguments) {
                                       {"scsi_req_parsed", " length ", " xfer "},
                                       {"pci_nvme_io_cmd", " opc ", " opcode "},
                                       {"pci_nvme_rw_cb", " blk ", " blkname "},
+                                      {"pci_nvme_rw_complete_cb", " blk ", " blkname "},
+                                      {"pci_nvme_write", " opname ", " verb "},
                                       {"ide_sector_read", "sector=", "sector_num="},
                                       {"ide_sector_write", "sector=", "sector_num="},
                                       {"ide_dma_cb", "IDEState ", "s "},

@@ -117,6 +117,13 @@ TEST_CASE("A restored decoder goes on as the saved one on QEMU's logs") {
   CheckSplits({c.kind, events.size(), [&](Replay& replay, size_t i) { replay.Play(events[i]); }}, c.step);
 }
 
+TEST_CASE("A restored decoder goes on as the saved one on a log of NVMe alone") {
+  std::vector<std::string> lines = ReadTrace("nvme-7.2.log");
+  std::erase_if(lines, [](const std::string& line) { return line.find(":pci_nvme_") == line.npos; });
+  std::vector<LogLine> events = EventsOf("block_request", lines);
+  CheckSplits({"block_request", events.size(), [&](Replay& replay, size_t i) { replay.Play(events[i]); }}, 1);
+}
+
 TEST_CASE("A restored decoder goes on as the saved one when logs follow each other in one source") {
   std::vector<LogLine> events;
   for (const char* trace : {"ahci-2disk-parallel-7.2.log", "ide-raw-5.2.log", "virtio-scsi-7.2.log"}) {

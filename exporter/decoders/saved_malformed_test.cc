@@ -65,15 +65,20 @@ Subject MakeBlock() {
       "7@1.000002:virtio_blk_handle_read vdev 0x2 req 0x12 sector 0 nsectors 1",
       "7@1.000003:scsi_req_parsed target 1 lun 0 tag 1 command 40 dir 1 length 512",
       "7@1.000003:scsi_req_continue target 1 lun 0 tag 1",
-      "7@1.000004:ide_exec_cmd IDE exec cmd: bus 0x7; state 0x5; cmd 0xec"};
+      "7@1.000004:ide_exec_cmd IDE exec cmd: bus 0x7; state 0x5; cmd 0xec",
+      "7@1.000005:pci_nvme_enqueue_req_completion cid 0 cqid 0 dw0 0x0 dw1 0x0 status 0x0",
+      "7@1.000005:pci_nvme_read cid 7 nsid 1 nlb 1 count 512 lba 0x99",
+      "7@1.000005:pci_nvme_read cid 7 nsid 1 nlb 1 count 512 lba 0x98",
+      "7@1.000006:pci_nvme_read cid 8 nsid 1 nlb 1 count 512 lba 0x97",
+      "7@1.000007:pci_nvme_rw_complete_cb cid 7 blk 'd0'"};
   auto replay = std::make_shared<Replay>("block_request", kLimits);
   replay->Play(lines);
   return {[=] { return replay->decoder().Save(); }, [=](const json& state) { replay->decoder().Restore(state); },
           [=] { replay->decoder().Reset(); },
           [=] {
-            CHECK(replay->open() <= 3 * kLimits.max_open);
+            CHECK(replay->open() <= 4 * kLimits.max_open);
             replay->Play(lines);
-            CHECK(replay->open() <= 3 * kLimits.max_open);
+            CHECK(replay->open() <= 4 * kLimits.max_open);
             replay->decoder().Reset();
           }};
 }

@@ -37,3 +37,18 @@ TEST_CASE("Needed events: block requests need both, whichever of their events is
   }
   CHECK(NeededBy("{name: a, type: gauge, event: block_requests_in_flight, value: requests}") == needed);
 }
+
+// NVMe's own lines count its requests in a log that has no events of DMA, but QEMU is not asked for both.
+TEST_CASE("Needed events: what a decoder reads where a log has it is needed only if a rule uses it") {
+  const std::string kRequests = "{name: a_total, type: counter, event: block_request}";
+  auto needs = [](const std::string& metrics, const char* event) {
+    std::vector<std::string> needed = NeededBy(metrics);
+    return std::find(needed.begin(), needed.end(), event) != needed.end();
+  };
+  for (const char* event :
+       {"pci_nvme_read", "pci_nvme_write", "pci_nvme_rw_complete_cb", "pci_nvme_enqueue_req_completion"}) {
+    CAPTURE(event);
+    CHECK(!needs(kRequests, event));
+    CHECK(needs(kRequests + ", {name: b_total, type: counter, event: " + event + "}", event));
+  }
+}

@@ -5,10 +5,18 @@
 
 namespace qte::rules {
 
+bool Program::IsNeeded(const EventPlan& plan) const {
+  bool is_optional = plan.rules.empty() && plan.lookups.empty() && plan.spans.empty() && !plan.decoders.empty() &&
+                     std::all_of(plan.decoders.begin(), plan.decoders.end(), [this](const DecoderFeed& feed) {
+                       return decoders[feed.decoder].kind->inputs[feed.which].is_optional;
+                     });
+  return !is_optional;
+}
+
 std::vector<std::string> Program::NeededEvents() const {
   std::set<std::string> needed;
   for (uint32_t id = 0; id < plan_of.size(); ++id) {
-    if (plan_of[id] != kNone) needed.emplace(names.NameOf(id));
+    if (plan_of[id] != kNone && IsNeeded(plans[plan_of[id]])) needed.emplace(names.NameOf(id));
   }
   return {needed.begin(), needed.end()};
 }

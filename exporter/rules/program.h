@@ -217,10 +217,14 @@ struct Program {
   ProbePlan probe;
   config::Limits limits;
 
-  // The names of QEMU's events that this program reads, sorted: what has to be traced.
+  // The names of QEMU's events that this program needs, sorted: what has to be traced. It reads others as well, where
+  // a log has them; see DecoderInput::is_optional.
   std::vector<std::string> NeededEvents() const;
   EventOrder OrderOfNeededEvents() const;
   bool NeedsTime() const;
+
+ private:
+  bool IsNeeded(const EventPlan& plan) const;
 };
 
 }  // namespace qte::rules

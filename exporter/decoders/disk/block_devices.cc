@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "base/hash.h"
 #include "joins/saved.h"
 
 namespace qte::decoders {
@@ -16,6 +17,12 @@ using nlohmann::json;
 // Numbers of front ends that several controllers may use. Pointers of a process stay below 2^47.
 constexpr FrontEnd kShared = uint64_t{1} << 63;
 constexpr FrontEnd kScsi = uint64_t{1} << 62;
+// Backends of which only the name is known.
+constexpr uint64_t kByName = uint64_t{1} << 63;
+
+bool IsByName(uint64_t backend) {
+  return (backend & kByName) != 0;
+}
 
 }  // namespace
 
@@ -126,10 +133,23 @@ void BlockDevices::Learn(FrontEnd front_end, BackendPointer pointer, Interface i
   if (front_end == 0) return;
   Link& link = LinkAt(front_end);
   Known before = Resolve(link);
-  bool is_other = before.backend != 0 && before.backend != backend;
+  bool gets_pointer = IsByName(before.backend) && !IsByName(backend);
+  bool is_other = before.backend != 0 && before.backend != backend && !gets_pointer;
   link.ambiguous = link.ambiguous || (is_other && (front_end & kShared) != 0);
   link.backend = backend;
   link.epoch = entry.epoch;
+}
+
+uint64_t BlockDevices::BackendNamed(std::string_view drive, FrontEnd front_end, Interface interface) {
+  uint64_t known = BackendOf(front_end).backend;
+  uint32_t id = known == 0 ? kNone : backends_.Find(known);
+  if (id != kNone && backends_[id].name == drive) return known;
+  uint64_t backend = kByName | StableHash(drive);
+  // The known backend may be this drive: that its name is not known is no sign of a second one.
+  bool may_be_known = id != kNone && !IsByName(known) && backends_[id].name.empty();
+  Learn(may_be_known ? 0 : front_end, {backend, {}}, interface);
+  Name(backend, drive);
+  return backend;
 }
 
 void BlockDevices::Join(FrontEnd front_end, FrontEnd other) {

@@ -68,6 +68,9 @@ class BlockDevices {
     std::string_view text;
   };
   void Learn(FrontEnd front_end, BackendPointer pointer, Interface interface);
+  // The backend that `front_end` reaches and QEMU calls `drive`. Where no pointer of it is known, a number stands for
+  // one: that of the name.
+  uint64_t BackendNamed(std::string_view drive, FrontEnd front_end, Interface interface);
   // `front_end` is the same disk as `other`.
   void Join(FrontEnd front_end, FrontEnd other);
 

@@ -109,6 +109,27 @@ Lines Interleaved(const std::vector<Lines>& logs, std::mt19937& random) {
   return lines;
 }
 
+// All lines of a log but its flush, which names no drive where nothing but NVMe's own lines is known.
+Lines NvmeReadsAndWrites() {
+  Lines lines = ReadTrace("nvme-7.2.log");
+  std::erase_if(lines, [](const std::string& line) { return line.find(" opc 0x0 ") != line.npos; });
+  return lines;
+}
+
+bool IsOfNvme(const std::string& line) {
+  return line.find(":pci_nvme_") != line.npos;
+}
+
+Total SumOf(const Totals& totals, const std::string& direction) {
+  Total sum;
+  for (const auto& [key, total] : totals) {
+    if (!key.ends_with(" " + direction)) continue;
+    sum.requests += total.requests;
+    sum.bytes += total.bytes;
+  }
+  return sum;
+}
+
 struct Case {
   const char* trace;
   const char* interface;
@@ -152,6 +173,45 @@ TEST_CASE("Block requests without thread ids and times are the same, but for dur
     CHECK(TotalsOf(replay, c.interface) == c.count(lines));
     CHECK(FlushesOf(replay) == c.flushes);
     for (const Request& r : RequestsOf(replay)) CHECK(r.duration == "-");
+  }
+}
+
+// As `-trace 'pci_nvme*'` makes it.
+TEST_CASE("NVMe requests of a log without other events are the same, under QEMU's name of the drive") {
+  Lines lines = NvmeReadsAndWrites();
+  Totals truth = OfNvme(lines);
+  std::erase_if(lines, [](const std::string& line) { return !IsOfNvme(line); });
+  Replay replay("block_request");
+  replay.looks = true;
+  replay.Play(lines);
+  Totals totals = TotalsOf(replay, "nvme");
+  CHECK(totals.size() == 2);
+  for (const char* direction : {"read", "write"}) {
+    CHECK(totals[std::string("hd0 ") + direction] == truth[std::string("/images/disk.raw ") + direction]);
+  }
+  CheckInFlight(replay);
+  CHECK(replay.open() == 0);
+  CHECK(replay.abandoned() == 0);
+}
+
+TEST_CASE("NVMe requests count once, whenever the other events are switched on") {
+  Lines lines = NvmeReadsAndWrites();
+  Totals truth = OfNvme(lines);
+  size_t first = static_cast<size_t>(
+      std::find_if(lines.begin(), lines.end(),
+                   [](const std::string& line) { return line.find(":pci_nvme_io_cmd") != line.npos; }) -
+      lines.begin());
+  for (size_t on = first; on < lines.size(); ++on) {
+    if (IsOfNvme(lines[on])) continue;  // the same as for the next line
+    Replay replay("block_request");
+    for (size_t i = first; i < lines.size(); ++i) {
+      if (i >= on || IsOfNvme(lines[i])) replay.Play(lines[i]);
+    }
+    CAPTURE(on);
+    Totals totals = TotalsOf(replay, "nvme");
+    for (const char* direction : {"read", "write"}) REQUIRE(SumOf(totals, direction) == SumOf(truth, direction));
+    REQUIRE(replay.open() == 0);
+    REQUIRE(replay.abandoned() == 0);
   }
 }
 

@@ -34,7 +34,7 @@ constexpr std::array kHintKinds = {&IdeCommands::kDma,   &IdeCommands::kPio,    
 class DiskDecoder final : public Decoder {
  public:
   explicit DiskDecoder(const DecoderLimits& limits)
-      : limits_(limits), devices_(limits.max_names), dma_(limits), virtio_(limits), scsi_(limits) {}
+      : limits_(limits), devices_(limits.max_names), dma_(limits), virtio_(limits), scsi_(limits), nvme_(limits) {}
 
   void OnEvent(const Input& input, Sink& sink) override;
   void CountInFlight(Sink& sink) const override;
@@ -66,7 +66,10 @@ class DiskDecoder final : public Decoder {
   template <DmaDirection kDirection>
   void OnBlockIo(const Input& input, Out& out);
 
-  void OnDmaIo(const Input& input, Out& out) { dma_.OnIo(input, ContextOf(out)); }
+  void OnDmaIo(const Input& input, Out& out) {
+    dma_.OnIo(input, ContextOf(out));
+    if (nvme_.has_just_begun()) LeaveToDma(input);
+  }
   void OnDmaCallback(const Input& input, Out&) { dma_.OnCallback(input, hints_); }
   void OnDmaMapWait(const Input& input, Out&) { dma_.OnMapWait(input); }
   void OnDmaCancel(const Input& input, Out& out) { dma_.OnCancel(input, ContextOf(out)); }
@@ -94,7 +97,13 @@ class DiskDecoder final : public Decoder {
   void OnAhciPio(const Input& input, Out&) { ide_.OnAhciPio(input, devices_); }
 
   void OnNvmeCommand(const Input& input, Out& out) { NvmeRequests::OnCommand(input, devices_, hints_, out); }
-  void OnNvmeEnd(const Input&, Out&) {}  // see OnEvent
+  void OnNvmeName(const Input&, Out&) {}  // see OnEvent
+  template <DmaDirection kDirection>
+  void OnNvmeBegin(const Input& input, Out& out) {
+    nvme_.OnBegin(input, kDirection, {devices_, hints_, out});
+  }
+  void OnNvmeEnd(const Input& input, Out& out) { nvme_.OnEnd(input, {devices_, hints_, out}); }
+  void OnNvmeCompletion(const Input& input, Out& out) { nvme_.OnCompletion(input, {devices_, hints_, out}); }
 
   // Calls visit(name, each) for all that have open requests; their state is saved by the name.
   template <class Self, class Visit>
@@ -102,9 +111,11 @@ class DiskDecoder final : public Decoder {
     visit("dma", self.dma_);
     visit("virtio", self.virtio_);
     visit("scsi", self.scsi_);
+    visit("nvme", self.nvme_);
   }
 
   std::string ExplainBackend(uint64_t backend) const;
+  void LeaveToDma(const Input& io);
   void Claim(const BlockIo& io, Out& out);
   static uint64_t OrderOf(const Hint* hint) { return hint == nullptr ? 0 : hint->order; }
   void AbandonOld(int64_t now_us);
@@ -116,6 +127,7 @@ class DiskDecoder final : public Decoder {
   DmaTransfers dma_;
   VirtioBlkRequests virtio_;
   ScsiCommands scsi_;
+  NvmeRequests nvme_;
   IdeCommands ide_;
 };
 
@@ -126,6 +138,12 @@ const std::vector<DiskDecoder::Event>& DiskDecoder::Events() {
   // Front ends are of no use to transfers.
   auto block = [](std::string_view event, std::vector<std::string_view> arguments, bool begins = false) {
     return DecoderInput{event, std::move(arguments), begins, kBlockOutputs};
+  };
+  // They count NVMe's requests in a log without events of DMA. The default config needs those of DMA anyway.
+  auto optional = [&](std::string_view event, std::vector<std::string_view> arguments) {
+    DecoderInput input = block(event, std::move(arguments));
+    input.is_optional = true;
+    return input;
   };
   static const std::vector<Event> kEvents = {
       {{"bdrv_open_common", {"bs", "filename"}}, &D::OnOpen},
@@ -154,7 +172,11 @@ const std::vector<DiskDecoder::Event>& DiskDecoder::Events() {
       {block("process_ncq_command", {"s", "port", "cmd", "lba"}), &D::OnNcqCommand},
       {block("ahci_pio_transfer", {"s", "port"}), &D::OnAhciPio},
       {block("pci_nvme_io_cmd", {"cid", "nsid", "opcode"}), &D::OnNvmeCommand},
-      {block("pci_nvme_rw_cb", {"cid", "blkname"}), &D::OnNvmeEnd}};
+      {block("pci_nvme_rw_cb", {"cid", "blkname"}), &D::OnNvmeName},
+      {optional("pci_nvme_read", {"cid", "nsid", "nlb", "count", "lba"}), &D::OnNvmeBegin<kReads>},
+      {optional("pci_nvme_write", {"cid", "nsid", "nlb", "count", "lba", "verb"}), &D::OnNvmeBegin<kWrites>},
+      {optional("pci_nvme_rw_complete_cb", {"cid", "blkname"}), &D::OnNvmeEnd},
+      {optional("pci_nvme_enqueue_req_completion", {"cid", "cqid", "status"}), &D::OnNvmeCompletion}};
   return kEvents;
 }
 
@@ -166,7 +188,7 @@ void DiskDecoder::OnEvent(const Input& input, Sink& sink) {
   Out out(devices_, sink);
   if (dma_.waits()) {
     using Next = DmaTransfers::NextLine;
-    bool names_disk = event.handle == &DiskDecoder::OnNvmeEnd;
+    bool names_disk = event.handle == &DiskDecoder::OnNvmeName;
     dma_.OnNextLine(names_disk ? Next::kNamesDisk : Next::kOther, input, ContextOf(out));
   }
   AbandonOld(input.time_us);
@@ -194,6 +216,12 @@ void DiskDecoder::OnBlockIo(const Input& input, Out& out) {
   Claim(BlockIo(input, kDirection), out);
 }
 
+// The join of DMA counts the transfer as a request of NVMe only if it has found that interface.
+void DiskDecoder::LeaveToDma(const Input& io) {
+  if (!dma_.IsOf(Interface::kNvme, io.args[0].bits)) return;
+  nvme_.OnDma(io.args[3].bits == 0 ? DmaDirection::kRead : DmaDirection::kWrite, io.thread);
+}
+
 // Whose read or write is it? A backend belongs to one front end. virtio-blk asks only for disks it does not know; its
 // own need no look. Else it is of the transfer that names its backend. Then comes what may be of several: a transfer
 // that names none (SCSI) and awaits a part, programmed I/O, virtio-blk, SCSI without DMA. Each of them announces it
@@ -210,6 +238,12 @@ void DiskDecoder::Claim(const BlockIo& io, Out& out) {
   }
   Hint* pio = IdeCommands::PioOf(io, known, hints_);
   Hint* scsi = scsi_.CommandOf(io, known, hints_);
+  if (uint64_t order = nvme_.OrderOf(io); order != 0 && (known == Interface::kNone || known == Interface::kNvme)) {
+    uint32_t transfer = claimants.of_thread.id;
+    uint64_t of_transfer = transfer == DmaRequests::kNone ? 0 : dma_.OrderOf(transfer);
+    uint64_t rival = std::max({OrderOf(pio), OrderOf(scsi), virtio_.WaitingFor(io, devices_), of_transfer});
+    if (rival < order) return nvme_.OnBlockIo(io, devices_);
+  }
   bool may_be_virtio = true;
   if (auto [id, reach] = claimants.of_thread; id != DmaRequests::kNone) {
     uint64_t rival = std::max({OrderOf(pio), OrderOf(scsi), virtio_.WaitingFor(io, devices_)});
@@ -278,7 +312,10 @@ uint64_t DiskDecoder::abandoned(size_t part) const {
 
 void DiskDecoder::AbandonOld(int64_t now_us) {
   if (now_us == kNoTime) return;
-  ForEachWithRequests(*this, [&](const char*, auto& each) { each.AbandonOld(now_us); });
+  // Most guests have one kind of disk, and this runs for each event.
+  ForEachWithRequests(*this, [&](const char*, auto& each) {
+    if (each.open() > 0) each.AbandonOld(now_us);
+  });
 }
 
 void DiskDecoder::CountInFlight(Sink& sink) const {

@@ -20,10 +20,11 @@
 //               ide_exec_cmd (up to 7.2), ide_bus_exec_cmd (10.0 on) with command 0xe7 or 0xea: a flush; its end is not
 //               logged either
 //               ahci_pio_transfer after an IDENTIFY: which IDEState is which port, since NCQ names the port only
-//   nvme        pci_nvme_io_cmd before dma_blk_io, pci_nvme_rw_cb; see nvme_requests.h
+//   nvme        pci_nvme_io_cmd before dma_blk_io, pci_nvme_rw_cb; if a log has no dma_blk_io, pci_nvme_read,
+//               pci_nvme_write, pci_nvme_rw_complete_cb and pci_nvme_enqueue_req_completion; see nvme_requests.h
 //
-// See dma_transfers.h for what goes by DMA, ide_commands.h for the rest of IDE. Each of the three tables of open
-// requests (DMA, virtio-blk, SCSI) is bounded by itself.
+// See dma_transfers.h for what goes by DMA, ide_commands.h for the rest of IDE. Each of the four tables of open
+// requests (DMA, virtio-blk, SCSI, NVMe) is bounded by itself.
 //
 // What no front end announced is left out: reads that QEMU does itself, such as the probe of an image. So are TRIM and
 // discard, and CD-ROMs read by ATAPI commands.

@@ -77,7 +77,7 @@ TEST_CASE("Block requests: random events keep the decoder sound and bounded") {
     }
     args.resize(kind.inputs[which].arguments.size());
     replay.decoder().OnEvent({which, args, random() % 8 == 0 ? kNoTime : now, random() % 3}, replay);
-    REQUIRE(replay.open() <= 3 * 8);
+    REQUIRE(replay.open() <= 4 * 8);
     if (now % 1000 == 999) replay.decoder().Reset();
   }
   for (const char* interface : {"virtio-blk", "nvme", "scsi", "ide"}) {

@@ -182,6 +182,11 @@ void DmaTransfers::AbandonOld(int64_t now_us) {
   dma_.AbandonOld(now_us);
 }
 
+bool DmaTransfers::IsOf(Interface interface, uint64_t dbs) const {
+  uint32_t id = dma_.Find(dbs);
+  return id != DmaRequests::kNone && dma_[id].interface == interface;
+}
+
 std::string DmaTransfers::Explain(uint64_t dbs, const BlockDevices& devices) const {
   uint32_t id = dma_.Find(dbs);
   if (id == DmaRequests::kNone) return {};

@@ -64,6 +64,9 @@ class DmaTransfers {
   enum class NextLine { kNamesDisk, kOther };
   void OnNextLine(NextLine kind, const Input& input, Context context);
 
+  // Whether it is an open request of this interface.
+  bool IsOf(Interface interface, uint64_t dbs) const;
+
   // "an open read of /a.img, 4096 bytes so far"; empty if there is none.
   std::string Explain(uint64_t dbs, const BlockDevices& devices) const;
 

@@ -1,13 +1,38 @@
 #include "decoders/disk/nvme_requests.h"
 
+#include <nlohmann/json.hpp>
+
+#include "joins/saved.h"
+
 namespace qte::decoders {
+using namespace joins;
 namespace {
+
+using nlohmann::json;
+using trace::Value;
 
 // Opcodes of I/O commands.
 constexpr uint64_t kFlush = 0x00;
 constexpr uint64_t kWrite = 0x01;
 constexpr uint64_t kRead = 0x02;
 constexpr uint64_t kZoneAppend = 0x7d;
+
+// Status codes of commands that were aborted, alone or with their queue. The bits above are no part of a code.
+constexpr uint64_t kStatusCode = 0x7ff;
+constexpr uint64_t kAborted = 0x07;
+constexpr uint64_t kQueueDeleted = 0x08;
+
+BlockStatus StatusOf(uint64_t status) {
+  uint64_t code = status & kStatusCode;
+  if (code == 0) return BlockStatus::kOk;
+  return code == kAborted || code == kQueueDeleted ? BlockStatus::kCancelled : BlockStatus::kError;
+}
+
+// -1 if it cannot be told. All numbers may be anything in a hostile line, so they are unsigned.
+int64_t OffsetOf(uint64_t blocks, uint64_t bytes, uint64_t first_block) {
+  if (blocks == 0) return -1;
+  return static_cast<int64_t>(first_block * (bytes / blocks));
+}
 
 }  // namespace
 
@@ -33,6 +58,196 @@ void NvmeRequests::OnCommand(const Input& input, const BlockDevices& devices, Fr
   hint.thread = input.thread;
   hint.front_end = space;
   hints.Put(hint);
+}
+
+void NvmeRequests::OnBegin(const Input& input, DmaDirection direction, Context context) {
+  if (is_by_dma_) return;
+  FinishEnded(BlockStatus::kOk, context.out);
+  // The join leaves Write Zeroes out, since it goes without DMA.
+  bool writes_zeroes = direction == DmaDirection::kWrite && input.args[5].text().ends_with("ZEROES");
+  if (writes_zeroes) return;
+  uint64_t key = context.hints.NextOrder();
+  open_.MakeRoom(key, [this](uint32_t id) { Abandon(id); });
+  uint32_t id = open_.Open(key);
+  Request& request = open_[id];
+  request.start_us = input.time_us;
+  request.cid = input.args[0].bits;
+  request.space = NvmeNamespace(input.args[1].bits);
+  request.backend = context.devices.BackendOf(request.space).backend;
+  request.offset = OffsetOf(input.args[2].bits, input.args[3].bits, input.args[4].bits);
+  request.bytes = input.args[3].bits;
+  request.thread = input.thread;
+  request.direction = direction;
+  Link(id);
+  latest_ = id;
+}
+
+void NvmeRequests::OnDma(DmaDirection direction, uint64_t thread) {
+  is_by_dma_ = true;
+  uint32_t id = latest_;
+  latest_ = kNone;
+  if (id != kNone && open_[id].direction == direction && SameThread(open_[id].thread, thread)) Close(id);
+}
+
+uint64_t NvmeRequests::OrderOf(const BlockIo& io) const {
+  if (latest_ == kNone) return 0;
+  const Request& request = open_[latest_];
+  bool fits = request.direction == io.direction && request.offset == io.offset && SameThread(request.thread, io.thread);
+  return fits ? open_.KeyOf(latest_) : 0;
+}
+
+void NvmeRequests::OnBlockIo(const BlockIo& io, BlockDevices& devices) {
+  Request& request = open_[latest_];
+  latest_ = kNone;
+  devices.Use(io);
+  devices.Learn(request.space, {io.backend, io.backend_text}, Interface::kNvme);
+  request.backend = io.backend;
+  request.is_backend_told = true;
+}
+
+// `drive` is QEMU's own name, empty for a drive that was made by -blockdev.
+uint64_t NvmeRequests::BackendOf(const Request& request, std::string_view drive, BlockDevices& devices) {
+  if (request.is_backend_told) {
+    devices.Name(request.backend, drive);
+    return request.backend;
+  }
+  return drive.empty() ? 0 : devices.BackendNamed(drive, request.space, Interface::kNvme);
+}
+
+void NvmeRequests::OnEnd(const Input& input, Context context) {
+  FinishEnded(BlockStatus::kOk, context.out);
+  uint32_t at = newest_.Find(input.args[0].bits);
+  if (at == kNone) return;
+  uint32_t id = newest_[at];
+  const Request& request = open_[id];
+  ended_ = {.waits = true,
+            .cid = request.cid,
+            .space = request.space,
+            .backend = BackendOf(request, input.args[1].text(), context.devices),
+            .bytes = request.bytes,
+            .start_us = request.start_us,
+            .end_us = input.time_us,
+            .direction = request.direction};
+  Close(id);
+  if (!tells_completions_) FinishEnded(BlockStatus::kOk, context.out);
+}
+
+void NvmeRequests::OnCompletion(const Input& input, Context context) {
+  tells_completions_ = true;
+  uint64_t cid = input.args[0].bits;
+  uint64_t status = input.args[2].bits;
+  if (ended_.waits) return FinishEnded(cid == ended_.cid ? StatusOf(status) : BlockStatus::kOk, context.out);
+  // QEMU refused a request before it went to the disk. The join sees nothing of these. Queue 0 is for other commands.
+  bool is_refused = latest_ != kNone && open_[latest_].cid == cid && input.args[1].bits != 0 && status != 0;
+  if (is_refused) Close(latest_);
+}
+
+void NvmeRequests::FinishEnded(BlockStatus status, BlockRequestSink& out) {
+  if (!ended_.waits) return;
+  ended_.waits = false;
+  FrontEndText name(ended_.space);
+  out.Emit({.interface = Interface::kNvme,
+            .backend = ended_.backend,
+            .name = name.view(),
+            .operation = OperationOf(ended_.direction),
+            .bytes = status == BlockStatus::kOk ? Value::Unsigned(ended_.bytes) : Value(),
+            .duration = DurationOf(ended_.start_us, ended_.end_us),
+            .status = status});
+}
+
+// There is an entry in newest_ for the cid of each open request, so it cannot be full here.
+void NvmeRequests::Link(uint32_t id) {
+  Request& request = open_[id];
+  bool is_first = false;
+  uint32_t& newest = newest_[newest_.FindOrAdd(request.cid, is_first)];
+  request.older = is_first ? kNone : newest;
+  request.newer = kNone;
+  if (!is_first) open_[newest].newer = id;
+  newest = id;
+}
+
+void NvmeRequests::Unlink(uint32_t id) {
+  const Request& request = open_[id];
+  if (request.older != kNone) open_[request.older].newer = request.newer;
+  if (request.newer != kNone) {
+    open_[request.newer].older = request.older;
+    return;
+  }
+  uint32_t at = newest_.Find(request.cid);
+  if (request.older == kNone) return newest_.Erase(at);
+  newest_[at] = request.older;
+}
+
+void NvmeRequests::Close(uint32_t id) {
+  if (id == latest_) latest_ = kNone;
+  Unlink(id);
+  open_.Close(id);
+}
+
+void NvmeRequests::Abandon(uint32_t id) {
+  Close(id);
+  open_.AddAbandoned(1);
+}
+
+void NvmeRequests::AbandonOld(int64_t now_us) {
+  open_.AbandonOld(now_us, [this](uint32_t id) { Abandon(id); });
+}
+
+void NvmeRequests::CountInFlight(BlockRequestsInFlight& in_flight) const {
+  for (uint32_t id = open_.oldest(); id != kNone; id = open_.newer(id)) {
+    FrontEndText name(open_[id].space);
+    in_flight.Add(Interface::kNvme, open_[id].backend, name.view());
+  }
+}
+
+void NvmeRequests::Reset() {
+  open_.AbandonAll([this](uint32_t id) { Abandon(id); });
+  if (ended_.waits) open_.AddAbandoned(1);
+  ended_ = Ended();
+  is_by_dma_ = false;
+  tells_completions_ = false;
+}
+
+// {"requests": [[order, start_us, cid, space, backend, is_backend_told, offset, bytes, thread, direction], ...],
+//  "latest": order or 0, "ended": [waits, cid, space, backend, bytes, start_us, end_us, direction], "is_by_dma",
+//  "tells_completions", "abandoned"}
+json NvmeRequests::Save() const {
+  json requests = open_.Save([](uint64_t key, const Request& request) {
+    return json::array({key, request.start_us, request.cid, request.space, request.backend, request.is_backend_told,
+                        request.offset, request.bytes, request.thread, request.direction});
+  });
+  return {{"requests", std::move(requests)},
+          {"latest", latest_ == kNone ? 0 : open_.KeyOf(latest_)},
+          {"ended",
+           {ended_.waits, ended_.cid, ended_.space, ended_.backend, ended_.bytes, ended_.start_us, ended_.end_us,
+            ended_.direction}},
+          {"is_by_dma", is_by_dma_},
+          {"tells_completions", tells_completions_},
+          {"abandoned", abandoned()}};
+}
+
+void NvmeRequests::Restore(const json& state) {
+  auto restore = [this](const json::array_t& row, Request& request) {
+    request.start_us = SavedSigned(row[1]);
+    request.cid = SavedUnsigned(row[2]);
+    request.space = SavedUnsigned(row[3]);
+    request.backend = SavedUnsigned(row[4]);
+    request.is_backend_told = SavedFlag(row[5]);
+    request.offset = SavedSigned(row[6]);
+    request.bytes = SavedUnsigned(row[7]);
+    request.thread = SavedUnsigned(row[8]);
+    request.direction = SavedEnum<DmaDirection>(row[9]);
+    Link(open_.Find(SavedUnsigned(row[0])));
+  };
+  open_.Restore(state.at("requests"), 10, restore, [this](uint32_t id) { Abandon(id); });
+  latest_ = open_.Find(SavedUnsigned(state.at("latest")));
+  const json::array_t& ended = SavedRow(state.at("ended"), 8);
+  ended_ = {SavedFlag(ended[0]),     SavedUnsigned(ended[1]),          SavedUnsigned(ended[2]),
+            SavedUnsigned(ended[3]), SavedUnsigned(ended[4]),          SavedSigned(ended[5]),
+            SavedSigned(ended[6]),   SavedEnum<DmaDirection>(ended[7])};
+  is_by_dma_ = SavedFlag(state.at("is_by_dma"));
+  tells_completions_ = SavedFlag(state.at("tells_completions"));
+  open_.AddAbandoned(SavedUnsigned(state.at("abandoned")));
 }
 
 }  // namespace qte::decoders

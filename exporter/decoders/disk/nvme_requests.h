@@ -5,12 +5,32 @@
 //   pci_nvme_rw_cb cid 7 blk 'drive0'                    names the backend of the transfer that ended in the line
 //   before
 //
-// All of QEMU 5.2 to 11.1 print these. A cid is no key: queues and drives share it. Requests that go without DMA
-// (controller memory buffer, end-to-end protection) are left out. There is no state but the hint.
+// All of QEMU 5.2 to 11.1 print these. The join of DMA counts the reads and writes by them. If a log has no events of
+// DMA, the lines below count them instead. QEMU 6.0 and later print these, and the exporter does not ask QEMU for them:
+//
+//   pci_nvme_read cid 7 nsid 1 nlb 8 count 4096 lba 0x0  a read begins
+//   blk_co_preadv blk K bs B offset 0 bytes 4096         it goes to backend K, if the log has such lines
+//   pci_nvme_rw_complete_cb cid 7 blk 'drive0'           it ends
+//   pci_nvme_enqueue_req_completion cid 7 cqid 1 ... status 0x0    tells whether it failed, if the log has such lines
+//
+// Each request counts in one way only. It begins with pci_nvme_read. If the join of DMA takes the dma_blk_io that
+// follows for NVMe's, this class drops the request, and leaves all later ones to the join. Requests that were open
+// before end here.
+//
+// A cid is no key: several queues and drives use the same one at once. The newest request of a cid ends first. So if
+// the log lacks the end of a request, later ones with its cid still have the right durations. If two drives use a cid
+// at once, each may get the other's size and duration; the sum of both is right.
+//
+// The join of DMA leaves out requests that go without it (controller memory buffer, end-to-end protection).
 #pragma once
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <string_view>
 
 #include "decoders/disk/block_request.h"
 #include "decoders/disk/front_end_hints.h"
+#include "decoders/disk/open_requests.h"
 
 namespace qte::decoders {
 
@@ -18,8 +38,86 @@ class NvmeRequests {
  public:
   static constexpr HintKind kIo{4, Interface::kNvme, HintKind::Announces::kTransfer};
 
+  explicit NvmeRequests(const DecoderLimits& limits) : open_(limits), newest_(limits.max_open) {}
+
+  // What the events are told apart by beside their names, and may change.
+  struct Context {
+    BlockDevices& devices;
+    FrontEndHints& hints;
+    BlockRequestSink& out;
+  };
+
   // pci_nvme_io_cmd with its arguments cid, nsid and opcode.
   static void OnCommand(const Input& input, const BlockDevices& devices, FrontEndHints& hints, BlockRequestSink& out);
+  // pci_nvme_read or pci_nvme_write with their arguments cid, nsid, nlb, count and lba, and verb of the latter.
+  void OnBegin(const Input& input, DmaDirection direction, Context context);
+  // pci_nvme_rw_complete_cb with its arguments cid and blkname.
+  void OnEnd(const Input& input, Context context);
+  // pci_nvme_enqueue_req_completion with its arguments cid, cqid and status.
+  void OnCompletion(const Input& input, Context context);
+
+  // Whether a request has just begun, so that the next line may show where it goes.
+  bool has_just_begun() const { return latest_ != kNone; }
+  // A transfer by DMA of an NVMe drive begins: the join counts this request and all later ones.
+  void OnDma(DmaDirection direction, uint64_t thread);
+  // When the request was announced that this read or write may be of, or 0; see FrontEndHints::NextOrder.
+  uint64_t OrderOf(const BlockIo& io) const;
+  // It is of that request.
+  void OnBlockIo(const BlockIo& io, BlockDevices& devices);
+
+  void AbandonOld(int64_t now_us);
+  void Reset();
+
+  void CountInFlight(BlockRequestsInFlight& in_flight) const;
+  size_t open() const { return open_.size(); }
+  uint64_t abandoned() const { return open_.abandoned(); }
+
+  // As Decoder has them, but that Restore adds to what is empty, and leaves a part behind when it throws.
+  nlohmann::json Save() const;
+  void Restore(const nlohmann::json& state);
+
+ private:
+  static constexpr uint32_t kNone = FlatIndex::kNone;
+
+  // Its key is the number that FrontEndHints::NextOrder gave it.
+  struct Request {
+    int64_t start_us = kNoTime;
+    uint64_t cid = 0;
+    FrontEnd space = 0;
+    uint64_t backend = 0;          // 0 if it is not known
+    bool is_backend_told = false;  // by its own read or write; else it is the namespace's
+    int64_t offset = -1;
+    uint64_t bytes = 0;
+    uint64_t thread = kNoThread;
+    DmaDirection direction = DmaDirection::kRead;
+    uint32_t older = kNone;  // of those with this cid
+    uint32_t newer = kNone;
+  };
+  // A request that has ended, but the next line may say how.
+  struct Ended {
+    bool waits = false;
+    uint64_t cid = 0;
+    FrontEnd space = 0;
+    uint64_t backend = 0;
+    uint64_t bytes = 0;
+    int64_t start_us = kNoTime;
+    int64_t end_us = kNoTime;
+    DmaDirection direction = DmaDirection::kRead;
+  };
+
+  static uint64_t BackendOf(const Request& request, std::string_view drive, BlockDevices& devices);
+  void FinishEnded(BlockStatus status, BlockRequestSink& out);
+  void Link(uint32_t id);
+  void Unlink(uint32_t id);
+  void Close(uint32_t id);
+  void Abandon(uint32_t id);
+
+  OpenRequests<Request> open_;
+  joins::PointerTable<uint32_t> newest_;  // by cid
+  uint32_t latest_ = kNone;               // it has just begun
+  Ended ended_;
+  bool is_by_dma_ = false;          // the join of DMA counts
+  bool tells_completions_ = false;  // pci_nvme_enqueue_req_completion is traced
 };
 
 }  // namespace qte::decoders
