@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <chrono>
+#include <utility>
 
 namespace qte::daemon {
 namespace {
@@ -113,7 +114,7 @@ Status Checkpointer::Write(Taken taken) {
   totals.reclaimed_bytes = reclaimed_before_ + reclaimer_.bytes();
   moment.totals = totals;
   reclaimer_.Fill(moment.positions);
-  Status written = directory_.Write(ToJson(moment));
+  Status written = directory_.Write(ToJson(std::move(moment)));
   {
     std::lock_guard lock(mutex_);
     totals_ = totals;

@@ -93,11 +93,11 @@ Totals Sum(const Totals& before, const source::SourceTotals& now) {
   return sum;
 }
 
-json ToJson(const Checkpoint& checkpoint) {
+json ToJson(Checkpoint checkpoint) {
   const Totals& totals = checkpoint.totals;
-  return {{"guests", Guests::ToJson(checkpoint.guests)},
+  return {{"guests", Guests::ToJson(std::move(checkpoint.guests))},
           {"positions", ToJson(checkpoint.positions)},
-          {"qmp", checkpoint.qmp},
+          {"qmp", std::move(checkpoint.qmp)},
           {"totals",
            {{"rotations", totals.rotations},
             {"truncations", totals.truncations},

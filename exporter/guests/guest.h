@@ -100,7 +100,7 @@ class Guest {
     nlohmann::json processes;
   };
   Saved Save();
-  static nlohmann::json ToJson(const Saved& saved);
+  static nlohmann::json ToJson(Saved saved);
   // Takes up what a guest of the same labels has saved; `specs` are those of its metrics. Throws std::exception where
   // the JSON is not what ToJson makes.
   using Specs = std::vector<std::shared_ptr<const metrics::FamilySpec>>;

@@ -56,7 +56,7 @@ Guest::Saved Guest::Save() {
   return saved;
 }
 
-json Guest::ToJson(const Saved& saved) {
+json Guest::ToJson(Saved saved) {
   json families = json::array();
   for (size_t i = 0; i < saved.families.size(); ++i) {
     families.push_back({saved.numbers[i], SeriesToJson(saved.families[i], saved.overflowed[i])});
@@ -65,8 +65,8 @@ json Guest::ToJson(const Saved& saved) {
           {"families", std::move(families)},
           {"events", guests::ToJson(saved.events, saved.common->program->names)},
           {"counts", guests::ToJson(saved.counts, *saved.common)},
-          {"processes", saved.processes},
-          {"logs", saved.logs}};
+          {"processes", std::move(saved.processes)},
+          {"logs", std::move(saved.logs)}};
 }
 
 // Metrics that the config no longer has, or has otherwise, begin anew.

@@ -95,7 +95,7 @@ class Guests final : public source::Receiver {
     OwnCounts gone;
   };
   Saved Save();
-  static nlohmann::json ToJson(const Saved& saved);
+  static nlohmann::json ToJson(Saved saved);
   // Takes up a checkpoint before any log is open. Logs that are not among these positions are closed. The error says
   // what is wrong with it; these guests are then good for nothing.
   Status Restore(const nlohmann::json& saved, const std::set<source::StreamId>& positions);

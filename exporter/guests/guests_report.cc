@@ -191,11 +191,11 @@ Guests::Saved Guests::Save() {
   return saved;
 }
 
-nlohmann::json Guests::ToJson(const Saved& saved) {
+nlohmann::json Guests::ToJson(Saved saved) {
   nlohmann::json specs = nlohmann::json::array();
   for (const auto& kind : *saved.common->kinds) specs.push_back(SpecToJson(kind->spec));
   nlohmann::json guests = nlohmann::json::array();
-  for (const Guest::Saved& guest : saved.guests) guests.push_back(Guest::ToJson(guest));
+  for (Guest::Saved& guest : saved.guests) guests.push_back(Guest::ToJson(std::move(guest)));
   return {{"specs", std::move(specs)},
           {"guests", std::move(guests)},
           {"gone", guests::ToJson(saved.gone, *saved.common)},
