@@ -39,6 +39,7 @@ struct Checkpoint {
   uint64_t version = 0;  // no other checkpoint of this process has the same, unless there was nothing new
 };
 
+// Moves what is large: learned names and open requests would otherwise be in memory twice.
 nlohmann::json ToJson(Checkpoint checkpoint);
 
 // What a later process begins with: `guests` is for Guests::Restore.

@@ -67,7 +67,7 @@ void Guest::EndOfRecording(source::StreamId id) {
   auto found = logs_.find(id);
   if (found == logs_.end()) return;
   Log& log = found->second;
-  if (log.splitter.Drop() && !std::exchange(log.is_torn_counted, false)) Reject(Unparsed::kPartialLine);
+  if (log.splitter.Drop()) Reject(Unparsed::kPartialLine);
   if (!log.torn.empty() && log.torn_log == 0) Reject(Unparsed::kPartialLine);
   log.torn.clear();
 }

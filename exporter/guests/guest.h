@@ -123,7 +123,6 @@ class Guest {
     source::StreamId torn_log = 0;  // that the end is of, 0 for this log itself
     uint32_t doubtful_lines = 0;    // so many events more, at most, it is in doubt which process writes
     bool is_at_start = true;        // since the doubt arose
-    bool is_torn_counted = false;   // the unfinished line
     bool is_renewed = false;        // its process has begun anew, or ended, since BeginProcess was called
     bool is_told_of_time = false;
   };

@@ -146,10 +146,8 @@ void Guest::OnFirstLine(Log& log, std::string_view line) {
     return OnDoubtfulLine(log, line);  // a late line has completed it meanwhile
   } else if (completes) {
     before->second.splitter.Drop();
-  } else {
-    before->second.is_torn_counted = true;
-    Reject(Unparsed::kPartialLine);
   }
+  // Else a late line is under way, which may still come to its end: counted as torn when that log ends.
   OnDoubtfulLine(log, completes ? whole : line);
 }
 

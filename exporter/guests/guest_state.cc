@@ -4,7 +4,7 @@
 //    "events": as in event_counts.h, "counts": as in own_counts.h,
 //    "processes": [as in rules/process_state.cc, ...],
 //    "logs": [{"id", "path", "process": its number, "partial": bytes, "skipping": bool, "torn": bytes, "torn_log",
-//              "doubtful_lines", "at_start", "torn_counted", "renewed"}, ...]}
+//              "doubtful_lines", "at_start", "renewed"}, ...]}
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
@@ -50,7 +50,6 @@ Guest::Saved Guest::Save() {
                           {"torn_log", log.torn_log},
                           {"doubtful_lines", log.doubtful_lines},
                           {"at_start", log.is_at_start},
-                          {"torn_counted", log.is_torn_counted},
                           {"renewed", log.is_renewed}});
   }
   return saved;
@@ -100,7 +99,6 @@ void Guest::Restore(const json& saved, const Specs& specs) {
     entry.at("torn_log").get_to(log.torn_log);
     entry.at("doubtful_lines").get_to(log.doubtful_lines);
     entry.at("at_start").get_to(log.is_at_start);
-    entry.at("torn_counted").get_to(log.is_torn_counted);
     entry.at("renewed").get_to(log.is_renewed);
     if (!logs_.emplace(entry.at("id").get<source::StreamId>(), std::move(log)).second) {
       throw std::runtime_error("a guest has the same log twice");

@@ -163,6 +163,18 @@ TEST_CASE("A late line completes what was torn in its own file") {
   CHECK(guests.Value("qemu_trace_exporter_unparsed_lines_total{reason=partial_line}") == 0);
 }
 
+TEST_CASE("A late line that is under way when the next file begins is not torn") {
+  GuestsForTest guests("metrics: [{name: keys_total, type: counter, help: x, event: ps2_put_keycode}]\n", "");
+  guests->OnOpen(1, 0, "/log/vm1.log", 0);
+  guests.Feed("1@17.123456:ps2_put_key", std::string::npos, 1);
+  guests->OnOpen(2, 0, "/log/vm1.log", 1);
+  guests.Feed("1@17.123457:ps2_put_keycode 0x1 keycode 0x1d\n", std::string::npos, 2);
+  guests.Feed("code 0x1 keycode 0x1c\n", std::string::npos, 1);
+  guests->OnClose(1);
+  CHECK(guests.Value("keys_total") == 2);
+  CHECK(guests.Value("qemu_trace_exporter_unparsed_lines_total{reason=partial_line}") == 0);
+}
+
 TEST_CASE("The doubt and the torn line outlive a restart of the exporter") {
   GuestsForTest first(kConfig, "");
   first->OnOpen(1, 0, "/log/vm1.log", 0);

@@ -94,6 +94,36 @@ TEST_CASE("resume: files that came and were rotated away while nobody looked are
   CHECK(f.set->Totals().rotations == 20);
 }
 
+TEST_CASE("resume: files in the middle of rotations are known where a glob matches rotated names") {
+  Resuming f;
+  f.specs = {{.path = f.dir / "vm*.log*"}};
+  auto check = [&f](const std::vector<std::string>& ends) {
+    f.Append(f.log, "one\n");
+    f.Append(f.dir / "vm2.log", "other\n");
+    Positions saved = f.FirstLife();
+    f.NextTick();
+    f.Rename(f.log, f.log + ends[0]);
+    f.Append(f.log, "two\n");
+    f.NextTick();
+    f.Rename(f.log, f.log + ends[1]);
+    f.Append(f.log, "three\n");
+    f.Append(f.dir / "vm2.log.old", "new\n");  // does not have a name that logrotate gives
+    f.Resume(f.specs, saved);
+  };
+  SECTION("numbers") { check({".2", ".1"}); }
+  SECTION("dates") { check({"-20261128", "-20261129"}); }
+  REQUIRE(f.seen.bytes_of.size() == 3);
+  CHECK(f.seen.bytes_of[3] == "two\n");
+  CHECK(f.seen.paths[3] == f.log);
+  CHECK(f.seen.predecessors[3] == 1);
+  CHECK(f.seen.order.front() == 3);
+  std::map<std::string, StreamId> by_bytes;
+  for (const auto& [id, bytes] : f.seen.bytes_of) by_bytes[bytes] = id;
+  CHECK(f.seen.predecessors[by_bytes["three\n"]] == 3);
+  CHECK(f.seen.paths[by_bytes["new\n"]] == f.dir / "vm2.log.old");
+  CHECK(f.set->Totals().rotations == 2);
+}
+
 TEST_CASE("resume: a file that was there for minutes and then rotated is told from older ones") {
   Resuming f;
   f.Append(f.log, "one\n");

@@ -31,6 +31,22 @@ std::optional<std::string> RotatedFrom(const std::string& path, const Discovery&
   return std::nullopt;
 }
 
+// The ends that logrotate gives to names: .1 or, with a date, -20261129.
+bool IsRotationEnd(std::string_view end) {
+  constexpr size_t kDateSize = 1 + 8;
+  bool is_number = end.size() > 1 && end[0] == '.';
+  bool is_date = end.size() >= kDateSize && end[0] == '-';
+  return (is_number || is_date) && end.find_first_not_of("0123456789", 1) == std::string_view::npos;
+}
+
+// The same where a glob as vm.log* matches the rotated name as well, which then may be another VM's.
+std::optional<std::string> KnownOrigin(const std::string& path, const RotationSearch::Known& known) {
+  size_t end = path.find_last_not_of("0123456789");
+  if (end == std::string::npos || !IsRotationEnd(std::string_view(path).substr(end))) return std::nullopt;
+  std::string origin = path.substr(0, end);
+  return known.newest.contains(origin) ? std::optional(origin) : std::nullopt;
+}
+
 std::string Join(const std::string& directory, const std::string& name) {
   return directory == "/" ? "/" + name : directory + "/" + name;
 }
@@ -104,8 +120,10 @@ std::vector<RotationSearch::Unseen> RotationSearch::FindUnseen(const std::string
   std::vector<Unseen> unseen;
   for (const auto& [identity, entry] : List(directory).files) {
     std::string path = Join(directory, entry.name);
-    if (found.contains(path) || IsCompressed(path)) continue;
-    std::optional<std::string> origin = RotatedFrom(path, discovery);
+    if (IsCompressed(path)) continue;
+    std::optional<std::string> origin =
+        found.contains(path) ? KnownOrigin(path, known) : RotatedFrom(path, discovery);
+    if (origin && !discovery.SourceOf(*origin)) continue;
     int64_t birth = origin ? BirthOf(AT_FDCWD, path) : 0;
     if (birth == 0) continue;
     if (auto newest = known.newest.find(*origin); newest != known.newest.end()) {

@@ -5,6 +5,9 @@ Guests write and rotate their logs all the time, also while the daemon is down; 
 round the daemon is killed and started again, and when it has caught up, its numbers must be those that the guests have
 counted. No counter may ever be lower than in a scrape before.
 
+Over a rotation the same QEMU process goes on, as a rule: what it has told before counts for the lines in the new file. At
+times another process begins with the new file.
+
 Each guest has another way to rotate, as far as that can be without loss:
   many   under a glob that matches the rotated names too: at any time, twice in a row as well
   moved  to a name that no glob matches, once a checkpoint knows the file

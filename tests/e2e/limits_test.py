@@ -17,6 +17,7 @@ import procfs
 MOST_MEMORY = 64 << 20
 MOST_MEMORY_OF_CHECKPOINT = 192 << 20
 MOST_MEMORY_OF_FILES = 200 << 20  # 106 MiB for 10,000
+MOST_MEMORY_OF_GUESTS = 72 << 20  # 62 MiB for 10,000
 OWN = "qemu_trace_exporter_"
 
 PCI = b"pci_cfg_read i440FX 00:00.0 @0x0 -> 0x12378086\n"
@@ -284,7 +285,7 @@ class FilesTest(unittest.TestCase):
         self.assertLess(peak, MOST_MEMORY_OF_FILES)
 
     def test_files_that_come_and_go(self):
-        """VMs are short-lived; what is kept of each must not add up for ever."""
+        """Each VM keeps its series after its log is gone, but nothing else. 50,000 VMs at most are kept."""
         log = f"{self.directory}/*.log"
         daemon = self.enterContext(exporter.Daemon(f"--trace.path={log}"))
         daemon.wait_ready()
@@ -300,12 +301,77 @@ class FilesTest(unittest.TestCase):
         # At the start, a connection may still have been closing.
         process.wait_until(lambda: procfs.descriptors(pid) <= start, f"{start} descriptors again")
         metrics = daemon.metrics()
-        self.assertEqual(metrics.total("qemu_trace_events_total"), self.FILES)
-        self.assertEqual(metrics.total("qemu_trace_events_total", vm="_other_"), self.FILES - 1000)
-        self.assertEqual(metrics.value(OWN + "series_overflow_total", metric="qemu_trace_events_total"),
-                         self.FILES - 1000)
+        for name in ("qemu_pci_config_reads_total", "qemu_trace_events_total"):
+            by_vm = {labels["vm"]: value for labels, value in metrics.series(name)}
+            self.assertEqual(by_vm, {f"vm{i}": 1 for i in range(self.FILES)})
+        self.assertEqual(metrics.total(OWN + "series_overflow_total"), 0)
         peak = procfs.peak_memory(pid)
         print(f"{self.FILES} files that came and went: {peak / 2**20:.1f} MiB at most")
+        self.assertLess(peak, MOST_MEMORY_OF_GUESTS)
+
+
+class GuestsTest(unittest.TestCase):
+    """What one guest prints folds that guest's series alone; a bound over all of them keeps memory finite."""
+
+    GUESTS, DEVICES, MAX_SERIES = 100, 1000, 10_000
+    CONFIG = """\
+sources: [{{path: '{directory}/*.log'}}]
+metrics:
+  - {{name: qemu_reads_total, type: counter, event: pci_cfg_read, labels: {{device: dev}}}}
+limits: {{max_series_per_metric: {per_metric}, max_series: {series}}}
+"""
+
+    def setUp(self):
+        self.directory = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory(prefix="qte-limits-")))
+        self.written = 0
+
+    def serve(self, per_metric):
+        config = self.directory / "config.yaml"
+        config.write_text(self.CONFIG.format(directory=self.directory, per_metric=per_metric, series=self.MAX_SERIES))
+        self.daemon = self.enterContext(exporter.Daemon(f"--config.file={config}"))
+        self.daemon.wait_ready()
+
+    def write(self, vm, devices):
+        data = b"".join(blocks(b"pci_cfg_read d%d 00:00.0 @0x0 -> 0x0\n", devices))
+        (self.directory / f"{vm}.log").write_bytes(data)
+        self.written += len(data)
+
+    def test_a_greedy_guest(self):
+        """It gets half of all series at most; others have theirs as if it were not there."""
+        self.serve(per_metric=1_000_000)
+        self.write("greedy", 1_000_000)
+        self.daemon.wait_for_bytes(self.written, 60)
+        for i in range(20):
+            self.write(f"vm{i}", 10)
+        metrics = self.daemon.wait_for_bytes(self.written)
+        own = len(metrics.series("qemu_reads_total", vm="greedy")) - 1
+        self.assertEqual(own, self.MAX_SERIES // 2)
+        self.assertEqual(metrics.total("qemu_reads_total", vm="greedy"), 1_000_000)
+        self.assertEqual(metrics.total("qemu_reads_total", vm="greedy", device="_other_"), 1_000_000 - own)
+        for i in range(20):
+            self.assertEqual(len(metrics.series("qemu_reads_total", vm=f"vm{i}")), 10)
+            self.assertEqual(metrics.total("qemu_reads_total", vm=f"vm{i}", device="_other_"), 0)
+        self.assert_bounded()
+
+    def test_many_guests(self):
+        """More than all may have together: each keeps what it has, the rest is its own _other_."""
+        self.serve(per_metric=self.DEVICES)
+        for i in range(self.GUESTS):
+            self.write(f"vm{i}", self.DEVICES)
+        metrics = self.daemon.wait_for_bytes(self.written, 60)
+        own = len(metrics.series("qemu_reads_total")) - len(metrics.series("qemu_reads_total", device="_other_"))
+        self.assertLessEqual(own, self.MAX_SERIES)
+        self.assertGreater(own, self.MAX_SERIES - self.GUESTS)
+        for i in range(self.GUESTS):
+            self.assertEqual(metrics.total("qemu_reads_total", vm=f"vm{i}"), self.DEVICES)
+        folded = metrics.total("qemu_reads_total", device="_other_")
+        self.assertEqual(folded, self.GUESTS * self.DEVICES - own)
+        self.assertEqual(metrics.value(OWN + "series_overflow_total", metric="qemu_reads_total"), folded)
+        self.assert_bounded()
+
+    def assert_bounded(self):
+        peak = procfs.peak_memory(self.daemon.process.pid)
+        print(f"{self.id().rpartition('.')[2]}: {peak / 2**20:.1f} MiB at most, {self.written:,} bytes read")
         self.assertLess(peak, MOST_MEMORY)
 
 
