@@ -209,7 +209,11 @@ Status Guests::Restore(const nlohmann::json& saved, const std::set<source::Strea
     for (const nlohmann::json& entry : saved.at("guests")) {
       Guest& guest = GuestOf(LabelsFromJson(entry.at("labels")));
       guest.Restore(entry, specs);
-      for (source::StreamId id : guest.Logs()) logs_[id].guest = &guest;
+      for (const nlohmann::json& log : entry.at("logs")) {
+        Log& restored = logs_[log.at("id").get<source::StreamId>()];
+        restored.guest = &guest;
+        log.at("path").get_to(restored.path);  // by which a reload names the guest, before the log is found again
+      }
     }
     gone_ = OwnCountsFromJson(saved.at("gone"), *common_);
     common_->samples->Restore(saved.at("samples").get<std::map<std::string, std::string>>(), common_->program->names);

@@ -290,6 +290,17 @@ TEST_CASE("Whatever a hostile guest prints, another one's series are what they w
   }
 }
 
+TEST_CASE("A reload before a restored log is found again leaves its guest its labels") {
+  constexpr const char* kYaml = "metrics: [{name: keys_total, type: counter, help: x, event: ps2_put_keycode}]\n";
+  GuestsForTest first(kYaml);
+  first.Feed("ps2_put_keycode 0x1 keycode 0x1c\n");
+  std::unique_ptr<GuestsForTest> second = first.Resume(kYaml);
+  second->Reload(kYaml);
+  metrics::Snapshot snapshot = (*second)->TakeSnapshot();
+  REQUIRE(snapshot.families.size() == 1);
+  CHECK(*snapshot.families[0].base == metrics::Labels{{"vm", "vm1"}});
+}
+
 TEST_CASE("Two files of one guest that are none of a rotation are told once") {
   auto guests = MakeGuests(kKeys, 1);
   guests->OnOpen(1, 0, "/a/qemu.log", 0);

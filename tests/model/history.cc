@@ -1,5 +1,8 @@
 #include "history.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <stdexcept>
 
@@ -18,7 +21,9 @@ using std::chrono::milliseconds;
 constexpr int kOldFiles = 12;
 constexpr const char* kConfig = R"(
 sources: [{path: /unused}]
-metrics: [{name: tokens_total, type: counter, help: Tokens., event: model_line, labels: {token: token}}]
+metrics:
+  - {name: tokens_total, type: counter, help: Tokens., event: model_line, labels: {token: token}}
+  - {name: starts_total, type: counter, help: Starts., match: 'libvirt version: (?P<token>.*)', labels: {token: token}}
 limits: {max_series_per_metric: 1000000}
 )";
 
@@ -31,24 +36,30 @@ std::shared_ptr<const rules::Program> Compile() {
   return compiled.program;
 }
 
-std::vector<config::Source> SourcesOf(const std::vector<source::SourceSpec>& specs) {
-  std::vector<config::Source> sources(specs.size());
-  for (size_t i = 0; i < specs.size(); ++i) sources[i].path.value = specs[i].path;
-  return sources;
-}
-
 }  // namespace
 
-History::History(unsigned seed, fs::path directory)
-    : random_(seed), directory_(std::move(directory)), program_(Compile()) {
+History::History(unsigned seed, fs::path directory, bool tries_all)
+    : random_(seed), directory_(std::move(directory)), program_(Compile()), tries_all_(tries_all) {
+  logs_ = directory_ / "logs";
+  fs::create_directories(logs_);
+  fs::create_directories(directory_ / "elsewhere");
+  if (Random(4) == 0 && tries_all_) max_open_ = 10 + Random(3);  // 8 of them are the SourceSet's own
   follows_old_names_ = Random(3) == 0;
   for (unsigned i = 0, n = 1 + Random(3); i < n; ++i) {
-    std::string path = directory_ / ("vm" + std::to_string(i) + ".log");
+    std::string path = logs_ + "/vm" + std::to_string(i) + ".log";
     if (!follows_old_names_ && Random(2) == 0) specs_.push_back({.path = path});
     writers_.emplace_back(path, Random(2) == 0);
   }
   // Overlaps with the plain paths.
-  specs_.push_back({.path = directory_ / (follows_old_names_ ? "vm*.log*" : "vm*.log")});
+  specs_.push_back({.path = logs_ + (follows_old_names_ ? "/vm*.log*" : "/vm*.log")});
+  if (Random(3) == 0 && tries_all_) {
+    link_ = &writers_.emplace_back(logs_ + "/vmlink.log", Random(2) == 0);
+    PointLink();
+    if (Random(2) == 0) specs_.insert(specs_.begin(), {.path = directory_ / "elsewhere/*"});
+  }
+  // It claims a size of 4096 bytes, and has a few.
+  if (Random(4) == 0) fs::create_symlink("/sys/class/net/lo/mtu", logs_ + "/vmsys.log");
+  in_use_ = specs_;
   for (Writer& writer : writers_) writer.Open(clock_.Now());
   Start();
 }
@@ -64,19 +75,23 @@ void History::Run(int steps) {
 }
 
 void History::Step() {
+  if (tries_all_ && Random(12) == 0) return ActOfPlaces();
   if (Random(3) == 0) return ActOfReader();
   ActOfWriter(writers_[Random(static_cast<unsigned>(writers_.size()))]);
 }
 
 void History::ActOfWriter(Writer& writer) {
-  switch (Random(14)) {
+  // Nobody reaches the log by its path while its directory is away.
+  switch (place_ == Place::kThere ? Random(tries_all_ ? 15 : 14) : 4 + Random(10)) {
     case 0:
     case 1:
-      return Rotate(writer);
+      return IsLink(writer) ? SwitchLink(writer) : Rotate(writer);
     case 2:
-      return DeleteAndRecreate(writer);
+      return IsLink(writer) ? SwitchLink(writer) : DeleteAndRecreate(writer);
     case 3:
       return Truncate(writer);
+    case 14:
+      return BeginRun(writer);
     case 4:
       if (writer.WriteLate(next_token_, clock_.Now(), source::kLateWriteWindow)) {
         if (writer.old_file()->is_unreachable) destroyed_.insert(next_token_);
@@ -164,6 +179,7 @@ void History::Rotate(Writer& writer) {
 
 void History::DeleteAndRecreate(Writer& writer) {
   EndPart(writer);
+  if (sources_ != nullptr && max_open_ < 100) Settle();
   if (sources_ != nullptr) Look();
   Destroy(*writer.file(), true);
   fs::remove(writer.path());
@@ -187,7 +203,7 @@ void History::Destroy(File& file, bool is_deleted) {
   file.is_deleted = file.is_deleted || is_deleted;
   uint64_t read = sources_ == nullptr ? file.saved_offset : file.is_truncation_seen ? OffsetIn(file) : 0;
   // A deleted file that is open is still read to its end.
-  bool is_held = is_deleted && sources_ != nullptr;
+  bool is_held = is_deleted && sources_ != nullptr && IsOpen(file);
   file.is_unreachable = is_deleted && !is_held;
   for (const Line& line : file.lines) {
     if (line.end <= file.saved_offset) continue;
@@ -198,6 +214,17 @@ void History::Destroy(File& file, bool is_deleted) {
   if (file.size > read) destroyed_bytes_ += file.size - std::max(read, file.data_begin);
 }
 
+// The writers have opened it for writing.
+bool History::IsOpen(const File& file) {
+  constexpr int kMostFds = 128;
+  for (int fd = 3; fd < kMostFds; ++fd) {
+    struct stat status;
+    if (::fstat(fd, &status) != 0 || source::FileIdentity::Of(status) != file.identity) continue;
+    if ((::fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY) return true;
+  }
+  return false;
+}
+
 uint64_t History::OffsetIn(const File& file) const {
   for (const source::StreamPosition& position : sources_->SavePositions().streams) {
     if (position.file == file.identity && position.birth == file.birth) return position.point.offset;
@@ -205,138 +232,31 @@ uint64_t History::OffsetIn(const File& file) const {
   return 0;
 }
 
+// Another QEMU writes to the same file: libvirt's after its start line, another one after it has emptied the file.
+void History::BeginRun(Writer& writer) {
+  const File& file = *writer.file();
+  bool ends_in_line = file.size == (file.lines.empty() ? 0 : file.lines.back().end);
+  if (writer.has_part() || !ends_in_line) return;
+  const bool appends = Random(2) == 0;
+  if (!appends) Truncate(writer);
+  writer.TakeOver(appends);
+  Log("another QEMU writes " + std::to_string(next_token_), writer.path());
+  if (appends) writer.WriteStart(next_token_++);
+  WriteLines(writer);
+}
+
+bool History::IsKnown(const File& file) const {
+  std::vector<source::StreamPosition> known = sources_->SavePositions().streams;
+  return std::any_of(known.begin(), known.end(), [&](const source::StreamPosition& position) {
+    return position.file == file.identity && position.birth == file.birth;
+  });
+}
+
 void History::NoteLookedAt() {
   for (Writer& writer : writers_) {
     unseen_rotations_[&writer] = 0;
     for (const auto& file : writer.files()) file->is_truncation_seen = true;
   }
-}
-
-void History::Start() {
-  // As many lanes as in an earlier life, or others.
-  guests_ = std::make_unique<guests::Guests>(program_, guests::SourceLabels(SourcesOf(specs_)), 1 + Random(3));
-  source::Positions positions;
-  if (!checkpoint_.empty()) {
-    Result<nlohmann::json> payload = guests::DecodeCheckpoint(checkpoint_);
-    guests::SavedState saved = guests::SavedStateFromJson(payload.value());
-    std::set<source::StreamId> ids;
-    for (const source::StreamPosition& position : saved.positions.streams) ids.insert(position.id);
-    Status restored = guests_->Restore(saved.guests, ids);
-    if (!restored) throw std::runtime_error(restored.error());
-    positions = std::move(saved.positions);
-    totals_before_ = saved.totals;
-  }
-  sources_ = std::make_unique<source::SourceSet>(specs_, *guests_, std::move(positions),
-                                                 source::FollowOptions{.clock = clock_});
-  Log("the reader starts");
-  if (checkpoint_.empty()) Save();
-}
-
-void History::Look() {
-  sources_->Step(milliseconds(0));
-  Log("look");
-}
-
-void History::Settle() {
-  uint64_t before = UINT64_MAX;
-  for (int quiet = 0; quiet < 4; ++quiet) {
-    uint64_t now = guests_->bytes() + sources_->Totals().opened + sources_->Totals().truncations;
-    if (now != before) quiet = 0;
-    before = now;
-    sources_->Step(milliseconds(0));
-  }
-  NoteLookedAt();
-  Log("read all");
-}
-
-void History::Save() {
-  guests::Totals totals;
-  totals.lost_bytes = totals_before_.lost_bytes + sources_->Totals().lost_bytes;
-  guests::Checkpoint checkpoint{guests_->Save(), sources_->SavePositions(), totals, {}};
-  checkpoint_ = guests::EncodeCheckpoint(ToJson(checkpoint));
-  std::set<Token> unread;
-  for (Writer& writer : writers_) {
-    for (const auto& file : writer.files()) {
-      file->is_truncation_saved = file->is_truncation_seen;
-      file->saved_offset = file->is_truncation_seen ? OffsetIn(*file) : 0;
-      for (const Line& line : file->lines) {
-        if (file->is_deleted && line.end > file->saved_offset) unread.insert(line.token);
-      }
-    }
-  }
-  at_risk_ = std::move(unread);
-  at_risk_bytes_ = 0;
-  Log("save");
-}
-
-void History::Kill() {
-  destroyed_.insert(at_risk_.begin(), at_risk_.end());
-  destroyed_bytes_ += at_risk_bytes_;
-  for (Writer& writer : writers_) {
-    for (const auto& file : writer.files()) {
-      file->is_truncation_seen = file->is_truncation_saved;
-      if (!file->is_deleted) continue;
-      file->is_unreachable = true;
-      for (const Line& line : file->lines) {
-        if (line.end > file->saved_offset) destroyed_.insert(line.token);
-      }
-      destroyed_bytes_ += file->size;
-    }
-  }
-  sources_.reset();
-  guests_.reset();
-  Log("kill the reader");
-}
-
-void History::StopAndStart() {
-  sources_->Drain();
-  Save();
-  Kill();
-  Start();
-}
-
-std::vector<std::string> History::Check() {
-  for (Writer& writer : writers_) {
-    if (Token part = writer.GiveUpPart(); part >= 0) never_.insert(part);
-  }
-  if (sources_ == nullptr) Start();
-  Settle();
-  clock_.Advance(source::kLateWriteWindow - std::chrono::seconds(1));
-  Settle();
-  std::vector<std::string> wrong;
-  std::map<Token, int> counts;
-  metrics::Snapshot snapshot = guests_->TakeSnapshot();
-  for (const metrics::FamilySnapshot& family : snapshot.families) {
-    for (size_t i = 0; i < family.series_count(); ++i) {
-      std::string text(family.LabelsOf(i)[0]);
-      size_t digits = text.find_first_not_of("0123456789", 1);
-      bool is_whole = text.size() > 1 && text.find_first_not_of('x', std::min(digits, text.size())) == text.npos;
-      if (!is_whole) {
-        wrong.push_back("no such token: " + text);
-      } else {
-        counts[std::stoi(text.substr(1))] += static_cast<int>(family.values[i]);
-      }
-    }
-  }
-  for (Token token = 0; token < next_token_; ++token) {
-    int least = destroyed_.contains(token) || never_.contains(token) ? 0 : 1;
-    int most = never_.contains(token) ? 0 : 1;
-    int count = counts.contains(token) ? counts.at(token) : 0;
-    if (count < least) wrong.push_back("lost: line " + std::to_string(token));
-    if (count > most) wrong.push_back("counted " + std::to_string(count) + " times: line " + std::to_string(token));
-  }
-  for (guests::Unparsed reason : {guests::Unparsed::kNotAnEvent, guests::Unparsed::kUndeclaredEvent,
-                                    guests::Unparsed::kFormatMismatch, guests::Unparsed::kLineTooLong}) {
-    uint64_t unparsed = guests_->TakeOwnCounts().unparsed[static_cast<size_t>(reason)];
-    if (unparsed == 0) continue;
-    wrong.push_back(std::to_string(unparsed) + " lines that nobody wrote: " + std::string(guests::NameOf(reason)));
-  }
-  uint64_t lost = totals_before_.lost_bytes + sources_->Totals().lost_bytes;
-  if (lost > destroyed_bytes_) {
-    wrong.push_back("lost_bytes " + std::to_string(lost) + ", but at most " + std::to_string(destroyed_bytes_) +
-                    " were destroyed");
-  }
-  return wrong;
 }
 
 }  // namespace qte::model

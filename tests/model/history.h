@@ -1,7 +1,9 @@
 // One random history: writers write, rotate, truncate and delete; the reader looks, saves, is killed and comes back.
 //
 // Every line carries a token. At the end each token must have been counted once, or not at all if it was in a file that
-// was truncated or deleted before the reader had read it (or had saved that it had, if it was killed later).
+// was truncated or deleted before the reader had read it (or had saved that it had, if it was killed later). The logs'
+// directory goes away and comes back, sources change, descriptors may be few; none of that excuses a line. No counter
+// falls, unless the reader is killed; then none is below what the checkpoint held.
 #pragma once
 
 #include <deque>
@@ -26,7 +28,7 @@ namespace qte::model {
 class History {
  public:
   // Everything that happens follows from the seed.
-  History(unsigned seed, std::filesystem::path directory);
+  History(unsigned seed, std::filesystem::path directory, bool tries_all);
   ~History();
 
   void Run(int steps);
@@ -44,9 +46,22 @@ class History {
 
   void WriteLines(Writer& writer);
   void Rotate(Writer& writer);
-  void MoveAway(Writer& writer);
   void DeleteAndRecreate(Writer& writer);
   void Truncate(Writer& writer);
+  void BeginRun(Writer& writer);
+
+  // Of places: what becomes of the logs' directory, of links and of sources.
+  void ActOfPlaces();
+  void MoveAway();
+  void Cover();
+  void ComeBack();
+  void MountLate();
+  void ChangeSources();
+  void SwitchLink(Writer& writer);
+  std::vector<source::SourceSpec> Misspelt() const;
+  void Configure(std::vector<source::SourceSpec> specs);
+  bool IsLink(const Writer& writer) const { return &writer == link_; }
+  void PointLink();
 
   void Start();
   void Settle();
@@ -57,9 +72,14 @@ class History {
 
   void EndPart(Writer& writer);
   void NoteLookedAt();
+  void NoteCounters();
+  void LoseClosed();
+  static bool IsOpen(const File& file);
+  // The reader follows the logs by their right names, and they are there.
+  bool Sees() const { return place_ == Place::kThere && in_use_.back().path == specs_.back().path; }
   uint64_t OffsetIn(const File& file) const;
+  bool IsKnown(const File& file) const;
   void Destroy(File& file, bool is_deleted);
-  void AtRisk(const File& file, uint64_t from, uint64_t to);
   unsigned Random(unsigned below) { return static_cast<unsigned>(random_() % below); }
   void Log(const std::string& what, const std::string& where = {});
   std::string OldName(const Writer& writer, int number) const;
@@ -68,7 +88,10 @@ class History {
   std::filesystem::path directory_;
   FakeClock clock_;
   std::shared_ptr<const rules::Program> program_;
-  std::vector<source::SourceSpec> specs_;
+  std::string logs_;                        // the directory that is followed
+  std::vector<source::SourceSpec> specs_;   // as they should be
+  std::vector<source::SourceSpec> in_use_;  // as they are now
+  size_t max_open_ = 1 << 20;
   bool follows_old_names_ = false;
   std::deque<Writer> writers_;
   Token next_token_ = 0;
@@ -78,6 +101,15 @@ class History {
   guests::Totals totals_before_;
   std::string checkpoint_;
   std::map<const Writer*, int> unseen_rotations_;
+  enum class Place { kThere, kAway, kCovered, kMountedOver };
+  Place place_ = Place::kThere;
+  bool tries_all_ = false;  // also what places.cc does; see main.cc
+  Writer* link_ = nullptr;  // whose log is a link to a file elsewhere
+  int link_number_ = 0;
+  // Counters that never fall: of this process, and of the last checkpoint.
+  std::map<std::string, double> counters_;
+  std::map<std::string, double> saved_counters_;
+  std::vector<std::string> fallen_;
 
   std::set<Token> destroyed_;  // may be counted or not
   std::set<Token> at_risk_;    // read, and then destroyed: gone if the reader is killed before it saves

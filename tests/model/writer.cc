@@ -30,10 +30,11 @@ void Writer::Open(Clock::Time now) {
 }
 
 void Writer::Put(int fd, File& file, uint64_t& position, const std::string& text) {
-  ssize_t n = appends_ ? ::write(fd, text.data(), text.size())
+  const bool appends = (::fcntl(fd, F_GETFL) & O_APPEND) != 0;
+  ssize_t n = appends ? ::write(fd, text.data(), text.size())
                        : ::pwrite(fd, text.data(), text.size(), static_cast<off_t>(position));
   if (n != static_cast<ssize_t>(text.size())) throw std::runtime_error("cannot write");
-  if (appends_) position = file.size;
+  if (appends) position = file.size;
   if (position > file.size) file.data_begin = position;
   position += text.size();
   file.size = position;
@@ -89,6 +90,18 @@ void Writer::Truncate() {
   file_->is_truncation_seen = false;
   file_->is_truncation_saved = false;
   file_->saved_offset = 0;
+}
+
+void Writer::TakeOver(bool appends) {
+  appends_ = appends;
+  fd_ = UniqueFd(::open(path_.c_str(), O_WRONLY | O_CLOEXEC | (appends ? O_APPEND : 0)));
+  if (!fd_) throw std::runtime_error("cannot open " + path_);
+  position_ = appends ? file_->size : 0;
+}
+
+void Writer::WriteStart(Token token) {
+  Put(fd_.get(), *file_, position_, "2026-11-23 04:41:06.310+0000: starting up libvirt version: t" + std::to_string(token) + "\n");
+  file_->lines.push_back({token, position_});
 }
 
 }  // namespace qte::model

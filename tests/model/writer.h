@@ -27,6 +27,7 @@ struct File {
   uint64_t data_begin = 0;  // behind the hole that a truncation left
   uint64_t size = 0;
   bool is_deleted = false;
+  bool is_saved = false;            // the last checkpoint knows it
   bool is_unreachable = false;      // and no reader has it open
   bool is_truncation_seen = true;   // the reader has looked since the last one
   bool is_truncation_saved = true;  // and a checkpoint was taken since that
@@ -57,6 +58,13 @@ class Writer {
   // Leaves the path; the file stays open for late lines.
   void Leave();
   void Truncate();
+  // Another QEMU opens the same file: libvirt's append to it, -D truncates it.
+  void TakeOver(bool appends);
+  // Nobody will write to the file before this one.
+  void EndLate() { old_fd_ = UniqueFd(); }
+  bool has_part() const { return part_ >= 0; }
+  // libvirt's line at a domain's start, which is a token, too.
+  void WriteStart(Token token);
 
  private:
   void Put(int fd, File& file, uint64_t& position, const std::string& text);
