@@ -62,6 +62,8 @@ class Guest {
   void EndProcess(source::StreamId id);
   bool has_logs() const { return !logs_.empty(); }
   std::vector<source::StreamId> Logs() const;
+  // Where a log of this guest stands.
+  const std::string& PathOf(source::StreamId id) const { return logs_.at(id).path; }
   // Takes over a log, with its process as far as no other log of `from` has that.
   void TakeLog(source::StreamId id, Guest& from);
 

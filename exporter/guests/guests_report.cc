@@ -209,7 +209,10 @@ Status Guests::Restore(const nlohmann::json& saved, const std::set<source::Strea
     for (const nlohmann::json& entry : saved.at("guests")) {
       Guest& guest = GuestOf(LabelsFromJson(entry.at("labels")));
       guest.Restore(entry, specs);
-      for (source::StreamId id : guest.Logs()) logs_[id].guest = &guest;
+      for (source::StreamId id : guest.Logs()) {
+        logs_[id].guest = &guest;
+        logs_[id].path = guest.PathOf(id);
+      }
     }
     gone_ = OwnCountsFromJson(saved.at("gone"), *common_);
     common_->samples->Restore(saved.at("samples").get<std::map<std::string, std::string>>(), common_->program->names);
