@@ -58,7 +58,6 @@ void Guest::Open(source::StreamId id, const std::string& path, source::StreamId 
     return;
   }
   log.process = before->second.process;
-  log.torn = before->second.splitter.partial();
   log.torn_log = predecessor;
   log.doubtful_lines = kDoubtfulLines;
 }
@@ -67,9 +66,9 @@ void Guest::EndOfRecording(source::StreamId id) {
   auto found = logs_.find(id);
   if (found == logs_.end()) return;
   Log& log = found->second;
-  if (log.splitter.Drop()) Reject(Unparsed::kPartialLine);
-  if (!log.torn.empty() && log.torn_log == 0) Reject(Unparsed::kPartialLine);
+  if (log.splitter.Drop() || !log.torn.empty()) Reject(Unparsed::kPartialLine);
   log.torn.clear();
+  log.torn_log = 0;
 }
 
 void Guest::OnRestart(source::StreamId id, source::Restart why) {
@@ -81,15 +80,12 @@ void Guest::OnRestart(source::StreamId id, source::Restart why) {
     BeginProcess(log);
     return;
   }
-  std::string torn(log.splitter.partial());
-  if (torn.empty()) {
+  if (log.splitter.skipping()) {
     EndOfRecording(id);
   } else {
+    log.torn += log.splitter.partial();
     log.splitter.Drop();
-    if (!log.torn.empty() && log.torn_log == 0) Reject(Unparsed::kPartialLine);
   }
-  log.torn = std::move(torn);
-  log.torn_log = 0;
   log.doubtful_lines = kDoubtfulLines;
   log.is_at_start = true;
 }
@@ -98,14 +94,20 @@ void Guest::Close(source::StreamId id) {
   is_in_flight_counted_ = false;
   auto found = logs_.find(id);
   if (found == logs_.end()) return;
-  for (auto& [other, log] : logs_) {
-    if (log.torn.empty() || log.torn_log != id) continue;
-    log.torn_log = 0;  // what is torn is the other one's now, to be completed or counted
-    found->second.splitter.Drop();
-  }
+  HandOnTorn(id);
   EndOfRecording(id);
   Leave(found->second);
   logs_.erase(found);
+}
+
+// What a log that is about to be closed holds of a line may still be completed by the file that took its path.
+void Guest::HandOnTorn(source::StreamId id) {
+  Log& log = logs_.at(id);
+  auto next = std::find_if(logs_.begin(), logs_.end(), [id](const auto& entry) { return entry.second.torn_log == id; });
+  if (next == logs_.end() || log.splitter.skipping()) return;
+  next->second.torn.insert(0, std::exchange(log.torn, {}) + std::string(log.splitter.partial()));
+  next->second.torn_log = std::exchange(log.torn_log, 0);
+  log.splitter.Drop();
 }
 
 // A process without a log has ended, as far as anything can be known of it.

@@ -63,6 +63,7 @@ class Guest {
   void EndProcess(source::StreamId id);
   bool has_logs() const { return !logs_.empty(); }
   std::vector<source::StreamId> Logs() const;
+  // Where a log of this guest stands.
   // Takes over a log, with its process as far as no other log of `from` has that.
   void TakeLog(source::StreamId id, Guest& from);
 
@@ -119,12 +120,16 @@ class Guest {
     source::LineSplitter splitter;
     trace::PrefixFinder prefixes;
     std::shared_ptr<rules::Process> process;
-    std::string torn;               // the end of the file before, which the first line may complete
-    source::StreamId torn_log = 0;  // that the end is of, 0 for this log itself
+    // What the first line may complete: the unfinished line of `torn_log` (0: of none), and `torn` behind that, which is
+    // of this log before it was truncated, or of one that is closed.
+    std::string torn;
+    source::StreamId torn_log = 0;
     uint32_t doubtful_lines = 0;    // so many events more, at most, it is in doubt which process writes
     bool is_at_start = true;        // since the doubt arose
     bool is_renewed = false;        // its process has begun anew, or ended, since BeginProcess was called
     bool is_told_of_time = false;
+
+    bool may_complete() const { return torn_log != 0 || !torn.empty(); }
   };
 
   // Keeps the last prefix that held a time; read when somebody asks. Within a batch it is only pointed at.
@@ -149,6 +154,9 @@ class Guest {
   void OnFirstLine(Log& log, std::string_view line);
   void OnUndeclared(Log& log, std::string_view line, const trace::Prefix& prefix);
   void OnText(Log& log, std::string_view text);
+  template <class Visit>
+  void ForEachTorn(source::StreamId id, Visit&& visit);
+  void HandOnTorn(source::StreamId id);
   bool Completes(Log& log, std::string_view joined, std::string_view tail) const;
   bool IsEvent(Log& log, std::string_view line, bool has_prefixes) const;
   void Count(rules::Outcome outcome);

@@ -28,6 +28,12 @@ std::string_view ArgumentsIn(std::string_view text, size_t name_size) {
   return text.substr(std::min(name_size + 1, text.size()));
 }
 
+// Of "26638@1795408732.182800:..."; 0 where a line has no thread id.
+size_t ThreadDigits(std::string_view line) {
+  const size_t end = std::min(line.find_first_not_of("0123456789"), line.size());
+  return end < line.size() && line[end] == '@' ? end : 0;
+}
+
 }  // namespace
 
 void Guest::LastStamp::Keep(const char* line) {
@@ -47,8 +53,10 @@ void Guest::OnBytes(source::StreamId id, std::string_view bytes) {
   auto on_too_long = [&] {
     ++counts_.lines;
     Reject(Unparsed::kLineTooLong);
+    log.torn.clear();
+    log.torn_log = 0;
   };
-  if (log.doubtful_lines == 0) {
+  if (log.doubtful_lines == 0 && !log.may_complete()) {
     log.splitter.Feed(bytes, [&](std::string_view line) { OnLine(log, line); }, on_too_long);
   } else {
     log.splitter.Feed(bytes, [&](std::string_view line) { OnDoubtfulLine(log, line); }, on_too_long);
@@ -107,7 +115,7 @@ void Guest::OnText(Log& log, std::string_view text) {
 
 // The first lines of a file that has taken the place of another, or of one that was truncated.
 void Guest::OnDoubtfulLine(Log& log, std::string_view line) {
-  if (!log.torn.empty()) return OnFirstLine(log, line);
+  if (log.may_complete()) return OnFirstLine(log, line);
   if (log.doubtful_lines == 0) return OnLineAnyhow(log, line);
   trace::Prefix prefix = trace::FindPrefix(line);
   std::string_view text = line.substr(prefix.size);
@@ -131,29 +139,51 @@ void Guest::OnDoubtfulLine(Log& log, std::string_view line) {
   OnLineAnyhow(log, line);
 }
 
-// A rotation may cut a line in two. Where the halves make one event and the second is none, they are that event.
-void Guest::OnFirstLine(Log& log, std::string_view line) {
-  const size_t torn_size = log.torn.size();
-  std::string joined = std::exchange(log.torn, {});
-  joined += line;
-  joined.append(source::kReadPadding, '\0');
-  std::string_view whole = std::string_view(joined).substr(0, torn_size + line.size());
-  const bool completes = Completes(log, whole, line);
-  auto before = logs_.find(log.torn_log);
-  if (before == logs_.end() || log.torn_log == 0) {
-    if (!completes) Reject(Unparsed::kPartialLine);
-  } else if (before->second.splitter.partial() != whole.substr(0, torn_size)) {
-    return OnDoubtfulLine(log, line);  // a late line has completed it meanwhile
-  } else if (completes) {
-    before->second.splitter.Drop();
+// Visits a log that ends in an unfinished line, and those before it as far as the line began there; the last one first.
+template <class Visit>
+void Guest::ForEachTorn(source::StreamId id, Visit&& visit) {
+  for (auto log = logs_.find(id); id != 0 && log != logs_.end(); log = logs_.find(id)) {
+    const source::StreamId before = log->second.torn_log;
+    visit(log->second);
+    if (before >= id) return;
+    id = before;
   }
-  // Else a late line is under way, which may still come to its end: counted as torn when that log ends.
+}
+
+// A rotation may cut a line in two, and several a line in more. Where the pieces make one event and the last is none,
+// they are that event. Until the last one came, late lines might have completed the others.
+void Guest::OnFirstLine(Log& log, std::string_view line) {
+  const source::StreamId before = std::exchange(log.torn_log, 0);
+  std::string joined = std::exchange(log.torn, {});
+  const bool is_gone = !joined.empty();  // with its file, so that no late line can complete it
+  ForEachTorn(before, [&](Log& torn) { joined.insert(0, torn.torn + std::string(torn.splitter.partial())); });
+  if (joined.empty()) return OnDoubtfulLine(log, line);
+  joined += line;
+  const size_t size = joined.size();
+  joined.append(source::kReadPadding, '\0');
+  const std::string_view whole = std::string_view(joined).substr(0, size);
+  const bool completes = size <= program_->limits.max_line_bytes && Completes(log, whole, line);
+  if (completes) {
+    ForEachTorn(before, [&](Log& torn) {
+      torn.torn.clear();
+      torn.torn_log = 0;
+      torn.splitter.Drop();
+    });
+  } else if (is_gone) {
+    Reject(Unparsed::kPartialLine);
+  }
   OnDoubtfulLine(log, completes ? whole : line);
 }
 
 bool Guest::Completes(Log& log, std::string_view joined, std::string_view tail) const {
   const bool has_prefixes = trace::FindPrefix(joined).kind != trace::PrefixKind::kNone;
-  return IsEvent(log, joined, has_prefixes) && !IsEvent(log, tail, has_prefixes);
+  if (!IsEvent(log, joined, has_prefixes)) return false;
+  if (!IsEvent(log, tail, has_prefixes)) return true;
+  // A cut thread id leaves an event of another thread. Ids of a process have mostly the same number of digits.
+  const std::string_view head = joined.substr(0, joined.size() - tail.size());
+  if (head.find_first_not_of("0123456789") != std::string_view::npos || ThreadDigits(tail) == 0) return false;
+  const size_t known = ThreadDigits({last_stamp_.text.data(), last_stamp_.text.size()});
+  return ThreadDigits(joined) == known || ThreadDigits(tail) != known;
 }
 
 // In a log whose lines have prefixes, one without is no whole line.

@@ -114,5 +114,21 @@ TEST_CASE("A payload that no Save made is an error") {
   CHECK(is_refused(broken));
 }
 
+TEST_CASE("A reload right after a restart, before any log is open again, mixes no guests") {
+  const char* config = "metrics: [{name: keys_total, type: counter, help: x, event: ps2_put_keycode}]\n";
+  GuestsForTest first(config, "");
+  for (source::StreamId id : {1U, 2U}) {
+    first->OnOpen(id, 0, "/log/vm" + std::to_string(id) + ".log", 0);
+    first.Feed("ps2_put_keycode 0x1 keycode 0x1c\n", std::string::npos, id);
+  }
+  auto second = first.Resume(config);
+  second->Reload(config, {{1, 0}, {2, 0}});
+  CHECK((*second)->guest_count() == 2);
+  (*second)->OnOpen(1, 0, "/log/vm1.log", 0);
+  (*second)->OnOpen(2, 0, "/log/vm2.log", 0);
+  CHECK((*second)->guest_count() == 2);
+  CHECK(second->Value("keys_total") == 2);
+}
+
 }  // namespace
 }  // namespace qte::guests

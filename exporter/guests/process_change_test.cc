@@ -1,4 +1,6 @@
 // Which QEMU writes a log: what its process has told outlives rotations and truncations, and ends with the process.
+#include <tuple>
+
 #include "guests/guests_for_test.h"
 
 namespace qte::guests {
@@ -161,6 +163,81 @@ TEST_CASE("A late line completes what was torn in its own file") {
   guests.Feed("1@17.123457:ps2_put_keycode 0x1 keycode 0x1d\n", std::string::npos, 2);
   CHECK(guests.Value("keys_total") == 2);
   CHECK(guests.Value("qemu_trace_exporter_unparsed_lines_total{reason=partial_line}") == 0);
+}
+
+TEST_CASE("A line that several rotations cut in pieces is put together") {
+  const std::string line = "1@17.123456:ps2_put_keycode 0x1 keycode 0x1c";
+  // "cut" by a rotation, a truncation, or a rotation after which the old file is deleted.
+  for (int ways = 0; ways < 27; ++ways) {
+    for (bool is_saved : {false, true}) {
+      CAPTURE(ways, is_saved);
+      const char* config = "metrics: [{name: keys_total, type: counter, help: x, event: ps2_put_keycode}]\n";
+      auto guests = std::make_unique<GuestsForTest>(config, "");
+      source::StreamId id = 1;
+      (*guests)->OnOpen(id, 0, "/log/vm1.log", 0);
+      int rest = ways;
+      for (size_t at = 0; at < line.size(); at += 12, rest /= 3) {
+        guests->Feed(line.substr(at, 12), 5, id);
+        if (is_saved) {
+          guests = guests->Resume(config);
+          (*guests)->OnOpen(id, 0, "/log/vm1.log", 0);
+        }
+        if (at + 12 >= line.size()) break;
+        if (rest % 3 == 0) {
+          (*guests)->OnRestart(id, source::Restart::kTruncated);
+        } else {
+          (*guests)->OnOpen(id + 1, 0, "/log/vm1.log", id);
+          if (rest % 3 == 2) (*guests)->OnClose(id);
+          ++id;
+        }
+      }
+      guests->Feed("\n" + line + "\n", 5, id);
+      for (source::StreamId closed = 1; closed <= id; ++closed) (*guests)->OnClose(closed);
+      CHECK(guests->Value("keys_total") == 2);
+      CHECK(guests->Value("qemu_trace_exporter_lines_total") == 2);
+      CHECK(guests->Value("qemu_trace_exporter_unparsed_lines_total{reason=partial_line}") == 0);
+    }
+  }
+}
+
+TEST_CASE("Late lines may end in the middle of the line that goes on in the new file") {
+  GuestsForTest guests("metrics: [{name: keys_total, type: counter, help: x, event: ps2_put_keycode}]\n", "");
+  guests->OnOpen(1, 0, "/log/vm1.log", 0);
+  guests.Feed("1@17.123456:ps2_put_key", std::string::npos, 1);
+  guests->OnOpen(2, 0, "/log/vm1.log", 1);
+  guests.Feed("code 0x1 keycode 0x1c\n1@17.123457:ps2_put_k", std::string::npos, 1);
+  guests.Feed("eycode 0x1 keycode 0x1d\n", std::string::npos, 2);
+  CHECK(guests.Value("keys_total") == 2);
+  guests->OnClose(1);
+  CHECK(guests.Value("qemu_trace_exporter_unparsed_lines_total{reason=partial_line}") == 0);
+}
+
+TEST_CASE("A cut thread id makes no event of another thread") {
+  for (const auto& [head, tail, torn] : {std::tuple{"266", "38@17.123457:ps2_put_keycode 0x1 keycode 0x1d\n", 0},
+                                         std::tuple{"266", "26638@17.123457:ps2_put_keycode 0x1 keycode 0x1d\n", 1}}) {
+    CAPTURE(head, tail);
+    GuestsForTest guests("metrics: [{name: keys_total, type: counter, help: x, event: ps2_put_keycode}]\n", "");
+    guests->OnOpen(1, 0, "/log/vm1.log", 0);
+    guests.Feed("26638@17.123456:ps2_put_keycode 0x1 keycode 0x1c\n", std::string::npos, 1);
+    guests.Feed(head, std::string::npos, 1);
+    guests->OnOpen(2, 0, "/log/vm1.log", 1);
+    guests.Feed(tail, std::string::npos, 2);
+    CHECK(guests.Value("keys_total") == 2);
+    CHECK(guests.Value("qemu_trace_exporter_unparsed_lines_total{reason=partial_line}") == torn);
+  }
+}
+
+TEST_CASE("A torn line counts once, however many files its pieces are in") {
+  GuestsForTest guests("metrics: [{name: keys_total, type: counter, help: x, event: ps2_put_keycode}]\n", "");
+  guests->OnOpen(1, 0, "/log/vm1.log", 0);
+  guests.Feed("1@17.123456:ps2_put_key", std::string::npos, 1);
+  guests->OnOpen(2, 0, "/log/vm1.log", 1);
+  guests.Feed("code", std::string::npos, 2);
+  guests->OnOpen(3, 0, "/log/vm1.log", 2);
+  guests.Feed("1@17.123457:ps2_put_keycode 0x1 keycode 0x1d\n", std::string::npos, 3);
+  for (source::StreamId id : {1U, 2U, 3U}) guests->OnClose(id);
+  CHECK(guests.Value("keys_total") == 1);
+  CHECK(guests.Value("qemu_trace_exporter_unparsed_lines_total{reason=partial_line}") == 1);
 }
 
 TEST_CASE("A late line that is under way when the next file begins is not torn") {
