@@ -7,6 +7,7 @@
 
 #include "joins/elapsed.h"
 #include "joins/key.h"
+#include "rules/parts.h"
 
 namespace qte::commands {
 namespace {
@@ -53,6 +54,7 @@ void JoinsOfLine::Print(const rules::Process& after, std::ostream& out) const {
     }
   }
   PrintLabels(after, out);
+  PrintEmptyLabels(out);
 }
 
 trace::Value JoinsOfLine::ValueOf(rules::Slot slot) const {
@@ -111,6 +113,22 @@ void JoinsOfLine::PrintLabels(const rules::Process& after, std::ostream& out) co
       lines.insert(fmt::format("looks up  {}: {}{}{}", lookup.name, Show(label.key),
                                name == nullptr ? " is not known, so the label shows that" : " is " + *name,
                                Held(held, "name held", "names held")));
+    }
+  }
+  for (const std::string& line : lines) out << line << '\n';
+}
+
+// Labels that a condition leaves empty; the exposition does not show those.
+void JoinsOfLine::PrintEmptyLabels(std::ostream& out) const {
+  std::set<std::string> lines;
+  for (const rules::RulePlan& rule : plan_.rules) {
+    const std::vector<rules::LabelPlan>& labels = program_.label_sets[rule.label_set].labels;
+    for (size_t i = 0; i < labels.size(); ++i) {
+      for (const rules::ConditionPlan& condition : labels[i].where) {
+        if (rules::Holds(condition, ValueOf(condition.slot))) continue;
+        lines.insert(fmt::format("empty     label {}: its condition on {} does not hold",
+                                 program_.families[rule.family].label_names[i], condition.argument));
+      }
     }
   }
   for (const std::string& line : lines) out << line << '\n';

@@ -37,6 +37,7 @@ class JoinsOfLine {
   std::string Show(const std::vector<rules::Slot>& slots) const;
   std::string KeptByStart(uint32_t span, const std::vector<trace::Value>& values) const;
   void PrintLearned(const rules::LookupFeed& feed, const rules::Process& after, std::ostream& out) const;
+  void PrintEmptyLabels(std::ostream& out) const;
   void PrintLabels(const rules::Process& after, std::ostream& out) const;
   void PrintStart(size_t feed, const rules::Process& after, std::ostream& out) const;
   void PrintEnd(size_t feed, const rules::Process& after, std::ostream& out) const;

@@ -93,6 +93,8 @@ struct Condition {
 struct LabelValue {
   // Alternatives, the first whose arguments the event has wins: an argument's name, or a template "{bus}:{slot}".
   std::vector<Text> texts;
+  // {template: TEXTS, where: CONDITIONS}: the label is empty unless all of these hold.
+  std::vector<Condition> where;
   // {lookup: NAME, key: ARG or [ARGS]} instead.
   std::optional<Text> lookup;
   std::vector<Text> key;

@@ -46,6 +46,10 @@ void CheckMatch(const Fields& fields, const Metric& metric, Report& report) {
   GroupChecker checker(*groups, report);
   for (const Label& label : metric.labels) {
     for (const Text& text : label.value.texts) checker.CheckTemplate(text);
+    for (const Condition& condition : label.value.where) {
+      const Place& at = condition.argument.place;
+      report.Add(at, "\"where\" of a label does not go with \"match\"; put the condition into the regex");
+    }
     for (const Text& key : label.value.key) checker.Check(key.value, key.place);
   }
   if (metric.value) checker.Check(metric.value->value, metric.value->place);

@@ -39,6 +39,8 @@ TEST_CASE("Bad match rules") {
            Case{"(?P<ms>x)", "value: sm", "5:10: \"sm\" is no named group of the regex; did you mean \"ms\"?"},
            Case{"(?P<ms>x)", "where: {ms: 1}",
                 "5:3: \"where\" does not go with \"match\"; put the condition into the regex"},
+           Case{"(?P<ms>x)", "labels: {a: {template: ms, where: {ms: 1}}}",
+                "5:38: \"where\" of a label does not go with \"match\"; put the condition into the regex"},
        }) {
     CAPTURE(c.regex, c.rest);
     CHECK(ErrorsOf(Yaml(c.regex, c.rest)) == "x.yaml:" + std::string(c.want));

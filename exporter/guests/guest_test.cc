@@ -1,5 +1,7 @@
 #include "guests/guest.h"
 
+#include <cstdio>
+
 #include "guests/guests_for_test.h"
 
 using namespace qte;
@@ -34,6 +36,38 @@ TEST_CASE("An argument that a variant lacks makes an empty label, and a conditio
   GuestsForTest guests(kPciRule);
   guests.Feed("pci_cfg_read i440FX 00:0 @0x0 -> 0x12378086\npci_cfg_read i440FX 00:0 @0x0 -> 0xffffffff\n");
   CHECK(guests.Value("reads_total{device=i440FX,address=}") == 1);
+}
+
+TEST_CASE("A label under conditions is empty unless they hold") {
+  // QEMU 10 logs a read of a slot without a device as one of device "empty": one series, however many slots there are.
+  GuestsForTest guests(R"(
+metrics:
+  - name: reads_total
+    type: counter
+    event: pci_cfg_read
+    labels: {device: dev, address: {template: ["{bus}:{slot}.{func}", "{devid}:{fnid}"], where: {dev: {not: empty}}}}
+  - name: high_total
+    type: counter
+    event: pci_cfg_read
+    labels: {bus: {template: bus, where: {dev: [i440FX, PIIX3], offs: {min: 0x10}}}}
+limits: {max_series_per_metric: 4}
+)");
+  for (int i = 0; i < 3000; ++i) {
+    char line[80];
+    std::snprintf(line, sizeof line, "pci_cfg_read empty %02x:%02x.0 @0x0 -> 0xffffffff\n", i / 32 % 256, i % 32);
+    guests.Feed(line);
+  }
+  guests.Feed(
+      "pci_cfg_read i440FX 00:00.0 @0x0 -> 0x1\npci_cfg_read empty 00:00.0 @0x10 -> 0x1\n"
+      "pci_cfg_read i440FX 00:01.0 @0x10 -> 0x1\npci_cfg_read i440FX 00:01.0 @0x20 -> 0x1\n"
+      "pci_cfg_read i440FX 01:0 @0x20 -> 0x1\npci_cfg_read empty 01:0 @0x20 -> 0x1\n");
+  CHECK(guests.Value("reads_total{device=empty,address=}") == 3002);
+  CHECK(guests.Value("reads_total{device=i440FX,address=00:00.0}") == 1);
+  CHECK(guests.Value("reads_total{device=i440FX,address=00:01.0}") == 2);
+  CHECK(guests.Value("reads_total{device=i440FX,address=01:0}") == 1);
+  CHECK(guests.Value("qemu_trace_exporter_series_overflow_total{metric=reads_total}") == 0);
+  CHECK(guests.Value("high_total{bus=00}") == 2);
+  CHECK(guests.Value("high_total{bus=}") == 3004);
 }
 
 TEST_CASE("Every line that is not used is counted by reason") {

@@ -18,6 +18,7 @@ std::vector<config::Text> ArgumentsOf(const config::Metric& metric) {
       Result<std::vector<std::string>> arguments = config::ArgumentsOfTemplate(text.value);
       for (const std::string& argument : *arguments) used.push_back({argument, text.place});
     }
+    for (const config::Condition& condition : label.value.where) used.push_back(condition.argument);
     used.insert(used.end(), label.value.key.begin(), label.value.key.end());
   }
   return used;
@@ -103,6 +104,7 @@ bool Checker::CheckMetric(const config::Metric& metric, const std::vector<EventB
   for (const config::Condition& condition : metric.where) good = CheckWhere(condition, events) && good;
   for (const config::Label& label : metric.labels) {
     for (const config::Text& text : label.value.texts) good = CheckTemplate(text, events) && good;
+    for (const config::Condition& condition : label.value.where) good = CheckWhere(condition, events) && good;
     for (const config::Text& key : label.value.key) good = CheckArgument(key, events) && good;
   }
   good = good && CheckNotInFlight(metric, events);

@@ -141,16 +141,7 @@ RulePlan Compiler::CompileRule(const config::Metric& metric, uint32_t family, co
   rule.type = TypeOf(metric.type);
   rule.scale = metric.scale;
   if (metric.value) rule.value = slot_of(metric.value->value);
-  for (const config::Condition& condition : metric.where) {
-    ConditionPlan plan;
-    plan.kind = condition.kind;
-    plan.argument = condition.argument.value;
-    plan.slot = slot_of(plan.argument);
-    for (const config::Text& value : condition.values) plan.values.push_back(ParseConstant(value.value));
-    if (condition.min) plan.min = ParseConstant(condition.min->value);
-    if (condition.max) plan.max = ParseConstant(condition.max->value);
-    rule.where.push_back(std::move(plan));
-  }
+  rule.where = CompileConditions(metric.where, slot_of);
   return rule;
 }
 

@@ -1,5 +1,7 @@
 #include "rules/compiler.h"
 
+#include <set>
+
 #include "catch.h"
 
 using namespace qte;
@@ -65,6 +67,15 @@ TEST_CASE("What a config names has to be there") {
                 "x.yaml:2:62: argument \"dev\" is text; value needs a number\n"},
            Case{Metric("event: pci_cfg_read, where: {bus: {min: low}}"),
                 "x.yaml:2:74: \"low\" is no number; min and max need one\n"},
+           Case{Metric("event: pci_cfg_read, labels: {a: {template: bus, where: {devcie: x}}}"),
+                "x.yaml:2:91: unknown argument \"devcie\" of pci_cfg_read; did you mean \"dev\"?\n"},
+           Case{Metric("event: pci_cfg_read, labels: {a: {template: buss, where: {bus: {max: low}}}}"),
+                "x.yaml:2:78: unknown argument \"buss\" of pci_cfg_read; did you mean \"bus\"?\n"
+                "x.yaml:2:103: \"low\" is no number; min and max need one\n"},
+           Case{"spans: {s: {start: virtqueue_pop, end: virtqueue_fill, key: vq}}\nmetrics:\n- {name: x, type: gauge, "
+                "event: s, value: in_flight, labels: {a: {template: vq, where: {len: 1}}}}\n",
+                "x.yaml:3:89: argument \"len\" is not known while a span s is open; in_flight takes arguments of its "
+                "start alone\n"},
            Case{"lookups: {n: {event: virtqueue_fil, key: vq, value: elem}}",
                 "x.yaml:1:22: unknown event \"virtqueue_fil\"; did you mean \"virtqueue_fill\"?\n"},
            Case{"lookups: {n: {event: virtqueue_pop, key: v, value: elm}}",
@@ -108,6 +119,7 @@ TEST_CASE("A metric's definition is the same as long as it means the same") {
       "labels: {x: dev, y: \"{dev}:{slot}\"}";
   const std::string looked_up =
       "event: pci_cfg_read, labels: {x: {lookup: name, key: dev}, y: {lookup: few, key: slot}}";
+  const std::string conditional = "event: pci_cfg_read, labels: {x: {template: dev, where: {slot: 1, dev: a}}}";
   const std::string span = "event: element, value: duration, labels: {x: vq}";
   struct Change {
     std::string from, to, of;
@@ -128,6 +140,10 @@ TEST_CASE("A metric's definition is the same as long as it means the same") {
            Change{"scale: 2", "scale: 3", plain},
            Change{"{dev}:{slot}", "{dev}-{slot}", plain},
            Change{"x: dev", "x: [dev, slot]", plain},
+           Change{"x: dev", "x: {template: dev}", plain, false},
+           Change{"x: dev", "x: {template: dev, where: {slot: 1}}", plain},
+           Change{"slot: 1", "slot: 2", conditional},
+           Change{"where: {slot: 1, dev: a}", "where: {dev: a, slot: 1}", conditional, false},
            Change{"value: offs", "value: dev", looked_up},
            Change{"1: one", "1: eins", looked_up},
            Change{"{1: one, 2: two}", "{2: two, 1: one}", looked_up, false},
@@ -172,6 +188,33 @@ TEST_CASE("Only events that something uses are read, and only arguments that som
   CHECK(plan.slot_names == std::vector<std::string>{"dev"});
   CHECK(plan.readers.size() == 2);
   CHECK(program.plan_of[program.names.Find("bmdma_reset")] == rules::kNone);
+}
+
+TEST_CASE("What a label shows under conditions makes a series only while they hold") {
+  rules::Compiled compiled =
+      Compile(Metric("event: [pci_cfg_read, pci_cfg_write], labels: "
+                     "{a: {template: \"{bus}:{slot}:{dev}\", where: {slot: {min: 1}}}, d: dev}"));
+  REQUIRE(compiled.program != nullptr);
+  const rules::Program& program = *compiled.program;
+  auto labels_of = [&](std::string_view event) {
+    return program.label_sets[program.plans[program.plan_of[program.names.Find(event)]].rules.at(0).label_set];
+  };
+  const rules::LabelSetPlan read = labels_of("pci_cfg_read");
+  const std::vector<std::string>& names = program.plans[program.plan_of[program.names.Find("pci_cfg_read")]].slot_names;
+  auto named = [&](const std::vector<rules::Slot>& slots) {
+    std::set<std::string> set;
+    for (rules::Slot slot : slots) set.insert(names.at(slot));
+    return set;
+  };
+  CHECK(named(read.inputs) == std::set<std::string>{"dev", "slot"});
+  CHECK(named(read.labels.at(0).inputs) == std::set<std::string>{"bus"});
+  CHECK(read.labels.at(1).inputs.empty());
+  CHECK(read.has_more);
+  // pci_cfg_write has no slot, so the condition never holds.
+  const rules::LabelSetPlan write = labels_of("pci_cfg_write");
+  CHECK(write.inputs.size() == 1);
+  CHECK(write.labels.at(0) == rules::LabelPlan{});
+  CHECK_FALSE(write.has_more);
 }
 
 TEST_CASE("An event of several that lacks what a rule needs is left alone") {

@@ -68,6 +68,7 @@ std::string Labels(const std::vector<config::Label>& labels, const config::Confi
     for (const config::Lookup& lookup : config.lookups) {
       if (label.value.lookup && lookup.name.value == label.value.lookup->value) parts.push_back(Lookup(lookup));
     }
+    if (!label.value.where.empty()) parts.push_back(Conditions(label.value.where));
     all.push_back(List(parts));
   }
   return Sorted(all);

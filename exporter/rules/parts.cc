@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <charconv>
+#include <iterator>
 #include <set>
 
 #include "config/template.h"
@@ -28,6 +29,10 @@ LabelPlan CompileLabel(const config::LabelValue& label, const std::vector<Lookup
     for (const config::Text& key : label.key) plan.key.push_back(slot_of(key.value));
     return plan;
   }
+  plan.where = CompileConditions(label.where, slot_of);
+  if (std::any_of(plan.where.begin(), plan.where.end(), [](const ConditionPlan& c) { return c.slot == kNoSlot; })) {
+    return {};  // always empty
+  }
   for (const config::Text& text : label.texts) {
     Result<std::vector<std::string>> arguments = config::ArgumentsOfTemplate(text.value);
     bool has_all = std::all_of(arguments->begin(), arguments->end(),
@@ -35,6 +40,14 @@ LabelPlan CompileLabel(const config::LabelValue& label, const std::vector<Lookup
     if (has_all) plan.alternatives.push_back(CompileTemplate(text.value, slot_of));
   }
   return plan;
+}
+
+void AddInputs(const std::vector<Template>& alternatives, std::set<Slot>& inputs) {
+  for (const Template& alternative : alternatives) {
+    for (const Template::Piece& piece : alternative.pieces) {
+      if (piece.slot != kNoSlot) inputs.insert(piece.slot);
+    }
+  }
 }
 
 }  // namespace
@@ -49,18 +62,36 @@ Template CompileTemplate(std::string_view text, const SlotFinder& slot_of) {
   return result;
 }
 
+std::vector<ConditionPlan> CompileConditions(const std::vector<config::Condition>& conditions,
+                                             const SlotFinder& slot_of) {
+  std::vector<ConditionPlan> plans;
+  for (const config::Condition& condition : conditions) {
+    ConditionPlan& plan = plans.emplace_back();
+    plan.kind = condition.kind;
+    plan.argument = condition.argument.value;
+    plan.slot = slot_of(plan.argument);
+    for (const config::Text& value : condition.values) plan.values.push_back(ParseConstant(value.value));
+    if (condition.min) plan.min = ParseConstant(condition.min->value);
+    if (condition.max) plan.max = ParseConstant(condition.max->value);
+  }
+  return plans;
+}
+
 LabelSetPlan CompileLabels(const std::vector<config::Label>& labels, const std::vector<LookupPlan>& lookups,
                            const SlotFinder& slot_of) {
   LabelSetPlan set;
   std::set<Slot> inputs;
   for (const config::Label& label : labels) {
     LabelPlan& plan = set.labels.emplace_back(CompileLabel(label.value, lookups, slot_of));
-    set.has_lookups = set.has_lookups || plan.lookup != kNone;
-    for (const Template& alternative : plan.alternatives) {
-      for (const Template::Piece& piece : alternative.pieces) {
-        if (piece.slot != kNoSlot) inputs.insert(piece.slot);
-      }
-    }
+    set.has_more = set.has_more || plan.lookup != kNone || !plan.where.empty();
+    for (const ConditionPlan& condition : plan.where) inputs.insert(condition.slot);
+    if (plan.where.empty()) AddInputs(plan.alternatives, inputs);
+  }
+  for (LabelPlan& plan : set.labels) {
+    if (plan.where.empty()) continue;
+    std::set<Slot> shown;
+    AddInputs(plan.alternatives, shown);
+    std::set_difference(shown.begin(), shown.end(), inputs.begin(), inputs.end(), std::back_inserter(plan.inputs));
   }
   set.inputs.assign(inputs.begin(), inputs.end());
   return set;

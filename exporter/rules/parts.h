@@ -16,6 +16,10 @@ using SlotFinder = std::function<Slot(std::string_view)>;
 // Compiles a template whose arguments the event has.
 Template CompileTemplate(std::string_view text, const SlotFinder& slot_of);
 
+// Compiles conditions. One on an argument that the event lacks has kNoSlot: it never holds, and must not be evaluated.
+std::vector<ConditionPlan> CompileConditions(const std::vector<config::Condition>& conditions,
+                                             const SlotFinder& slot_of);
+
 // Compiles a rule's labels. An alternative whose arguments the event lacks is left out.
 LabelSetPlan CompileLabels(const std::vector<config::Label>& labels, const std::vector<LookupPlan>& lookups,
                            const SlotFinder& slot_of);

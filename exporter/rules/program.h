@@ -49,22 +49,6 @@ struct Template {
   bool operator==(const Template&) const = default;
 };
 
-struct LabelPlan {
-  std::vector<Template> alternatives;  // the first whose arguments are all there
-  uint32_t lookup = kNone;             // or: the name a lookup has learned for these arguments
-  std::vector<Slot> key;
-
-  bool operator==(const LabelPlan&) const = default;
-};
-
-// The labels that rules of one event have in common: found once for all of them.
-struct LabelSetPlan {
-  std::vector<LabelPlan> labels;
-  std::vector<Slot> inputs;  // the arguments that templates of the labels show
-  bool has_lookups = false;
-  size_t rules = 0;  // that share it
-};
-
 struct Constant {
   std::string text;
   bool is_number = false;
@@ -82,6 +66,24 @@ struct ConditionPlan {
   std::string argument;  // for explanations
 
   bool operator==(const ConditionPlan&) const = default;
+};
+
+struct LabelPlan {
+  std::vector<Template> alternatives;  // the first whose arguments are all there
+  std::vector<ConditionPlan> where;    // the label is empty unless all of them hold
+  std::vector<Slot> inputs;            // with `where`: the arguments that only this label shows
+  uint32_t lookup = kNone;             // or: the name a lookup has learned for these arguments
+  std::vector<Slot> key;
+
+  bool operator==(const LabelPlan&) const = default;
+};
+
+// The labels that rules of one event have in common: found once for all of them.
+struct LabelSetPlan {
+  std::vector<LabelPlan> labels;
+  std::vector<Slot> inputs;  // the arguments that always matter: of conditions, and of templates without any
+  bool has_more = false;     // some label has a lookup or conditions, so more than `inputs` may matter
+  size_t rules = 0;          // that share it
 };
 
 // One metric on one event.
