@@ -222,6 +222,7 @@ TEST_CASE("A cut thread id makes no event of another thread") {
     guests.Feed(head, std::string::npos, 1);
     guests->OnOpen(2, 0, "/log/vm1.log", 1);
     guests.Feed(tail, std::string::npos, 2);
+    guests->OnClose(1);
     CHECK(guests.Value("keys_total") == 2);
     CHECK(guests.Value("qemu_trace_exporter_unparsed_lines_total{reason=partial_line}") == torn);
   }

@@ -123,7 +123,7 @@ void SourceSet::Impl::EndPass() {
 }
 
 bool SourceSet::Impl::IsDue(const Stream& stream, Time now) const {
-  if (stream.follower == nullptr || stream.after != 0) return false;
+  if (stream.follower == nullptr || stream.after != 0 || stream.awaits_look) return false;
   return !stream.is_idle || now >= stream.next_look || (stream.is_draining && now >= stream.drain_deadline());
 }
 
@@ -131,7 +131,7 @@ bool SourceSet::Impl::IsDue(const Stream& stream, Time now) const {
 bool SourceSet::Impl::ReadBesideEachOther(Time now) {
   due_.clear();
   for (const auto& stream : table_.streams()) {
-    if (stream->is_announced && IsDue(*stream, now)) due_.push_back(stream.get());
+    if (stream->is_announced && !IsAtBeginning(*stream) && IsDue(*stream, now)) due_.push_back(stream.get());
   }
   bool progress = false;
   for (const ParallelReader::Turn& turn : parallel_reader_.Read(due_, chunk_bytes_)) {
@@ -155,8 +155,27 @@ bool SourceSet::Impl::TakeTurn(const ParallelReader::Turn& turn, Time now) {
   return Take(reading, stream, now) || turn.has_data;
 }
 
+// Of a file that has a predecessor.
+bool SourceSet::Impl::IsAtBeginning(const Stream& stream) {
+  return stream.predecessor != 0 && stream.follower->offset() == 0;
+}
+
+// A line of a file that is moved away may come after its end was seen and before the first line of its successor. What
+// stands in the successor is seen first, so all that was written before it is read now.
+void SourceSet::Impl::ReadLateLines(const Stream& successor, Time now) {
+  if (successor.follower->Pending() == 0) return;
+  Stream* stream = table_.Find(successor.predecessor);
+  if (stream == nullptr || stream->follower == nullptr || !stream->is_file()) return;
+  const uint64_t end = stream->follower->offset() + stream->follower->Pending();
+  while (stream->follower != nullptr && stream->follower->offset() < end) {
+    uint64_t before = stream->follower->offset();
+    if (!LookAt(*stream, now) || stream->follower == nullptr || stream->follower->offset() <= before) break;
+  }
+}
+
 // One look, at most one chunk. True if something was there.
 bool SourceSet::Impl::LookAt(Stream& stream, Time now) {
+  if (IsAtBeginning(stream)) ReadLateLines(stream, now);
   if (!stream.is_announced) {
     stream.is_announced = true;
     receiver_.OnOpen(stream.id, stream.source, stream.opened_as, stream.is_known ? 0 : stream.predecessor);

@@ -51,6 +51,8 @@ class SourceSet::Impl {
   void EndPass();
   bool TakeTurn(const ParallelReader::Turn& turn, Time now);
   bool LookAt(Stream& stream, Time now);
+  static bool IsAtBeginning(const Stream& stream);
+  void ReadLateLines(const Stream& successor, Time now);
   Reading WatchAtEnd(Reading reading, Stream& stream, Time now);
   void NoteData(Stream& stream, Time now);
   std::span<char> chunk() { return {buffer_.data(), chunk_bytes_ + kTailBytes}; }

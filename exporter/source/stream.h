@@ -38,6 +38,7 @@ struct Stream {
   bool has_successor = false;              // another file came to stand there
   StreamId predecessor = 0;                // it is such a file itself
   int looks_for_predecessor = 0;           // left to be made
+  bool awaits_look = false;                // not to be read before the next of them
   bool is_awaited = false;                 // that file waits for this one's end
   StreamId after = 0;
   bool is_draining = false;

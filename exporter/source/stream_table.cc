@@ -164,13 +164,20 @@ void StreamTable::StartDraining(Stream& stream, Clock::Time now) {
 
 void StreamTable::LinkToPredecessor(Stream& stream, Look& look) {
   Stream* predecessor = nullptr;
+  bool is_path_shared = false;
   for (const auto& other : streams_) {
-    if (other->id < stream.id && other->former_path == stream.opened_as && !other->has_successor) {
-      predecessor = other.get();
-    }
+    if (other->id >= stream.id) break;
+    if (other->former_path == stream.opened_as && !other->has_successor) predecessor = other.get();
+    if (!other->former_path && other->path == stream.opened_as) is_path_shared = true;
   }
+  stream.awaits_look = false;
   if (LinkToParked(stream, predecessor == nullptr ? 0 : predecessor->id, look)) return;
-  if (predecessor == nullptr) return;
+  if (predecessor == nullptr) {
+    // The look and the trail are of different moments: the next look tells which of the two has left the path.
+    stream.awaits_look = is_path_shared && stream.looks_for_predecessor > 1;
+    if (stream.awaits_look) look.scan.is_outdated = true;
+    return;
+  }
   predecessor->has_successor = true;
   predecessor->is_awaited = true;
   Shorten(kLateWriteWindow, *predecessor, look.now);
