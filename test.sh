@@ -104,7 +104,7 @@ for run in "${runs[@]}"; do
     asan) run_tests asan asan --label-exclude 'e2e|docker' ;;
     # Where threads meet: the daemon as a process, and the unit tests of the folders that start or share threads. This
     # preset is without SIMD, so what scans bytes, and whole traces, are held against the same numbers that way, too.
-    tsan) run_tests tsan tsan --tests-regex '^(base|trace|source|qmp|metrics|exposition|http|page|pipeline|commands|daemon|golden):|^e2e: (cli|pipes|same numbers from (a_fi|stan))' ;;
+    tsan) run_tests tsan tsan --tests-regex '^(base|trace|source|qmp|metrics|exposition|http|page|guests|commands|daemon|golden):|^e2e: (cli|pipes|same numbers from (a_fi|stan))' ;;
     docker) run_tests docker release --label-regex docker ;;
   esac
 done
