@@ -180,6 +180,7 @@ void StreamTable::LinkToPredecessor(Stream& stream, Look& look) {
   }
   predecessor->has_successor = true;
   predecessor->is_awaited = true;
+  predecessor->is_idle = false;
   Shorten(kLateWriteWindow, *predecessor, look.now);
   stream.predecessor = predecessor->id;
   stream.after = predecessor->id;

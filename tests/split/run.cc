@@ -93,7 +93,8 @@ void Run::Rotate(const Cut& cut) {
   log_->MoveAway(cut.way);
   if (cut.way == Way::kDelete || cut.way == Way::kSwitchLink) follower_->MustSave();
   if (cut.way == Way::kRenameThenReopen) WriteUpTo(cut.at + cut.late);
-  Pause();
+  // A deleted log whose path stays empty ends its process, at a restart at once.
+  Pause(cut.way == Way::kDelete ? Time::kStandsStillUp : Time::kMayPass);
   Reopen();
   if (cut.way == Way::kRenameLateLines) WriteLate(cut);
   file_begin_ = at_;
@@ -173,7 +174,7 @@ void Run::Act(Time time) {
       is_seen_ = true;
       return;
     case 2: {
-      if (time == Time::kStandsStill) return;
+      if (time != Time::kMayPass) return;
       const unsigned seconds = Random(5) == 0 ? Random(30) : Random(3);
       Note("read all, " + std::to_string(seconds) + " s pass");
       follower_->Pass(std::chrono::seconds(seconds));
@@ -185,10 +186,12 @@ void Run::Act(Time time) {
       Note("save");
       return follower_->Save();
     case 5:
+      if (time == Time::kStandsStillUp) return;
       Note("kill");
       follower_->Kill();
       return Random(2) == 0 ? EnsureUp() : void();
     case 6:
+      if (time == Time::kStandsStillUp) return;
       Note("stop");
       follower_->Stop();
       return Random(2) == 0 ? EnsureUp() : void();

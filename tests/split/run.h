@@ -33,7 +33,7 @@ class Run {
   size_t cuts() const { return cuts_.size(); }
 
  private:
-  enum class Time { kMayPass, kStandsStill };
+  enum class Time { kMayPass, kStandsStill, kStandsStillUp };  // the last one: without a restart
 
   void ChooseTraces();
   void MakeFollower();
