@@ -151,7 +151,8 @@ void Guest::ForEachTorn(source::StreamId id, Visit&& visit) {
 }
 
 // A rotation may cut a line in two, and several a line in more. Where the pieces make one event and the last is none,
-// they are that event. Until the last one came, late lines might have completed the others.
+// they are that event; where events have a prefix, two pieces without one are a line of text. Until the last piece came,
+// late lines might have completed the others.
 void Guest::OnFirstLine(Log& log, std::string_view line) {
   const source::StreamId before = std::exchange(log.torn_log, 0);
   std::string joined = std::exchange(log.torn, {});
@@ -176,11 +177,20 @@ void Guest::OnFirstLine(Log& log, std::string_view line) {
 }
 
 bool Guest::Completes(Log& log, std::string_view joined, std::string_view tail) const {
-  const bool has_prefixes = trace::FindPrefix(joined).kind != trace::PrefixKind::kNone;
-  if (!IsEvent(log, joined, has_prefixes)) return false;
-  if (!IsEvent(log, tail, has_prefixes)) return true;
-  // A cut thread id leaves an event of another thread. Ids of a process have mostly the same number of digits.
   const std::string_view head = joined.substr(0, joined.size() - tail.size());
+  const trace::Prefix prefix = trace::FindPrefix(joined);
+  const bool is_prefixed = prefix.kind != trace::PrefixKind::kNone;
+  // Text in two pieces, neither of which can be an event.
+  if (!is_prefixed && LastEventTime()) {
+    return trace::FindPrefix(tail).kind == trace::PrefixKind::kNone && LibvirtLineOf(tail) == LibvirtLine::kNone;
+  }
+  // Where the pieces make a name, the arguments need not fit.
+  const std::string_view name = NameIn(joined.substr(prefix.size));
+  const bool makes_name =
+      head.size() < prefix.size + name.size() && program_->names.Find(name) != trace::NameTable::kNone;
+  if (!makes_name && !IsEvent(log, joined, is_prefixed)) return false;
+  if (!IsEvent(log, tail, is_prefixed)) return true;
+  // A cut thread id leaves an event of another thread. Ids of a process have mostly the same number of digits.
   if (head.find_first_not_of("0123456789") != std::string_view::npos || ThreadDigits(tail) == 0) return false;
   const size_t known = ThreadDigits({last_stamp_.text.data(), last_stamp_.text.size()});
   return ThreadDigits(joined) == known || ThreadDigits(tail) != known;

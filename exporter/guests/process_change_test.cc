@@ -212,6 +212,33 @@ TEST_CASE("Late lines may end in the middle of the line that goes on in the new 
   CHECK(guests.Value("qemu_trace_exporter_unparsed_lines_total{reason=partial_line}") == 0);
 }
 
+TEST_CASE("Text and a broken event that a rotation cuts in two are one line each") {
+  struct Case {
+    std::string head, tail, reason;
+    int torn;
+  };
+  const std::string event = "1@17.123456:ps2_put_keycode 0x1 keycode 0x1c\n";
+  const std::vector<Case> cases = {
+      {event + "qemu-system-x86_64: war", "ning: x\n", "not_an_event", 0},
+      {event + "    \"time", "stamp\": {\n", "not_an_event", 0},
+      {event + "a warn", "2026-11-23 04:41:06.310+0000: starting up libvirt version: 9\n", "not_an_event", 1},
+      {"1@17.12", "3457:ps2_put_keycode what\n", "format_mismatch", 0},
+      {"1@17.123457:ps2_put_k", "eycode what\n", "format_mismatch", 0},
+      {"1@17.123457:ps2_put_keycode 0x1 key", "qemu-system-x86_64: warning\n", "not_an_event", 1},
+  };
+  for (const Case& c : cases) {
+    CAPTURE(c.head, c.tail);
+    GuestsForTest guests("metrics: [{name: keys_total, type: counter, help: x, event: ps2_put_keycode}]\n", "");
+    guests->OnOpen(1, 0, "/log/vm1.log", 0);
+    guests.Feed(c.head, std::string::npos, 1);
+    guests->OnOpen(2, 0, "/log/vm1.log", 1);
+    guests.Feed(c.tail, std::string::npos, 2);
+    guests->OnClose(1);
+    CHECK(guests.Value("qemu_trace_exporter_unparsed_lines_total{reason=" + c.reason + "}") == 1);
+    CHECK(guests.Value("qemu_trace_exporter_unparsed_lines_total{reason=partial_line}") == c.torn);
+  }
+}
+
 TEST_CASE("A cut thread id makes no event of another thread") {
   for (const auto& [head, tail, torn] : {std::tuple{"266", "38@17.123457:ps2_put_keycode 0x1 keycode 0x1d\n", 0},
                                          std::tuple{"266", "26638@17.123457:ps2_put_keycode 0x1 keycode 0x1d\n", 1}}) {
