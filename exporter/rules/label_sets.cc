@@ -49,7 +49,7 @@ LabelSets::LabelSets(const Program& program, Lookups& lookups, metrics::Families
       families_(families),
       max_entries_(program.limits.max_series_per_metric * kCacheEntriesPerSeries) {
   for (const LabelSetPlan& plan : program.label_sets) {
-    sets_.push_back({&plan, plan.inputs.empty() && !plan.has_more});
+    sets_.push_back({&plan, plan.inputs.empty() && !plan.has_lookups});
   }
 }
 
@@ -79,17 +79,13 @@ void LabelSets::Enter(Set& set, const Values& values) {
 SeriesKey LabelSets::KeyOf(const LabelSetPlan& plan, const Values& values) {
   key_.Begin(line_);
   for (Slot slot : plan.inputs) key_.Add(values[slot]);
-  if (plan.has_more) AddMore(plan, values);
+  if (plan.has_lookups) AddLookups(plan, values);
   return key_.Finish();
 }
 
-// A label of a lookup depends on the name, or, if that is not known, on the arguments that were looked up. A label with
-// conditions depends on what it shows only while they hold: thousands of addresses of empty PCI slots are one entry.
-void LabelSets::AddMore(const LabelSetPlan& plan, const Values& values) {
+// A label of a lookup is as its name, or, if that is not known, as the arguments that were looked up.
+void LabelSets::AddLookups(const LabelSetPlan& plan, const Values& values) {
   for (const LabelPlan& label : plan.labels) {
-    if (!label.inputs.empty() && HoldsAll(label.where, values)) {
-      for (Slot slot : label.inputs) key_.Add(values[slot]);
-    }
     if (label.lookup == kNone) continue;
     const std::string* name = lookups_.NameOf(label.lookup, label.key, values);
     key_.AddCopy(name == nullptr ? std::string_view() : *name);

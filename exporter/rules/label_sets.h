@@ -54,7 +54,7 @@ class LabelSets {
 
   void Enter(Set& set, const Values& values);
   SeriesKey KeyOf(const LabelSetPlan& plan, const Values& values);
-  void AddMore(const LabelSetPlan& plan, const Values& values);
+  void AddLookups(const LabelSetPlan& plan, const Values& values);
   metrics::SeriesId FindOrMake(const RulePlan& rule, Set& set, const Values& values);
   void Render(const LabelPlan& label, const Values& values, std::string& out);
 

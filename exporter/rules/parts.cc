@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cassert>
 #include <charconv>
-#include <iterator>
 #include <set>
 
 #include "config/template.h"
@@ -42,14 +41,6 @@ LabelPlan CompileLabel(const config::LabelValue& label, const std::vector<Lookup
   return plan;
 }
 
-void AddInputs(const std::vector<Template>& alternatives, std::set<Slot>& inputs) {
-  for (const Template& alternative : alternatives) {
-    for (const Template::Piece& piece : alternative.pieces) {
-      if (piece.slot != kNoSlot) inputs.insert(piece.slot);
-    }
-  }
-}
-
 }  // namespace
 
 Template CompileTemplate(std::string_view text, const SlotFinder& slot_of) {
@@ -83,15 +74,13 @@ LabelSetPlan CompileLabels(const std::vector<config::Label>& labels, const std::
   std::set<Slot> inputs;
   for (const config::Label& label : labels) {
     LabelPlan& plan = set.labels.emplace_back(CompileLabel(label.value, lookups, slot_of));
-    set.has_more = set.has_more || plan.lookup != kNone || !plan.where.empty();
+    set.has_lookups = set.has_lookups || plan.lookup != kNone;
     for (const ConditionPlan& condition : plan.where) inputs.insert(condition.slot);
-    if (plan.where.empty()) AddInputs(plan.alternatives, inputs);
-  }
-  for (LabelPlan& plan : set.labels) {
-    if (plan.where.empty()) continue;
-    std::set<Slot> shown;
-    AddInputs(plan.alternatives, shown);
-    std::set_difference(shown.begin(), shown.end(), inputs.begin(), inputs.end(), std::back_inserter(plan.inputs));
+    for (const Template& alternative : plan.alternatives) {
+      for (const Template::Piece& piece : alternative.pieces) {
+        if (piece.slot != kNoSlot) inputs.insert(piece.slot);
+      }
+    }
   }
   set.inputs.assign(inputs.begin(), inputs.end());
   return set;

@@ -71,7 +71,6 @@ struct ConditionPlan {
 struct LabelPlan {
   std::vector<Template> alternatives;  // the first whose arguments are all there
   std::vector<ConditionPlan> where;    // the label is empty unless all of them hold
-  std::vector<Slot> inputs;            // with `where`: the arguments that only this label shows
   uint32_t lookup = kNone;             // or: the name a lookup has learned for these arguments
   std::vector<Slot> key;
 
@@ -81,9 +80,9 @@ struct LabelPlan {
 // The labels that rules of one event have in common: found once for all of them.
 struct LabelSetPlan {
   std::vector<LabelPlan> labels;
-  std::vector<Slot> inputs;  // the arguments that always matter: of conditions, and of templates without any
-  bool has_more = false;     // some label has a lookup or conditions, so more than `inputs` may matter
-  size_t rules = 0;          // that share it
+  std::vector<Slot> inputs;  // the arguments that conditions and templates of the labels use
+  bool has_lookups = false;
+  size_t rules = 0;  // that share it
 };
 
 // One metric on one event.
