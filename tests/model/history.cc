@@ -211,7 +211,8 @@ void History::Destroy(File& file, bool is_deleted) {
     at_risk_.insert(line.token);
   }
   at_risk_bytes_ += file.size - std::min(file.size, file.saved_offset);
-  if (file.size > read) destroyed_bytes_ += file.size - std::max(read, file.data_begin);
+  // By the size, which is all that is known of a file that is gone: the hole that a truncation left counts until it is read.
+  if (file.size > read) destroyed_bytes_ += file.size - read;
 }
 
 // The writers have opened it for writing.

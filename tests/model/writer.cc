@@ -35,7 +35,6 @@ void Writer::Put(int fd, File& file, uint64_t& position, const std::string& text
                        : ::pwrite(fd, text.data(), text.size(), static_cast<off_t>(position));
   if (n != static_cast<ssize_t>(text.size())) throw std::runtime_error("cannot write");
   if (appends) position = file.size;
-  if (position > file.size) file.data_begin = position;
   position += text.size();
   file.size = position;
 }
@@ -86,7 +85,6 @@ void Writer::Truncate() {
   if (::ftruncate(fd_.get(), 0) != 0) throw std::runtime_error("cannot truncate");
   file_->lines.clear();
   file_->size = 0;
-  file_->data_begin = 0;
   file_->is_truncation_seen = false;
   file_->is_truncation_saved = false;
   file_->saved_offset = 0;

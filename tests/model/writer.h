@@ -24,7 +24,6 @@ struct File {
   source::FileIdentity identity;
   int64_t birth = 0;
   std::vector<Line> lines;  // since the last truncation
-  uint64_t data_begin = 0;  // behind the hole that a truncation left
   uint64_t size = 0;
   bool is_deleted = false;
   bool is_saved = false;            // the last checkpoint knows it
