@@ -15,7 +15,11 @@ namespace {
 
 std::set<source::StreamId> IdsOf(const source::Positions& positions) {
   std::set<source::StreamId> ids;
-  for (const source::StreamPosition& position : positions.streams) ids.insert(position.id);
+  for (const source::StreamPosition& position : positions.streams) {
+    ids.insert(position.id);
+    // It may have ended, and its successor is still to take over what it knew.
+    if (!position.is_announced) ids.insert(position.predecessor);
+  }
   return ids;
 }
 

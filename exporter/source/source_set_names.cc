@@ -1,5 +1,6 @@
 // What stands at the followed names: news of them, looks, and what is opened, parked and closed by these.
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "source/source_set_impl.h"
@@ -83,10 +84,7 @@ void SourceSet::Impl::Close(Stream& stream) {
   ReleaseSuccessor(stream);
   stream.follower.reset();
   if (!stream.is_announced && !stream.is_known) return;
-  const auto& streams = table_.streams();
-  auto successor =
-      std::find_if(streams.begin(), streams.end(), [&](const auto& s) { return s->predecessor == stream.id; });
-  table_.ended().push_back({stream.id, successor == streams.end() ? 0 : (*successor)->id});
+  table_.ended().push_back(stream.id);
 }
 
 void SourceSet::Impl::Park(Stream& stream) {
@@ -98,11 +96,12 @@ void SourceSet::Impl::Park(Stream& stream) {
 
 // The receiver hears of the successor first, which takes over what is known.
 void SourceSet::Impl::TellOfEnded() {
-  std::erase_if(table_.ended(), [this](const StreamTable::Ended& ended) {
-    const Stream* successor = ended.successor == 0 ? nullptr : table_.Find(ended.successor);
-    if (successor != nullptr && !successor->is_announced && !successor->is_known) return false;
+  if (table_.ended().empty()) return;
+  const std::set<StreamId> awaited = table_.AwaitedPredecessors();
+  std::erase_if(table_.ended(), [&](StreamId id) {
+    if (awaited.contains(id)) return false;
     ++changes_;
-    receiver_.OnClose(ended.id);
+    receiver_.OnClose(id);
     return true;
   });
 }

@@ -133,7 +133,7 @@ void StreamTable::Lose(ParkedStream lost, Look& look) {
   const StreamPosition& position = lost.position;
   const uint64_t unread = UnreadBytes(lost);
   lost_bytes_ += unread;
-  ended_.push_back({position.id, 0});
+  ended_.push_back(position.id);
   if (!lost.source) return;
   const bool was_read = unread == 0 && (position.has_successor || position.is_drained);
   if (!position.has_successor) {
@@ -153,7 +153,7 @@ void StreamTable::Lose(ParkedStream lost, Look& look) {
 void StreamTable::Forget(Look& look) {
   for (ParkedStream& forgotten : parked_.TakeForgotten(look.now)) {
     lost_bytes_ += UnreadBytes(forgotten);
-    ended_.push_back({forgotten.position.id, 0});
+    ended_.push_back(forgotten.position.id);
   }
 }
 

@@ -99,6 +99,9 @@ void StreamTable::Resume(source::Positions saved, Clock::Time now) {
     bool was_at_end = position.point.offset >= position.point.known_size;
     parked_.Add({.position = std::move(position), .since = now, .parked_at = now, .was_at_end = was_at_end});
   }
+  for (StreamId id : AwaitedPredecessors()) {
+    if (!parked_.by_id().contains(id)) ended_.push_back(id);
+  }
 }
 
 void StreamTable::Reconcile(Scan& scan, const RenameTrail& trail, const Discovery& discovery, Clock::Time now) {
@@ -118,6 +121,18 @@ void StreamTable::Reconcile(Scan& scan, const RenameTrail& trail, const Discover
   Forget(look);
   // Of a file that is gone, the inode may come again as another file, which is to be read from its beginning.
   std::erase_if(starts_, [&](const auto& start) { return !look.by_identity.contains(start.first); });
+}
+
+std::set<StreamId> StreamTable::AwaitedPredecessors() const {
+  std::set<StreamId> awaited;
+  for (const auto& stream : streams_) {
+    if (!stream->is_announced && !stream->is_known) awaited.insert(stream->predecessor);
+  }
+  for (const auto& [id, parked] : parked_.by_id()) {
+    if (!parked.position.is_announced) awaited.insert(parked.position.predecessor);
+  }
+  awaited.erase(0);
+  return awaited;
 }
 
 Stream* StreamTable::Find(StreamId id) const {
@@ -192,9 +207,6 @@ bool StreamTable::LinkToParked(Stream& stream, StreamId above, Look& look) {
   if (auto gone = look.gone.find(stream.opened_as); gone != look.gone.end() && gone->second.id > above) {
     stream.predecessor = gone->second.id;
     if (!gone->second.is_counted) ++rotations_;
-    for (Ended& ended : ended_) {
-      if (ended.id == stream.predecessor) ended.successor = stream.id;
-    }
     look.gone.erase(gone);
     return true;
   }

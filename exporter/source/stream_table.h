@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -58,14 +59,12 @@ class StreamTable {
   const std::map<StreamId, ParkedStream>& parked() const { return parked_.by_id(); }
   Stream* Find(StreamId id) const;
   std::vector<StreamPosition> Positions(Clock::Time now) const;
+  // Of streams that the receiver has not heard of yet.
+  std::set<StreamId> AwaitedPredecessors() const;
   const PipeReader& pipes() const { return pipes_; }
 
-  // Streams of which nothing more will come, each with the stream that took its path (0: none did).
-  struct Ended {
-    StreamId id = 0;
-    StreamId successor = 0;
-  };
-  std::vector<Ended>& ended() { return ended_; }
+  // Streams of which nothing more will come. The receiver is told once it has heard of their successors.
+  std::vector<StreamId>& ended() { return ended_; }
   // Streams that were parked for want of descriptors since this was asked last.
   std::vector<StreamId> TakeEvicted() { return std::exchange(evicted_, {}); }
   std::vector<std::string>& warnings() { return warnings_; }
@@ -129,7 +128,7 @@ class StreamTable {
   std::map<FileIdentity, uint64_t> starts_;          // where to begin in files that are not open yet
   std::map<std::string, FileIdentity> directories_;  // that the last scan listed
   std::map<FileIdentity, uint64_t> waiting_;
-  std::vector<Ended> ended_;
+  std::vector<StreamId> ended_;
   std::vector<StreamId> evicted_;
   std::vector<std::string> warnings_;
   bool is_short_ = false;

@@ -43,7 +43,10 @@ void Follower::Start() {
     if (!payload) throw std::runtime_error(payload.error());
     guests::SavedState saved = guests::SavedStateFromJson(payload.value());
     std::set<source::StreamId> ids;
-    for (const source::StreamPosition& position : saved.positions.streams) ids.insert(position.id);
+    for (const source::StreamPosition& position : saved.positions.streams) {
+      ids.insert(position.id);
+      if (!position.is_announced) ids.insert(position.predecessor);
+    }
     Status restored = guests_->Restore(saved.guests, ids);
     if (!restored) throw std::runtime_error(restored.error());
     positions = std::move(saved.positions);
