@@ -131,7 +131,7 @@ bool SourceSet::Impl::IsDue(const Stream& stream, Time now) const {
 bool SourceSet::Impl::ReadBesideEachOther(Time now) {
   due_.clear();
   for (const auto& stream : table_.streams()) {
-    if (stream->is_announced && !IsAtBeginning(*stream) && IsDue(*stream, now)) due_.push_back(stream.get());
+    if (stream->is_announced && IsDue(*stream, now) && !IsAtBeginning(*stream)) due_.push_back(stream.get());
   }
   bool progress = false;
   for (const ParallelReader::Turn& turn : parallel_reader_.Read(due_, chunk_bytes_)) {
