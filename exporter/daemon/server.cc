@@ -3,7 +3,6 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 #include "base/epoch.h"
@@ -12,16 +11,6 @@
 
 namespace qte::daemon {
 namespace {
-
-std::set<source::StreamId> IdsOf(const source::Positions& positions) {
-  std::set<source::StreamId> ids;
-  for (const source::StreamPosition& position : positions.streams) {
-    ids.insert(position.id);
-    // It may have ended, and its successor is still to take over what it knew.
-    if (!position.is_announced) ids.insert(position.predecessor);
-  }
-  return ids;
-}
 
 std::unique_ptr<guests::Guests> MakeGuests(const commands::LoadedConfig& loaded) {
   return std::make_unique<guests::Guests>(loaded.program, guests::SourceLabels(loaded.config.sources),
@@ -74,7 +63,7 @@ void Server::StartIngest(std::optional<guests::SavedState> resumption) {
   source::Positions positions;
   nlohmann::json saved_qmp;
   if (resumption) {
-    if (Status restored = guests->Restore(resumption->guests, IdsOf(resumption->positions)); restored) {
+    if (Status restored = guests->Restore(resumption->guests, resumption->positions.Ids()); restored) {
       positions = std::move(resumption->positions);
       totals_before_ = resumption->totals;
       saved_qmp = std::move(resumption->qmp);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,16 @@ struct Positions {
   int64_t looked_at = 0;           // when it was looked for files last, by the clock that stamps files
   std::vector<StreamPosition> streams;
   bool reclaims = false;  // some spec in force asks for it; not to be saved
+
+  // What the receiver is still to know. A predecessor may have ended before its successor could take over from it.
+  std::set<StreamId> Ids() const {
+    std::set<StreamId> ids;
+    for (const StreamPosition& position : streams) {
+      ids.insert(position.id);
+      if (!position.is_announced) ids.insert(position.predecessor);
+    }
+    return ids;
+  }
 };
 
 }  // namespace qte::source

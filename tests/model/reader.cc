@@ -29,9 +29,7 @@ void History::Start() {
   if (!checkpoint_.empty()) {
     Result<nlohmann::json> payload = guests::DecodeCheckpoint(checkpoint_);
     guests::SavedState saved = guests::SavedStateFromJson(payload.value());
-    std::set<source::StreamId> ids;
-    for (const source::StreamPosition& position : saved.positions.streams) ids.insert(position.id);
-    Status restored = guests_->Restore(saved.guests, ids);
+    Status restored = guests_->Restore(saved.guests, saved.positions.Ids());
     if (!restored) throw std::runtime_error(restored.error());
     positions = std::move(saved.positions);
     totals_before_ = saved.totals;

@@ -1,7 +1,6 @@
 #include "follower.h"
 
 #include <chrono>
-#include <set>
 #include <stdexcept>
 #include <utility>
 
@@ -42,12 +41,7 @@ void Follower::Start() {
     Result<nlohmann::json> payload = guests::DecodeCheckpoint(checkpoint_);
     if (!payload) throw std::runtime_error(payload.error());
     guests::SavedState saved = guests::SavedStateFromJson(payload.value());
-    std::set<source::StreamId> ids;
-    for (const source::StreamPosition& position : saved.positions.streams) {
-      ids.insert(position.id);
-      if (!position.is_announced) ids.insert(position.predecessor);
-    }
-    Status restored = guests_->Restore(saved.guests, ids);
+    Status restored = guests_->Restore(saved.guests, saved.positions.Ids());
     if (!restored) throw std::runtime_error(restored.error());
     positions = std::move(saved.positions);
   }
