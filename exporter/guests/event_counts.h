@@ -29,6 +29,8 @@ class EventCounts {
 
   // The id of an event that is not declared.
   uint32_t UndeclaredId(std::string_view name);
+  // True if such an event was counted under its own name.
+  bool HasUndeclared(std::string_view name) const { return undeclared_.Find(name) != trace::NameTable::kNone; }
 
   // Both return the count after the increment.
   uint64_t Increment(uint32_t id) {

@@ -34,6 +34,11 @@ size_t ThreadDigits(std::string_view line) {
   return end < line.size() && line[end] == '@' ? end : 0;
 }
 
+// The rest of such a line may still come in the same file.
+bool MayBeginPrefix(std::string_view head) {
+  return head.find_first_not_of("0123456789@.:-+TZ ") == std::string_view::npos;
+}
+
 }  // namespace
 
 void Guest::LastStamp::Keep(const char* line) {
@@ -57,9 +62,11 @@ void Guest::OnBytes(source::StreamId id, std::string_view bytes) {
     log.torn_log = 0;
   };
   if (log.doubtful_lines == 0 && !log.may_complete()) {
-    log.splitter.Feed(bytes, [&](std::string_view line) { OnLine(log, line); }, on_too_long);
+    log.splitter.Feed(
+        bytes, [&](std::string_view line) { OnLine(log, line); }, on_too_long);
   } else {
-    log.splitter.Feed(bytes, [&](std::string_view line) { OnDoubtfulLine(log, line); }, on_too_long);
+    log.splitter.Feed(
+        bytes, [&](std::string_view line) { OnDoubtfulLine(log, line); }, on_too_long);
   }
   if (last_stamp_.in_batch != nullptr) last_stamp_.Keep(last_stamp_.in_batch);
 }
@@ -151,8 +158,8 @@ void Guest::ForEachTorn(source::StreamId id, Visit&& visit) {
 }
 
 // A rotation may cut a line in two, and several a line in more. Where the pieces make one event and the last is none,
-// they are that event; where events have a prefix, two pieces without one are a line of text. Until the last piece came,
-// late lines might have completed the others.
+// they are that event; where events have a prefix, two pieces without one are a line of text. Until the last piece
+// came, late lines might have completed the others.
 void Guest::OnFirstLine(Log& log, std::string_view line) {
   const source::StreamId before = std::exchange(log.torn_log, 0);
   std::string joined = std::exchange(log.torn, {});
@@ -182,12 +189,15 @@ bool Guest::Completes(Log& log, std::string_view joined, std::string_view tail) 
   const bool is_prefixed = prefix.kind != trace::PrefixKind::kNone;
   // Text in two pieces, neither of which can be an event.
   if (!is_prefixed && LastEventTime()) {
-    return trace::FindPrefix(tail).kind == trace::PrefixKind::kNone && LibvirtLineOf(tail) == LibvirtLine::kNone;
+    return !MayBeginPrefix(head) && trace::FindPrefix(tail).kind == trace::PrefixKind::kNone &&
+           LibvirtLineOf(tail) == LibvirtLine::kNone;
   }
   // Where the pieces make a name, the arguments need not fit.
   const std::string_view name = NameIn(joined.substr(prefix.size));
-  const bool makes_name =
-      head.size() < prefix.size + name.size() && program_->names.Find(name) != trace::NameTable::kNone;
+  const bool is_name_cut = head.size() <= prefix.size + name.size();
+  const bool is_declared = program_->names.Find(name) != trace::NameTable::kNone;
+  if (is_name_cut && !is_declared && !events_.HasUndeclared(name)) return false;
+  const bool makes_name = is_declared && head.size() < prefix.size + name.size();
   if (!makes_name && !IsEvent(log, joined, is_prefixed)) return false;
   if (!IsEvent(log, tail, is_prefixed)) return true;
   // A cut thread id leaves an event of another thread. Ids of a process have mostly the same number of digits.

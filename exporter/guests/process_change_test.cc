@@ -50,8 +50,8 @@ TEST_CASE("After a rotation or a truncation the process goes on, unless a line t
            Case{"without threads, in another heap", Open(iso, kHeap, "/a"), Open(iso, kFar, "/a"), false},
            Case{"without threads, in another heap, not at once", Open("", kHeap, "/a"),
                 "object_new 0x1\n" + Open("", kFar, "/b"), false},
-           Case{"at the same place as the first, without random addresses", Open("", kHeap, "/a") + Open("", kNear, "/b"),
-                Open("", kHeap, "/a"), false},
+           Case{"at the same place as the first, without random addresses",
+                Open("", kHeap, "/a") + Open("", kNear, "/b"), Open("", kHeap, "/a"), false},
            Case{"nothing known of its images", "", Open("", kHeap, "/a"), false},
            Case{"no sign at all", Open("", kHeap, "/a"), "un_known 1\nhello\n", true},
        }) {
@@ -89,8 +89,9 @@ TEST_CASE("Without a rotation a log is not searched for signs, but libvirt's lin
   guests.Feed(Pop("") + "2026-11-23 05:00:00.001+0000: shutting down, reason=destroyed\n");
   CHECK(guests.Value("open_elements") == 0);
   CHECK(guests.Value("qemu_trace_exporter_spans_abandoned_total{span=element}") == 2);
-  for (const char* text : {"2026-11-23 04:41:06.310+0000: starting something else\n", "starting up libvirt version: 9\n",
-                           "2026-11-23 04:41:06.310+0000: x: starting up libvirt version\n", "2026-\n"}) {
+  for (const char* text :
+       {"2026-11-23 04:41:06.310+0000: starting something else\n", "starting up libvirt version: 9\n",
+        "2026-11-23 04:41:06.310+0000: x: starting up libvirt version\n", "2026-\n"}) {
     guests.Feed(Pop("") + text);
     CHECK(guests.Value("open_elements") == 1);
   }
@@ -128,10 +129,10 @@ TEST_CASE("A line that a rotation cuts in two is put together") {
   for (size_t cut = 1; cut < line.size(); ++cut) cases.push_back({line.substr(0, cut), line.substr(cut) + "\n", 1, 0});
   const std::string bare = "ps2_put_keycode 0x1 keycode 0x1c";
   for (size_t cut = 1; cut < bare.size(); ++cut) cases.push_back({bare.substr(0, cut), bare.substr(cut) + "\n", 1, 0});
-  cases.push_back({line.substr(0, 20), line + "\n", 1, 1});            // the rest never came
+  cases.push_back({line.substr(0, 20), line + "\n", 1, 1});  // the rest never came
   cases.push_back({line.substr(0, 20), "un_known: x\n" + line + "\n", 1, 1});
   cases.push_back({"half a warning", line + "\n", 1, 1});
-  cases.push_back({line, "\n" + line + "\n", 2, 0});                   // its newline alone is in the next file
+  cases.push_back({line, "\n" + line + "\n", 2, 0});  // its newline alone is in the next file
   cases.push_back({"", line + "\n", 1, 0});
   for (const Case& c : cases) {
     for (int way = 0; way < 3; ++way) {
@@ -236,6 +237,25 @@ TEST_CASE("Text and a broken event that a rotation cuts in two are one line each
     guests->OnClose(1);
     CHECK(guests.Value("qemu_trace_exporter_unparsed_lines_total{reason=" + c.reason + "}") == 1);
     CHECK(guests.Value("qemu_trace_exporter_unparsed_lines_total{reason=partial_line}") == c.torn);
+  }
+}
+
+TEST_CASE("A late line that is under way is not completed by text in the new file") {
+  for (const std::string head : {"1", "1@17", "1@17.1234", "1@17.123456", "1@17.123456:", "1@17.123456:ps2_p",
+                                 "1@17.123456:ps2_put_keycode", "1@17.123456:ps2_put_keycode 0x1 k"}) {
+    for (const std::string text : {"qemu-system-x86_64: warning: x\n", "\n", "x\n"}) {
+      CAPTURE(head, text);
+      const std::string line = "1@17.123456:ps2_put_keycode 0x1 keycode 0x1c\n";
+      GuestsForTest guests("metrics: [{name: keys_total, type: counter, help: x, event: ps2_put_keycode}]\n", "");
+      guests->OnOpen(1, 0, "/log/vm1.log", 0);
+      guests.Feed(line + head, std::string::npos, 1);
+      guests->OnOpen(2, 0, "/log/vm1.log", 1);
+      guests.Feed(text, std::string::npos, 2);
+      guests.Feed(line.substr(head.size()), std::string::npos, 1);
+      CHECK(guests.Value("keys_total") == 2);
+      CHECK(guests.Value("qemu_trace_exporter_unparsed_lines_total{reason=not_an_event}") == 1);
+      CHECK(guests.Value("qemu_trace_exporter_lines_total") == 3);
+    }
   }
 }
 

@@ -122,6 +122,10 @@ class Following {
   }
   static void Rename(const std::string& from, const std::string& to) { std::filesystem::rename(from, to); }
   static void Remove(const std::string& path) { std::filesystem::remove_all(path); }
+  // Files are stamped by a clock that moves every few milliseconds.
+  static void NextTick() {
+    for (int64_t before = FileClockNow(); FileClockNow() == before;) continue;
+  }
   static void MakeDirectory(const std::string& path) { std::filesystem::create_directories(path); }
   static size_t OpenDescriptors() {
     auto entries = std::filesystem::directory_iterator("/proc/self/fd");

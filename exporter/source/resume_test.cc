@@ -24,10 +24,6 @@ class Resuming : public Following {
     Settle();
     return Kill();
   }
-  // Files are stamped by a clock that moves every few milliseconds.
-  static void NextTick() {
-    for (int64_t before = FileClockNow(); FileClockNow() == before;) continue;
-  }
   void Truncate(const std::string& path) { REQUIRE(::truncate(path.c_str(), 0) == 0); }
 
   std::string log = dir / "vm.log";

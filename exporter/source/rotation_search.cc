@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <memory>
 #include <string_view>
+#include <tuple>
 #include <utility>
 
 namespace qte::source {
@@ -39,12 +41,14 @@ bool IsRotationEnd(std::string_view end) {
   return (is_number || is_date) && end.find_first_not_of("0123456789", 1) == std::string_view::npos;
 }
 
-// The same where a glob as vm.log* matches the rotated name as well, which then may be another VM's.
-std::optional<std::string> KnownOrigin(const std::string& path, const RotationSearch::Known& known) {
+// 2 of vm.log.2; 0 where the name ends in a date, or otherwise.
+int64_t NumberOf(const std::string& path) {
   size_t end = path.find_last_not_of("0123456789");
-  if (end == std::string::npos || !IsRotationEnd(std::string_view(path).substr(end))) return std::nullopt;
-  std::string origin = path.substr(0, end);
-  return known.newest.contains(origin) ? std::optional(origin) : std::nullopt;
+  int64_t number = 0;
+  if (end != std::string::npos && path[end] == '.') {
+    std::from_chars(path.data() + end + 1, path.data() + path.size(), number);
+  }
+  return number;
 }
 
 std::string Join(const std::string& directory, const std::string& name) {
@@ -57,6 +61,19 @@ bool IsSameBirth(const std::string& path, int64_t birth) {
 }
 
 }  // namespace
+
+std::optional<std::string> RotationSearch::OriginalName(const std::string& path) {
+  size_t end = path.find_last_not_of("0123456789");
+  if (end == std::string::npos || !IsRotationEnd(std::string_view(path).substr(end))) return std::nullopt;
+  return path.substr(0, end);
+}
+
+bool RotationSearch::IsOlder(const Unseen& a, const Unseen& b) {
+  auto key = [](const Unseen& file) {
+    return std::tuple(file.birth, -NumberOf(file.path), std::string_view(file.path));
+  };
+  return key(a) < key(b);
+}
 
 const std::optional<FileIdentity>& RotationSearch::IdentityOf(const std::string& directory) {
   auto [known, is_new] = identities_.try_emplace(directory);
@@ -120,17 +137,16 @@ std::vector<RotationSearch::Unseen> RotationSearch::FindUnseen(const std::string
   std::vector<Unseen> unseen;
   for (const auto& [identity, entry] : List(directory).files) {
     std::string path = Join(directory, entry.name);
-    if (IsCompressed(path)) continue;
-    std::optional<std::string> origin =
-        found.contains(path) ? KnownOrigin(path, known) : RotatedFrom(path, discovery);
-    if (origin && !discovery.SourceOf(*origin)) continue;
+    if (IsCompressed(path) || found.contains(path)) continue;
+    std::optional<std::string> origin = RotatedFrom(path, discovery);
     int64_t birth = origin ? BirthOf(AT_FDCWD, path) : 0;
     if (birth == 0) continue;
-    if (auto newest = known.newest.find(*origin); newest != known.newest.end()) {
+    if (auto files = known.files.find(*origin); files != known.files.end()) {
+      const Files& of_path = files->second;
       auto there = found.find(*origin);
-      bool has_moved = there == found.end() || there->second->identity != newest->second.file ||
-                       BirthOf(AT_FDCWD, *origin) != newest->second.birth;
-      if (!has_moved || birth < newest->second.birth) continue;
+      bool has_moved = there == found.end() || there->second->identity != of_path.newest ||
+                       BirthOf(AT_FDCWD, *origin) != of_path.newest_age.birth;
+      if (!has_moved || birth < of_path.newest_age.birth) continue;
     } else if (known.looked_at == 0 || birth < known.looked_at) {
       continue;
     }

@@ -1,13 +1,16 @@
-// Where files went that were rotated while nobody looked: before a start, while their directory was away, or while no
-// source named them.
+// Where files went that were rotated while nobody looked: before a start, while their directory was away, while no
+// source named them, or twice between two looks.
 //
 // A parked file that no longer stands where it is followed is looked for in its directory, as long as that is the same
 // directory; another one, or none, means that the file is only away. A file with a longer name beside a followed path
 // that was made later than the one known there was rotated away before anybody saw it: vm.log.1, if vm.log is new.
+// Where a glob as vm.log* matches that name too, the file is followed anyway, and only its place among the others
+// counts.
 //
 // Made for one look, since it remembers what it has listed.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <set>
@@ -16,6 +19,7 @@
 
 #include "source/discovery.h"
 #include "source/position.h"
+#include "source/stream.h"
 
 namespace qte::source {
 
@@ -31,11 +35,11 @@ class RotationSearch {
   // Where the file of a position is now.
   Sighting Find(const StreamPosition& position);
 
-  // The newest file known at a followed path.
-  struct Newest {
-    StreamId id = 0;
-    FileIdentity file;
-    int64_t birth = 0;
+  // The files known of a followed path.
+  struct Files {
+    FileIdentity newest;
+    Age newest_age;
+    int64_t first_birth = INT64_MAX;
   };
   struct Unseen {
     std::string origin;  // the followed path
@@ -45,12 +49,18 @@ class RotationSearch {
     int64_t birth = 0;
   };
   struct Known {
-    std::map<std::string, Newest> newest;  // by path
-    int64_t looked_at = 0;                 // paths that are not in `newest` had no file then; 0 if that is not known
+    std::map<std::string, Files> files;  // by path
+    int64_t looked_at = 0;               // paths that are not in `files` had no file then; 0 if that is not known
   };
   // The files in a directory that were rotated away before anybody saw them.
   std::vector<Unseen> FindUnseen(const std::string& directory, const Scan& scan, const Known& known,
                                  const Discovery& discovery);
+
+  // The order in which rotated files of one path were made, by their names where times of birth are equal.
+  static bool IsOlder(const Unseen& a, const Unseen& b);
+
+  // vm.log of vm.log.1 or vm.log-20261129.
+  static std::optional<std::string> OriginalName(const std::string& path);
 
  private:
   struct Entry {

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "base/clock.h"
@@ -34,12 +33,12 @@ struct Stream {
 
   // Rotation. A stream whose inode has left its path for good is draining: late lines are still read, until none came
   // for `late_window`. Whatever came to stand at the path waits for `after`, its predecessor, to be read to the end.
-  std::optional<std::string> former_path;  // the followed path it has left
-  bool has_successor = false;              // another file came to stand there
-  StreamId predecessor = 0;                // it is such a file itself
-  int looks_for_predecessor = 0;           // left to be made
-  bool awaits_look = false;                // not to be read before the next of them
-  bool is_awaited = false;                 // that file waits for this one's end
+  bool has_left = false;          // `opened_as`
+  bool has_successor = false;     // another file came to stand there
+  StreamId predecessor = 0;       // it is such a file itself
+  int looks_for_predecessor = 0;  // left to be made
+  bool awaits_look = false;       // not to be read before the next of them
+  bool is_awaited = false;        // that file waits for this one's end
   StreamId after = 0;
   bool is_draining = false;
   Clock::Time drain_since;
@@ -56,5 +55,18 @@ struct Stream {
   Clock::Time drain_deadline() const { return std::max(last_data, drain_since) + late_window; }
   bool is_file() const { return follower != nullptr && !follower->pollable(); }
 };
+
+// The order in which files stood at one path, as far as it is known.
+struct Age {
+  int64_t birth = 0;  // 0 if the file system does not tell
+  StreamId id = 0;
+};
+
+// Files may be found in another order than they were made. The kernel's clock for times of birth has steps of some
+// milliseconds.
+inline bool IsOlder(Age a, Age b) {
+  bool is_told = a.birth != 0 && b.birth != 0 && a.birth != b.birth;
+  return is_told ? a.birth < b.birth : a.id < b.id;
+}
 
 }  // namespace qte::source

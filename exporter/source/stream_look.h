@@ -43,12 +43,21 @@ struct StreamTable::Look {
   std::unordered_map<std::string_view, const FoundFile*, TextHash> by_path;
   std::map<FileIdentity, const FoundFile*> by_identity;
   std::set<FileIdentity> followed;
+  std::unordered_multimap<std::string_view, Stream*, TextHash> by_origin;  // see OfPath
   std::set<std::string> blocked;         // paths whose predecessor has to be opened first
   std::map<std::string, StreamId> left;  // the newest parked file that has left a path without a successor
   std::map<std::string, Gone> gone;      // what is not there any more, by the path that it had
   size_t descriptors = 0;                // that streams have open
   size_t evictions = 0;
   bool lacks_descriptors = false;  // the kernel refused one
+
+  // The open streams that came with a path. Valid as long as none is opened or closed.
+  auto OfPath(const std::string& path, const std::vector<std::unique_ptr<Stream>>& streams) {
+    if (by_origin.empty()) {
+      for (const auto& stream : streams) by_origin.emplace(stream->opened_as, stream.get());
+    }
+    return by_origin.equal_range(path);
+  }
 
   Stream* Outdated() {
     scan.is_outdated = true;

@@ -119,7 +119,7 @@ void StreamTable::Continue(const StreamPosition& position, const Wanted& wanted,
   bool is_named = wanted.found == nullptr || look.discovery.SourceOf(position.path).has_value();
   if (is_named) stream.opened_as = position.path;
   // It was renamed while it was not open: what stands at its path now is its successor.
-  if (stream.opened_as != stream.path) stream.former_path = stream.opened_as;
+  stream.has_left = stream.opened_as != stream.path;
   if (wanted.found == nullptr) stream.is_link = position.is_link;
   stream.is_known = position.is_announced;
   stream.predecessor = position.predecessor;
@@ -138,7 +138,7 @@ bool StreamTable::AdoptRotated(const Wanted& wanted, const std::string& origin, 
   Stream& stream = **opened;
   if (stream.id > last) stream.opened_as = origin;
   stream.path = origin;
-  stream.former_path = origin;
+  stream.has_left = true;
   StartDraining(stream, look.now);
   return true;
 }
@@ -173,7 +173,7 @@ void StreamTable::OpenFound(Look& look) {
 
 // False if there is no descriptor for it.
 bool StreamTable::OpenOne(const FoundFile& file, Look& look) {
-  if (look.blocked.contains(file.path)) {
+  if (look.blocked.contains(file.path) || unclear_.contains(file.identity)) {
     waiting_.emplace(file.identity, file.size);
     return true;
   }

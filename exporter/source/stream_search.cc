@@ -15,6 +15,9 @@ using Sighting = RotationSearch::Sighting;
 // How often it is looked whether rotated files are still there.
 constexpr std::chrono::minutes kFinishedLook{1};
 
+// How long a directory is new.
+constexpr std::chrono::seconds kSearchTime{2};
+
 // More messages than this at once help nobody; the metrics count all of them.
 constexpr size_t kMostWarnings = 100;
 
@@ -31,17 +34,8 @@ void StreamTable::SearchParked(Look& look) {
   const bool looks_for_finished = look.now - finished_looked_at_ >= kFinishedLook;
   if (looks_for_finished) finished_looked_at_ = look.now;
   RotationSearch search;
-  std::vector<RotationSearch::Unseen> rotated;
-  const std::vector<std::string> directories = NewDirectories(look.scan);
-  if (!directories.empty()) {
-    const RotationSearch::Known known = KnownFiles();
-    for (const std::string& directory : directories) {
-      for (RotationSearch::Unseen& unseen : search.FindUnseen(directory, look.scan, known, look.discovery)) {
-        if (!parked_.Knows(unseen.file, unseen.birth)) rotated.push_back(std::move(unseen));
-      }
-    }
-  }
-  looked_at_ = 0;
+  std::vector<RotationSearch::Unseen> rotated = FindUnseen(search, look);
+  FindRenamed(rotated, look);
   std::vector<StreamId> ids;
   for (const auto& [id, parked] : parked_.by_id()) {
     bool is_finished = parked.position.has_successor && parked.position.is_drained;
@@ -49,7 +43,7 @@ void StreamTable::SearchParked(Look& look) {
   }
   for (StreamId id : ids) SearchParked(parked_.by_id().at(id), search, rotated, look);
 
-  std::stable_sort(rotated.begin(), rotated.end(), [](const auto& a, const auto& b) { return a.birth < b.birth; });
+  std::sort(rotated.begin(), rotated.end(), RotationSearch::IsOlder);
   for (const RotationSearch::Unseen& file : rotated) {
     bool is_open = AdoptRotated({file.path, file.source, nullptr}, file.origin, look);
     if (!is_open) look.blocked.insert(file.origin);
@@ -95,6 +89,50 @@ void StreamTable::SearchParked(ParkedStream& parked, RotationSearch& search,
   rotated.push_back({position.path, *parked.source, sighting.path, position.file, position.birth});
 }
 
+// A listing may miss what is renamed meanwhile, so a directory is searched in all looks of its first time.
+std::vector<RotationSearch::Unseen> StreamTable::FindUnseen(RotationSearch& search, const Look& look) {
+  std::erase_if(searches_, [&](const Search& past) { return look.now - past.since > kSearchTime; });
+  if (auto added = NewDirectories(look.scan); !added.empty()) {
+    searches_.push_back({look.now, std::move(added), KnownFiles()});
+    searches_.back().known.looked_at = looked_at_;
+  }
+  looked_at_ = 0;
+  std::vector<RotationSearch::Unseen> found;
+  for (const Search& each : searches_) {
+    for (const std::string& directory : each.directories) {
+      for (RotationSearch::Unseen& unseen : search.FindUnseen(directory, look.scan, each.known, look.discovery)) {
+        if (!parked_.Knows(unseen.file, unseen.birth)) found.push_back(std::move(unseen));
+      }
+    }
+  }
+  return found;
+}
+
+// Files that were rotated before they were seen under their first name, which nobody has told of, and that match under
+// their new name as well. What stands at a followed path is younger than what has left it, unless the two names were
+// looked up at different moments: then the next look tells. What is older than all files of a path was there before.
+void StreamTable::FindRenamed(std::vector<RotationSearch::Unseen>& rotated, Look& look) {
+  std::optional<RotationSearch::Known> known;
+  std::set<FileIdentity> unclear;
+  for (const FoundFile& file : look.scan.files) {
+    if (look.followed.contains(file.identity)) continue;
+    std::optional<std::string> origin = RotationSearch::OriginalName(file.path);
+    if (!origin) continue;
+    if (!known) known = KnownFiles();
+    auto files = known->files.find(*origin);
+    int64_t birth = files == known->files.end() ? 0 : BirthOf(AT_FDCWD, file.path);
+    std::optional<size_t> source = look.discovery.SourceOf(*origin);
+    if (birth == 0 || !source || birth < files->second.first_birth || parked_.Knows(file.identity, birth)) continue;
+    if (!look.by_path.contains(*origin) || birth <= BirthOf(AT_FDCWD, *origin)) {
+      rotated.push_back({*origin, *source, file.path, file.identity, birth});
+    } else if (!unclear_.contains(file.identity)) {
+      unclear.insert(file.identity);
+      look.scan.is_outdated = true;
+    }
+  }
+  unclear_ = std::move(unclear);
+}
+
 // The directories in which something may have happened unseen since the last look: those that were not listed by it.
 std::vector<std::string> StreamTable::NewDirectories(const Scan& scan) {
   std::map<std::string, FileIdentity> listed;
@@ -113,16 +151,19 @@ std::vector<std::string> StreamTable::NewDirectories(const Scan& scan) {
 
 RotationSearch::Known StreamTable::KnownFiles() const {
   RotationSearch::Known known;
-  known.looked_at = looked_at_;
-  auto take = [&known](const std::string& path, const RotationSearch::Newest& file) {
-    RotationSearch::Newest& newest = known.newest[path];
-    if (file.id > newest.id) newest = file;
+  auto take = [&known](const std::string& path, FileIdentity file, Age age) {
+    RotationSearch::Files& files = known.files[path];
+    if (files.newest_age.id == 0 || IsOlder(files.newest_age, age)) {
+      files.newest = file;
+      files.newest_age = age;
+    }
+    if (age.birth != 0) files.first_birth = std::min(files.first_birth, age.birth);
   };
   for (const auto& [id, parked] : parked_.by_id()) {
-    take(parked.position.path, {id, parked.position.file, parked.position.birth});
+    take(parked.position.path, parked.position.file, {parked.position.birth, id});
   }
   for (const auto& stream : streams_) {
-    if (stream->is_file()) take(stream->opened_as, {stream->id, stream->identity, stream->birth});
+    if (stream->is_file()) take(stream->opened_as, stream->identity, {stream->birth, stream->id});
   }
   return known;
 }

@@ -29,10 +29,15 @@ void Shorten(Clock::Duration window, Stream& stream, Clock::Time now) {
   stream.drain_since = now;
 }
 
+Age AgeOf(const Stream& stream) {
+  return {stream.birth, stream.id};
+}
+
 void Leave(Stream& stream) {
-  stream.former_path = stream.path;
-  stream.has_successor = false;
   stream.is_idle = false;
+  if (stream.has_left) return;
+  stream.has_left = true;
+  stream.has_successor = false;
 }
 
 struct Place {
@@ -147,8 +152,8 @@ void StreamTable::Sweep() {
 void StreamTable::Rebind(Stream& stream, const Look& look) {
   auto at_path = look.by_path.find(stream.path);
   if (at_path != look.by_path.end() && at_path->second->identity == stream.identity) {
-    if (stream.former_path) Locate(stream);
-    if (stream.is_draining) stream.former_path.reset();
+    if (stream.has_left) Locate(stream);
+    stream.has_left = stream.path != stream.opened_as;
     stream.is_draining = false;
     stream.source = at_path->second->source;
     return;
@@ -159,6 +164,7 @@ void StreamTable::Rebind(Stream& stream, const Look& look) {
     if (!stream.is_draining) Leave(stream);
     stream.is_draining = false;
     stream.path = moved->second->path;
+    stream.has_left = stream.path != stream.opened_as;
     Locate(stream);
     return;
   }
@@ -177,46 +183,85 @@ void StreamTable::StartDraining(Stream& stream, Clock::Time now) {
   stream.late_window = is_short ? Clock::Duration(kLateWriteWindow) : kMovedAwayWindow;
 }
 
+// What has come to stand at a path follows the file that left it last. A file that has left it again by the time it is
+// found tells its place by its time of birth, and may have to be put between two others.
 void StreamTable::LinkToPredecessor(Stream& stream, Look& look) {
   Stream* predecessor = nullptr;
+  Stream* successor = nullptr;
   bool is_path_shared = false;
-  for (const auto& other : streams_) {
-    if (other->id >= stream.id) break;
-    if (other->former_path == stream.opened_as && !other->has_successor) predecessor = other.get();
-    if (!other->former_path && other->path == stream.opened_as) is_path_shared = true;
+  auto [begin, end] = look.OfPath(stream.opened_as, streams_);
+  for (auto entry = begin; entry != end; ++entry) {
+    Stream& other = *entry->second;
+    const bool is_older = IsOlder(AgeOf(other), AgeOf(stream));
+    if (!other.has_left && other.id < stream.id) is_path_shared = true;
+    if (stream.has_left && !is_older && &other != &stream) {
+      if (successor == nullptr || IsOlder(AgeOf(other), AgeOf(*successor))) successor = &other;
+    }
+    if (!other.has_left || !(is_older || (!stream.has_left && other.id < stream.id))) continue;
+    if (other.has_successor && !stream.has_left) continue;
+    if (predecessor == nullptr || IsOlder(AgeOf(*predecessor), AgeOf(other))) predecessor = &other;
   }
   stream.awaits_look = false;
-  if (LinkToParked(stream, predecessor == nullptr ? 0 : predecessor->id, look)) return;
-  if (predecessor == nullptr) {
+  const bool is_after_parked = LinkToParked(stream, predecessor, look);
+  if (!is_after_parked && predecessor != nullptr) {
+    Follow(*predecessor, stream, look.now);
+    ++rotations_;
+  } else if (!is_after_parked) {
     // The look and the trail are of different moments: the next look tells which of the two has left the path.
     stream.awaits_look = is_path_shared && stream.looks_for_predecessor > 1;
     if (stream.awaits_look) look.scan.is_outdated = true;
-    return;
   }
-  predecessor->has_successor = true;
-  predecessor->is_awaited = true;
-  predecessor->is_idle = false;
-  Shorten(kLateWriteWindow, *predecessor, look.now);
-  stream.predecessor = predecessor->id;
-  stream.after = predecessor->id;
-  ++rotations_;
+  // One that looks for its own predecessor finds this one.
+  if (successor == nullptr || (successor->predecessor == 0 && successor->looks_for_predecessor > 0)) return;
+  stream.has_successor = true;
+  if (successor->is_announced || successor->is_known) return;
+  if (successor->predecessor == 0) ++rotations_;
+  Follow(stream, *successor, look.now);
+}
+
+void StreamTable::Follow(Stream& predecessor, Stream& successor, Clock::Time now) {
+  predecessor.has_successor = true;
+  predecessor.is_awaited = true;
+  predecessor.is_idle = false;
+  Shorten(kLateWriteWindow, predecessor, now);
+  successor.predecessor = predecessor.id;
+  successor.after = predecessor.id;
 }
 
 // The predecessor may be closed already: lost while nobody looked, or moved away long ago.
-bool StreamTable::LinkToParked(Stream& stream, StreamId above, Look& look) {
-  if (auto gone = look.gone.find(stream.opened_as); gone != look.gone.end() && gone->second.id > above) {
+bool StreamTable::LinkToParked(Stream& stream, const Stream* open, Look& look) {
+  if (auto gone = look.gone.find(stream.opened_as);
+      gone != look.gone.end() && (open == nullptr || gone->second.id > open->id)) {
     stream.predecessor = gone->second.id;
     if (!gone->second.is_counted) ++rotations_;
     look.gone.erase(gone);
     return true;
   }
-  auto left = look.left.find(stream.opened_as);
-  if (left == look.left.end() || left->second < above || left->second > stream.id) return false;
-  parked_.by_id().at(left->second).position.has_successor = true;
-  stream.predecessor = left->second;
-  look.left.erase(left);
+  ParkedStream* parked = stream.has_left ? OlderParked(stream) : LastLeft(stream, look);
+  if (parked == nullptr) return false;
+  const StreamPosition& position = parked->position;
+  if (open != nullptr && IsOlder({position.birth, position.id}, AgeOf(*open))) return false;
+  parked->position.has_successor = true;
+  stream.predecessor = position.id;
   ++rotations_;
   return true;
+}
+
+// The one that left the path of a new file last, if nothing else has come there since.
+ParkedStream* StreamTable::LastLeft(const Stream& stream, Look& look) {
+  auto left = look.left.find(stream.opened_as);
+  if (left == look.left.end() || left->second > stream.id) return nullptr;
+  return &parked_.by_id().at(look.left.extract(left).mapped());
+}
+
+ParkedStream* StreamTable::OlderParked(const Stream& stream) {
+  ParkedStream* newest = nullptr;
+  auto age = [](const ParkedStream& parked) { return Age{parked.position.birth, parked.position.id}; };
+  for (auto& [id, parked] : parked_.by_id()) {
+    if (parked.position.path != stream.opened_as || !IsOlder(age(parked), AgeOf(stream))) continue;
+    if (newest == nullptr || IsOlder(age(*newest), age(parked))) newest = &parked;
+  }
+  return newest;
 }
 
 void StreamTable::BoundDraining() {

@@ -88,6 +88,13 @@ class StreamTable {
     const FoundFile* found = nullptr;  // null where it stands at no followed path
   };
 
+  // Directories to be searched for rotated files, with what was known when they were new.
+  struct Search {
+    Clock::Time since;
+    std::vector<std::string> directories;
+    RotationSearch::Known known;
+  };
+
   Stream& Add(StreamId id, const std::string& path, size_t source);
   Result<Stream*> Open(const Wanted& wanted, Look& look);
   void OpenFile(UniqueFd file, const std::optional<StreamPosition>& position, Stream& stream);
@@ -108,6 +115,8 @@ class StreamTable {
   void SearchParked(Look& look);
   void SearchParked(ParkedStream& parked, RotationSearch& search, std::vector<RotationSearch::Unseen>& rotated,
                     Look& look);
+  std::vector<RotationSearch::Unseen> FindUnseen(RotationSearch& search, const Look& look);
+  void FindRenamed(std::vector<RotationSearch::Unseen>& rotated, Look& look);
   std::vector<std::string> NewDirectories(const Scan& scan);
   RotationSearch::Known KnownFiles() const;
   void Lose(ParkedStream lost, Look& look);
@@ -115,7 +124,10 @@ class StreamTable {
   void Rebind(Stream& stream, const Look& look);
   void StartDraining(Stream& stream, Clock::Time now);
   void LinkToPredecessor(Stream& stream, Look& look);
-  bool LinkToParked(Stream& stream, StreamId above, Look& look);
+  static void Follow(Stream& predecessor, Stream& successor, Clock::Time now);
+  bool LinkToParked(Stream& stream, const Stream* open, Look& look);
+  ParkedStream* LastLeft(const Stream& stream, Look& look);
+  ParkedStream* OlderParked(const Stream& stream);
   void BoundDraining();
   void Forget(Look& look);
 
@@ -127,6 +139,8 @@ class StreamTable {
   ParkedStreams parked_;
   std::map<FileIdentity, uint64_t> starts_;          // where to begin in files that are not open yet
   std::map<std::string, FileIdentity> directories_;  // that the last scan listed
+  std::vector<Search> searches_;
+  std::set<FileIdentity> unclear_;  // files that may have been rotated during the last look
   std::map<FileIdentity, uint64_t> waiting_;
   std::vector<StreamId> ended_;
   std::vector<StreamId> evicted_;
