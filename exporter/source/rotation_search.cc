@@ -41,16 +41,6 @@ bool IsRotationEnd(std::string_view end) {
   return (is_number || is_date) && end.find_first_not_of("0123456789", 1) == std::string_view::npos;
 }
 
-// 2 of vm.log.2; 0 where the name ends in a date, or otherwise.
-int64_t NumberOf(const std::string& path) {
-  size_t end = path.find_last_not_of("0123456789");
-  int64_t number = 0;
-  if (end != std::string::npos && path[end] == '.') {
-    std::from_chars(path.data() + end + 1, path.data() + path.size(), number);
-  }
-  return number;
-}
-
 std::string Join(const std::string& directory, const std::string& name) {
   return directory == "/" ? "/" + name : directory + "/" + name;
 }
@@ -66,6 +56,15 @@ std::optional<std::string> RotationSearch::OriginalName(const std::string& path)
   size_t end = path.find_last_not_of("0123456789");
   if (end == std::string::npos || !IsRotationEnd(std::string_view(path).substr(end))) return std::nullopt;
   return path.substr(0, end);
+}
+
+int64_t RotationSearch::NumberOf(const std::string& path) {
+  size_t end = path.find_last_not_of("0123456789");
+  int64_t number = 0;
+  if (end != std::string::npos && path[end] == '.') {
+    std::from_chars(path.data() + end + 1, path.data() + path.size(), number);
+  }
+  return number;
 }
 
 bool RotationSearch::IsOlder(const Unseen& a, const Unseen& b) {

@@ -56,6 +56,8 @@ class RotationSearch {
   std::vector<Unseen> FindUnseen(const std::string& directory, const Scan& scan, const Known& known,
                                  const Discovery& discovery);
 
+  // 2 of vm.log.2; 0 where the name ends in a date, or otherwise.
+  static int64_t NumberOf(const std::string& path);
   // The order in which rotated files of one path were made, by their names where times of birth are equal.
   static bool IsOlder(const Unseen& a, const Unseen& b);
 

@@ -33,7 +33,8 @@ struct Stream {
 
   // Rotation. A stream whose inode has left its path for good is draining: late lines are still read, until none came
   // for `late_window`. Whatever came to stand at the path waits for `after`, its predecessor, to be read to the end.
-  bool has_left = false;          // `opened_as`
+  std::string first_path;         // of a file found under a rotated name beside its log; empty if it is `opened_as`
+  bool has_left = false;          // that path
   bool has_successor = false;     // another file came to stand there
   StreamId predecessor = 0;       // it is such a file itself
   int looks_for_predecessor = 0;  // left to be made
@@ -52,6 +53,8 @@ struct Stream {
   Clock::Time next_look;     // of an idle stream
   uint64_t catch_up_to = 0;  // the end the file had when the SourceSet was made; 0 once it had no more to give
 
+  // Where it stood first: files of one such path follow each other.
+  const std::string& log_path() const { return first_path.empty() ? opened_as : first_path; }
   Clock::Time drain_deadline() const { return std::max(last_data, drain_since) + late_window; }
   bool is_file() const { return follower != nullptr && !follower->pollable(); }
 };

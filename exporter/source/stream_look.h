@@ -51,10 +51,10 @@ struct StreamTable::Look {
   size_t evictions = 0;
   bool lacks_descriptors = false;  // the kernel refused one
 
-  // The open streams that came with a path. Valid as long as none is opened or closed.
+  // The open streams of one log path. Valid as long as none is opened or closed.
   auto OfPath(const std::string& path, const std::vector<std::unique_ptr<Stream>>& streams) {
     if (by_origin.empty()) {
-      for (const auto& stream : streams) by_origin.emplace(stream->opened_as, stream.get());
+      for (const auto& stream : streams) by_origin.emplace(stream->log_path(), stream.get());
     }
     return by_origin.equal_range(path);
   }

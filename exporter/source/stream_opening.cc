@@ -151,13 +151,16 @@ void StreamTable::AdoptTrail(const std::vector<RenameTrail::Entry>& entries, Loo
   }
 }
 
-// Without descriptors for all, those that have waited longest are opened first.
+// Without descriptors for all, those that have waited longest are opened first. Else vm.log.2 before vm.log.1 before
+// vm.log, since times of birth may be equal.
 void StreamTable::OpenFound(Look& look) {
   waiting_.clear();
   std::vector<std::pair<Clock::Time, const FoundFile*>> files;
   for (const FoundFile& file : look.scan.files) {
     if (!look.followed.contains(file.identity)) files.emplace_back(Clock::Time{}, &file);
   }
+  auto number = [](const auto& file) { return RotationSearch::NumberOf(file.second->path); };
+  std::stable_sort(files.begin(), files.end(), [&](const auto& a, const auto& b) { return number(a) > number(b); });
   if (look.descriptors + files.size() > limit_) {
     for (auto& [since, file] : files) {
       if (const ParkedStream* parked = parked_.Find(file->identity)) since = parked->parked_at;
@@ -181,6 +184,7 @@ bool StreamTable::OpenOne(const FoundFile& file, Look& look) {
   if (MakeRoom(look)) {
     Result<Stream*> opened = Open({file.path, file.source, &file}, look);
     if (!opened && look.lacks_descriptors && Evict(look)) opened = Open({file.path, file.source, &file}, look);
+    if (opened && *opened != nullptr && !(*opened)->is_known) NoteFirstPath(**opened, look);
     if (opened) return true;
     look.scan.problems.push_back({file.path, file.source, opened.error(), look.lacks_descriptors});
     look.scan.directories[ParentOf(file.path)].attributes = true;
@@ -190,6 +194,17 @@ bool StreamTable::OpenOne(const FoundFile& file, Look& look) {
   }
   waiting_.emplace(file.identity, file.size);
   return false;
+}
+
+// Rotated files that were there before their log was known are older parts of it, if they are older. They keep the path
+// that they were found at, by which a pattern may know them as another VM's.
+void StreamTable::NoteFirstPath(Stream& stream, const Look& look) {
+  if (!stream.is_file() || stream.has_left) return;
+  std::optional<std::string> origin = RotationSearch::OriginalName(stream.path);
+  if (!origin || !look.by_path.contains(*origin)) return;
+  if (stream.birth == 0 || stream.birth > BirthOf(AT_FDCWD, *origin)) return;
+  stream.first_path = std::move(*origin);
+  stream.has_left = true;
 }
 
 // A file that has nothing to read, as far as its size tells.

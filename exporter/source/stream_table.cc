@@ -153,7 +153,7 @@ void StreamTable::Rebind(Stream& stream, const Look& look) {
   auto at_path = look.by_path.find(stream.path);
   if (at_path != look.by_path.end() && at_path->second->identity == stream.identity) {
     if (stream.has_left) Locate(stream);
-    stream.has_left = stream.path != stream.opened_as;
+    stream.has_left = stream.path != stream.log_path();
     stream.is_draining = false;
     stream.source = at_path->second->source;
     return;
@@ -164,7 +164,7 @@ void StreamTable::Rebind(Stream& stream, const Look& look) {
     if (!stream.is_draining) Leave(stream);
     stream.is_draining = false;
     stream.path = moved->second->path;
-    stream.has_left = stream.path != stream.opened_as;
+    stream.has_left = stream.path != stream.log_path();
     Locate(stream);
     return;
   }
@@ -189,7 +189,7 @@ void StreamTable::LinkToPredecessor(Stream& stream, Look& look) {
   Stream* predecessor = nullptr;
   Stream* successor = nullptr;
   bool is_path_shared = false;
-  auto [begin, end] = look.OfPath(stream.opened_as, streams_);
+  auto [begin, end] = look.OfPath(stream.log_path(), streams_);
   for (auto entry = begin; entry != end; ++entry) {
     Stream& other = *entry->second;
     const bool is_older = IsOlder(AgeOf(other), AgeOf(stream));
@@ -205,7 +205,7 @@ void StreamTable::LinkToPredecessor(Stream& stream, Look& look) {
   const bool is_after_parked = LinkToParked(stream, predecessor, look);
   if (!is_after_parked && predecessor != nullptr) {
     Follow(*predecessor, stream, look.now);
-    ++rotations_;
+    if (predecessor->opened_as == stream.opened_as) ++rotations_;
   } else if (!is_after_parked) {
     // The look and the trail are of different moments: the next look tells which of the two has left the path.
     stream.awaits_look = is_path_shared && stream.looks_for_predecessor > 1;
@@ -215,7 +215,7 @@ void StreamTable::LinkToPredecessor(Stream& stream, Look& look) {
   if (successor == nullptr || (successor->predecessor == 0 && successor->looks_for_predecessor > 0)) return;
   stream.has_successor = true;
   if (successor->is_announced || successor->is_known) return;
-  if (successor->predecessor == 0) ++rotations_;
+  if (successor->predecessor == 0 && successor->opened_as == stream.opened_as) ++rotations_;
   Follow(stream, *successor, look.now);
 }
 

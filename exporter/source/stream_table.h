@@ -103,6 +103,7 @@ class StreamTable {
   bool AdoptRotated(const Wanted& wanted, const std::string& origin, Look& look);
   void OpenFound(Look& look);
   bool OpenOne(const FoundFile& file, Look& look);
+  static void NoteFirstPath(Stream& stream, const Look& look);
   void NoteShortage(size_t left_out, const Look& look);
   bool IsQuiet(const FoundFile& file);
   static size_t DescriptorsOf(const Stream& stream);

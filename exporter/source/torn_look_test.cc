@@ -173,6 +173,21 @@ TEST_CASE("torn looks: a file that has the inode of one that is gone has its pla
   CHECK(f.ChainOf("c").starts_with("cb"));
 }
 
+TEST_CASE("torn looks: rotated files that were there at the first look are older parts of the log") {
+  TornLooks f;
+  for (const char* text : {"a", "b", "c"}) {
+    f.Shift();
+    f.Make(text);
+  }
+  f.Look();
+  std::vector<std::string> paths;
+  for (Stream* stream = f.Find("c"); stream != nullptr; stream = f.table.Find(stream->predecessor)) {
+    paths.push_back(stream->opened_as);
+  }
+  CHECK(paths == std::vector<std::string>{f.log, f.log + ".1", f.log + ".2"});
+  CHECK(f.table.rotations() == 0);
+}
+
 TEST_CASE("torn looks: files that were made in one tick of the clock have the order of their numbers") {
   for (int times = 0; times < 20; ++times) {
     TornLooks f;
