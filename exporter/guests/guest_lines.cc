@@ -1,6 +1,7 @@
 // The way of a batch: bytes -> lines -> event -> rules -> series.
 #include <algorithm>
 #include <cstring>
+#include <vector>
 
 #include "base/scan.h"
 #include "guests/guest.h"
@@ -158,29 +159,32 @@ void Guest::ForEachTorn(source::StreamId id, Visit&& visit) {
 }
 
 // A rotation may cut a line in two, and several a line in more. Where the pieces make one event and the last is none,
-// they are that event; where events have a prefix, two pieces without one are a line of text. Until the last piece
-// came, late lines might have completed the others.
+// they are that event; where events have a prefix, two pieces without one are a line of text. The first of the pieces may
+// be late lines that are under way, which are completed in their own files. Until the last piece came, late lines might
+// have completed the others, too.
 void Guest::OnFirstLine(Log& log, std::string_view line) {
   const source::StreamId before = std::exchange(log.torn_log, 0);
-  std::string joined = std::exchange(log.torn, {});
-  const bool is_gone = !joined.empty();  // with its file, so that no late line can complete it
-  ForEachTorn(before, [&](Log& torn) { joined.insert(0, torn.torn + std::string(torn.splitter.partial())); });
-  if (joined.empty()) return OnDoubtfulLine(log, line);
-  joined += line;
-  const size_t size = joined.size();
-  joined.append(source::kReadPadding, '\0');
-  const std::string_view whole = std::string_view(joined).substr(0, size);
-  const bool completes = size <= program_->limits.max_line_bytes && Completes(log, whole, line);
-  if (completes) {
-    ForEachTorn(before, [&](Log& torn) {
-      torn.torn.clear();
-      torn.torn_log = 0;
-      torn.splitter.Drop();
-    });
-  } else if (is_gone) {
-    Reject(Unparsed::kPartialLine);
+  const std::string gone = std::exchange(log.torn, {});  // with its file, so that no late line can complete it
+  std::vector<Log*> torn;                                // the last one first
+  ForEachTorn(before, [&](Log& other) { torn.push_back(&other); });
+  if (gone.empty() && torn.empty()) return OnDoubtfulLine(log, line);
+  for (size_t pieces = torn.size() + 1; pieces-- > 0;) {
+    std::string joined = gone + std::string(line);
+    for (size_t i = 0; i < pieces; ++i) joined.insert(0, torn[i]->torn + std::string(torn[i]->splitter.partial()));
+    const size_t size = joined.size();
+    if (size == line.size()) continue;
+    joined.append(source::kReadPadding, '\0');
+    const std::string_view whole = std::string_view(joined).substr(0, size);
+    if (size > program_->limits.max_line_bytes || !Completes(log, whole, line)) continue;
+    for (size_t i = 0; i < pieces; ++i) {
+      torn[i]->torn.clear();
+      torn[i]->torn_log = 0;
+      torn[i]->splitter.Drop();
+    }
+    return OnDoubtfulLine(log, whole);
   }
-  OnDoubtfulLine(log, completes ? whole : line);
+  if (!gone.empty()) Reject(Unparsed::kPartialLine);
+  OnDoubtfulLine(log, line);
 }
 
 bool Guest::Completes(Log& log, std::string_view joined, std::string_view tail) const {

@@ -54,13 +54,17 @@ Guest& Guests::Add(std::unique_ptr<Guest> guest) {
   return *guests_.emplace(std::move(labels), std::move(guest)).first->second;
 }
 
+// Many at once, since all have to be looked at.
 void Guests::MakeRoom() {
-  auto oldest = guests_.end();
+  constexpr size_t kAtOnce = kMostGuests / 100;
+  std::vector<ByLabels::iterator> idle;
   for (auto guest = guests_.begin(); guest != guests_.end(); ++guest) {
-    if (guest->second->has_logs()) continue;
-    if (oldest == guests_.end() || guest->second->last_active < oldest->second->last_active) oldest = guest;
+    if (!guest->second->has_logs()) idle.push_back(guest);
   }
-  if (oldest != guests_.end()) Remove(oldest);
+  const size_t count = std::min(kAtOnce, idle.size());
+  std::partial_sort(idle.begin(), idle.begin() + static_cast<std::ptrdiff_t>(count), idle.end(),
+                    [](auto a, auto b) { return a->second->last_active < b->second->last_active; });
+  for (size_t i = 0; i < count; ++i) Remove(idle[i]);
 }
 
 // What a guest has counted of its own work stays in the sums.

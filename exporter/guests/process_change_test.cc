@@ -213,6 +213,23 @@ TEST_CASE("Late lines may end in the middle of the line that goes on in the new 
   CHECK(guests.Value("qemu_trace_exporter_unparsed_lines_total{reason=partial_line}") == 0);
 }
 
+TEST_CASE("Behind a late line that is under way, a rotation may cut another line") {
+  const std::string line = "1@17.123456:ps2_put_keycode 0x1 keycode 0x1c\n";
+  for (size_t cut = 1; cut + 1 < line.size(); ++cut) {
+    CAPTURE(cut);
+    GuestsForTest guests("metrics: [{name: keys_total, type: counter, help: x, event: ps2_put_keycode}]\n", "");
+    guests->OnOpen(1, 0, "/log/vm1.log", 0);
+    guests.Feed(line + "2@17.123457:ps2_put_k", std::string::npos, 1);
+    guests->OnOpen(2, 0, "/log/vm1.log", 1);
+    guests.Feed(line.substr(0, cut), std::string::npos, 2);
+    guests->OnOpen(3, 0, "/log/vm1.log", 2);
+    guests.Feed(line.substr(cut), std::string::npos, 3);
+    guests.Feed("eycode 0x1 keycode 0x1c\n", std::string::npos, 1);
+    CHECK(guests.Value("keys_total") == 3);
+    CHECK(guests.Value("qemu_trace_exporter_lines_total") == 3);
+  }
+}
+
 TEST_CASE("Text and a broken event that a rotation cuts in two are one line each") {
   struct Case {
     std::string head, tail, reason;
