@@ -77,14 +77,18 @@ class DiskDecoder final : public Decoder {
   void OnDmaCancel(const Input& input, Out& out) { dma_.OnCancel(input, ContextOf(out)); }
   void OnDmaComplete(const Input& input, Out& out) { dma_.OnComplete(input, ContextOf(out)); }
 
-  void OnVirtqueuePop(const Input& input, Out&) { virtio_.OnPop(input, hints_); }
+  void OnVirtqueuePop(const Input& input, Out&) {
+    virtio_.OnPop(input, hints_);
+    scsi_.OnPop(input);
+  }
   template <DmaDirection kDirection>
   void OnVirtioBlk(const Input& input, Out&) {
     virtio_.OnHandle(input, kDirection, devices_, hints_);
+    scsi_.ForgetPop();
   }
   void OnVirtioBlkComplete(const Input& input, Out& out) { virtio_.OnComplete(input, devices_, hints_, out); }
 
-  void OnScsiParsed(const Input& input, Out&) { scsi_.OnParsed(input); }
+  void OnScsiParsed(const Input& input, Out&) { scsi_.OnParsed(input, hints_.NextOrder()); }
   void OnScsiContinue(const Input& input, Out&) { scsi_.OnContinue(input, hints_); }
   void OnScsiSense(const Input& input, Out&) { scsi_.OnSense(input); }
   void OnScsiDequeue(const Input& input, Out& out) { scsi_.OnDequeue(input, devices_, hints_, out); }
@@ -275,7 +279,7 @@ void DiskDecoder::Claim(const BlockIo& io, Out& out) {
                    : IdeCommands::OnBlockIo(io, *pio, devices_, out);
   }
   if (may_be_virtio && virtio_.OnBlockIo(io, devices_)) return;
-  if (scsi != nullptr) return scsi_.OnBlockIo(io, *scsi, devices_);
+  if (scsi != nullptr) return scsi_.OnBlockIo(io, *scsi, devices_, hints_);
   // Its coroutine was held back, and woken by this thread.
   auto [id, reach] = claimants.of_others;
   if (id == DmaRequests::kNone || reach == Reach::kElsewhere) return devices_.UseUnannounced(io);

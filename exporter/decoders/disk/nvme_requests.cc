@@ -164,14 +164,14 @@ void NvmeRequests::OnBegin(const Input& input, DmaDirection direction, Context c
   uint32_t id = open_.Open(key);
   Request& request = open_[id];
   request.start_us = input.time_us;
-  request.cid = input.args[0].bits;
+  request.tag = input.args[0].bits;
   request.space = NvmeNamespace(input.args[1].bits);
   request.backend = context.devices.BackendOf(request.space).backend;
   request.offset = OffsetOf(input.args[2].bits, input.args[3].bits, input.args[4].bits);
   request.bytes = input.args[3].bits;
   request.thread = input.thread;
   request.direction = direction;
-  Link(id);
+  by_cid_.Link(open_, id);
   latest_ = id;
 }
 
@@ -209,12 +209,11 @@ uint64_t NvmeRequests::BackendOf(const Request& request, std::string_view drive,
 
 void NvmeRequests::OnEnd(const Input& input, Context context) {
   FinishEnded(BlockStatus::kOk, context.out);
-  uint32_t at = newest_.Find(input.args[0].bits);
-  if (at == kNone) return;
-  uint32_t id = newest_[at];
+  uint32_t id = by_cid_.NewestOf(input.args[0].bits);
+  if (id == kNone) return;
   const Request& request = open_[id];
   ended_ = {.waits = true,
-            .cid = request.cid,
+            .cid = request.tag,
             .space = request.space,
             .backend = BackendOf(request, input.args[1].text(), context.devices),
             .bytes = request.bytes,
@@ -237,7 +236,7 @@ void NvmeRequests::OnCompletion(const Input& input, Context context) {
   }
   if (ended_.waits) return FinishEnded(cid == ended_.cid ? StatusOf(status) : BlockStatus::kOk, context.out);
   // QEMU refused a request before it went to the disk. The join sees nothing of these.
-  bool is_refused = latest_ != kNone && open_[latest_].cid == cid && is_of_queue && status != 0;
+  bool is_refused = latest_ != kNone && open_[latest_].tag == cid && is_of_queue && status != 0;
   if (is_refused) Close(latest_);
 }
 
@@ -254,32 +253,9 @@ void NvmeRequests::FinishEnded(BlockStatus status, BlockRequestSink& out) {
             .status = status});
 }
 
-// There is an entry in newest_ for the cid of each open request, so it cannot be full here.
-void NvmeRequests::Link(uint32_t id) {
-  Request& request = open_[id];
-  bool is_first = false;
-  uint32_t& newest = newest_[newest_.FindOrAdd(request.cid, is_first)];
-  request.older = is_first ? kNone : newest;
-  request.newer = kNone;
-  if (!is_first) open_[newest].newer = id;
-  newest = id;
-}
-
-void NvmeRequests::Unlink(uint32_t id) {
-  const Request& request = open_[id];
-  if (request.older != kNone) open_[request.older].newer = request.newer;
-  if (request.newer != kNone) {
-    open_[request.newer].older = request.older;
-    return;
-  }
-  uint32_t at = newest_.Find(request.cid);
-  if (request.older == kNone) return newest_.Erase(at);
-  newest_[at] = request.older;
-}
-
 void NvmeRequests::Close(uint32_t id) {
   if (id == latest_) latest_ = kNone;
-  Unlink(id);
+  by_cid_.Unlink(open_, id);
   open_.Close(id);
 }
 
@@ -317,7 +293,7 @@ void NvmeRequests::Reset() {
 //  "abandoned"}
 json NvmeRequests::Save() const {
   json requests = open_.Save([](uint64_t key, const Request& request) {
-    return json::array({key, request.start_us, request.cid, request.space, request.backend, request.is_backend_told,
+    return json::array({key, request.start_us, request.tag, request.space, request.backend, request.is_backend_told,
                         request.offset, request.bytes, request.thread, request.direction});
   });
   return {{"requests", std::move(requests)},
@@ -338,7 +314,7 @@ json NvmeRequests::Save() const {
 void NvmeRequests::Restore(const json& state) {
   auto restore = [this](const json::array_t& row, Request& request) {
     request.start_us = SavedSigned(row[1]);
-    request.cid = SavedUnsigned(row[2]);
+    request.tag = SavedUnsigned(row[2]);
     request.space = SavedUnsigned(row[3]);
     request.backend = SavedUnsigned(row[4]);
     request.is_backend_told = SavedFlag(row[5]);
@@ -346,7 +322,7 @@ void NvmeRequests::Restore(const json& state) {
     request.bytes = SavedUnsigned(row[7]);
     request.thread = SavedUnsigned(row[8]);
     request.direction = SavedEnum<DmaDirection>(row[9]);
-    Link(open_.Find(SavedUnsigned(row[0])));
+    by_cid_.Link(open_, open_.Find(SavedUnsigned(row[0])));
   };
   open_.Restore(state.at("requests"), 10, restore, [this](uint32_t id) { Abandon(id); });
   latest_ = open_.Find(SavedUnsigned(state.at("latest")));

@@ -40,6 +40,7 @@
 #include "decoders/disk/block_request.h"
 #include "decoders/disk/front_end_hints.h"
 #include "decoders/disk/open_requests.h"
+#include "decoders/disk/tag_index.h"
 
 namespace qte::decoders {
 
@@ -49,7 +50,7 @@ class NvmeRequests {
   static constexpr HintKind kCheck{9, Interface::kNvme, HintKind::Announces::kOther};
   static constexpr HintKind kCopy{10, Interface::kNvme, HintKind::Announces::kOther, true};
 
-  explicit NvmeRequests(const DecoderLimits& limits) : open_(limits), newest_(limits.max_open), flushes_(limits) {}
+  explicit NvmeRequests(const DecoderLimits& limits) : open_(limits), by_cid_(limits.max_open), flushes_(limits) {}
 
   // What the events are told apart by beside their names, and may change.
   struct Context {
@@ -105,7 +106,7 @@ class NvmeRequests {
   // Its key is the number that FrontEndHints::NextOrder gave it.
   struct Request {
     int64_t start_us = kNoTime;
-    uint64_t cid = 0;
+    uint64_t tag = 0;  // the cid
     FrontEnd space = 0;
     uint64_t backend = 0;          // 0 if it is not known
     bool is_backend_told = false;  // by its own read or write; else it is the namespace's
@@ -113,7 +114,7 @@ class NvmeRequests {
     uint64_t bytes = 0;
     uint64_t thread = kNoThread;
     DmaDirection direction = DmaDirection::kRead;
-    uint32_t older = kNone;  // of those with this cid
+    uint32_t older = kNone;  // see TagIndex
     uint32_t newer = kNone;
   };
   // A request that has ended, but the next line may say how.
@@ -130,8 +131,6 @@ class NvmeRequests {
 
   static uint64_t BackendOf(const Request& request, std::string_view drive, BlockDevices& devices);
   void FinishEnded(BlockStatus status, BlockRequestSink& out);
-  void Link(uint32_t id);
-  void Unlink(uint32_t id);
   void Close(uint32_t id);
   void Abandon(uint32_t id);
 
@@ -150,8 +149,8 @@ class NvmeRequests {
   void EndFlush(uint32_t id, BlockStatus status, int64_t time_us, Context context);
 
   OpenRequests<Request> open_;
-  joins::PointerTable<uint32_t> newest_;  // by cid
-  uint32_t latest_ = kNone;               // it has just begun
+  TagIndex<Request> by_cid_;
+  uint32_t latest_ = kNone;  // it has just begun
   Ended ended_;
   bool is_by_dma_ = false;          // the join of DMA counts
   bool tells_completions_ = false;  // pci_nvme_enqueue_req_completion is traced
