@@ -89,12 +89,21 @@ inline std::string Relabelled(const std::string& event, std::string arguments) {
                                       {"process_ncq_command", ",", " "},
                                       {"ahci_pio_transfer", "ahci(", "s "},
                                       {"ahci_pio_transfer", ")[", " port "},
-                                      {"ahci_pio_transfer", "]:", " "}};
+                                      {"ahci_pio_transfer", "]:", " "},
+                                      {"ide_atapi_cmd_read", "IDEState: ", "s "},
+                                      {"ide_atapi_cmd_read", " read ", " method "},
+                                      {"ide_atapi_cmd_read", ": LBA=", " lba="},
+                                      {"input_event_key_qcode", "con ", "conidx "},
+                                      {"input_event_key_qcode", "key qcode ", "qcode "},
+                                      {"input_event_key_number", "con ", "conidx "},
+                                      {"input_event_key_number", "[", "qcode "},
+                                      {"input_event_key_number", "],", " "}};
   for (const Label& label : kLabels) {
     size_t at = event == label.event ? arguments.find(label.printed) : arguments.npos;
     if (at != arguments.npos) arguments.replace(at, std::strlen(label.printed), label.name);
   }
   if (event == "ide_dma_cb") arguments += "\" flags";
+  if (event.starts_with("input_event_key_")) std::erase(arguments, ',');
   std::erase(arguments, ';');
   std::erase(arguments, '\'');
   return arguments;

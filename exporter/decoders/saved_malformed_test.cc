@@ -89,6 +89,12 @@ Subject MakeKeystroke() {
                                 "ps2_put_keycode 0x2 keycode 0xe1", "ps2_put_keycode 0x2 keycode 0x1d"});
 }
 
+Subject MakeKeyPress() {
+  return OfReplay("key_press", {"input_event_key_qcode con 0, key qcode a, down 1",
+                                "input_event_key_qcode con 0, key qcode b, down 1",
+                                "input_event_key_number con -1, key number 0x1e [a], down 1"});
+}
+
 Subject MakeLookup() {
   auto table = std::make_shared<LookupTable>(2);
   for (const char* key : {"a", "b", "c"}) table->Learn(key, "of \xff");
@@ -126,8 +132,8 @@ struct SubjectKind {
 
 SubjectKind AnyKind() {
   return GENERATE(SubjectKind{"dma_request", MakeDma}, SubjectKind{"block_request", MakeBlock},
-                  SubjectKind{"keystroke", MakeKeystroke}, SubjectKind{"lookup", MakeLookup},
-                  SubjectKind{"spans", MakeSpans});
+                  SubjectKind{"keystroke", MakeKeystroke}, SubjectKind{"key_press", MakeKeyPress},
+                  SubjectKind{"lookup", MakeLookup}, SubjectKind{"spans", MakeSpans});
 }
 
 // Whether `state` was refused; then the subject is as after a reset. It can be used in any case.
@@ -244,7 +250,8 @@ TEST_CASE("Rows with the key of another are refused") {
   auto c = GENERATE(
       Case{{"dma_request", MakeDma}, "/devices/names/files"}, Case{{"dma_request", MakeDma}, "/devices/names/nodes"},
       Case{{"dma_request", MakeDma}, "/dma/dma/requests"}, Case{{"dma_request", MakeDma}, "/dma/dma/awaiting"},
-      Case{{"keystroke", MakeKeystroke}, "/keyboards"}, Case{{"lookup", MakeLookup}, "/entries"},
+      Case{{"keystroke", MakeKeystroke}, "/keyboards"}, Case{{"key_press", MakeKeyPress}, "/down"},
+      Case{{"lookup", MakeLookup}, "/entries"},
       Case{{"spans", MakeSpans}, "/spans"});
   CAPTURE(c.kind.name, c.list);
   json saved = c.kind.make().save();

@@ -17,8 +17,18 @@ using nlohmann::json;
 // Numbers of front ends that several controllers may use. Pointers of a process stay below 2^47.
 constexpr FrontEnd kShared = uint64_t{1} << 63;
 constexpr FrontEnd kScsi = uint64_t{1} << 62;
+// Of those, units of a controller that is known: 8 bits of the target, 9 of the unit, and a pointer without the 3
+// lowest.
+constexpr FrontEnd kOfController = uint64_t{1} << 61;
 // Backends of which only the name is known.
 constexpr uint64_t kByName = uint64_t{1} << 63;
+
+// The same unit, of whichever controller.
+FrontEnd OfAnyController(FrontEnd front_end) {
+  constexpr FrontEnd kWhole = kShared | kScsi | kOfController;
+  if ((front_end & kWhole) != kWhole) return front_end;
+  return ScsiUnit(front_end >> 53 & 0xff, front_end >> 44 & 0x1ff);
+}
 
 bool IsByName(uint64_t backend) {
   return (backend & kByName) != 0;
@@ -38,12 +48,16 @@ FrontEnd NvmeNamespace(uint64_t nsid) {
   return kShared | (nsid & UINT32_MAX);
 }
 
-FrontEnd ScsiUnit(uint64_t target, uint64_t lun) {
+FrontEnd ScsiUnit(uint64_t target, uint64_t lun, uint64_t controller) {
+  if (controller != 0 && target <= 0xff && lun <= 0x1ff) {
+    return kShared | kScsi | kOfController | target << 53 | lun << 44 | (controller >> 3 & ((uint64_t{1} << 44) - 1));
+  }
   return kShared | kScsi | (target & 0xffff) << 32 | (lun & UINT32_MAX);
 }
 
 FrontEndText::FrontEndText(FrontEnd front_end) {
   if ((front_end & kShared) == 0) return;
+  front_end = OfAnyController(front_end);
   auto low = static_cast<unsigned>(front_end & UINT32_MAX);
   int size = (front_end & kScsi) == 0 ? std::snprintf(text_.data(), text_.size(), "nsid %u", low)
                                       : std::snprintf(text_.data(), text_.size(), "target %u lun %u",
@@ -166,8 +180,10 @@ BlockDevices::Known BlockDevices::Resolve(const Link& link) const {
 
 BlockDevices::Known BlockDevices::BackendOf(FrontEnd front_end) const {
   uint32_t id = front_ends_.Find(front_end);
+  Known known = id == kNone ? Known() : Resolve(front_ends_[id]);
+  FrontEnd any = OfAnyController(front_end);
+  if (any != front_end && known.backend == 0) return {.backend = BackendOf(any).backend, .certain = false};
   if (id == kNone) return {};
-  Known known = Resolve(front_ends_[id]);
   if (known.certain || front_ends_[id].other == 0) return known;
   uint32_t other = front_ends_.Find(front_ends_[id].other);
   Known of_other = other == kNone ? Known() : Resolve(front_ends_[other]);

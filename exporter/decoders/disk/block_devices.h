@@ -4,7 +4,8 @@
 // which both are known, and holds until the backend is detached from its node: an unplugged device's pointer may be
 // another device's next. After a snapshot or a change of medium the backend comes back, so what was known stays as the
 // best guess until it is learned again. NVMe namespaces and SCSI units are numbers that several controllers may use at
-// once: then they name no disk. Bounded; the least recently used entry gives way.
+// once: then they name no disk. A SCSI unit whose controller is known has a name of its own beside that number.
+// Bounded; the least recently used entry gives way.
 #pragma once
 
 #include <array>
@@ -28,7 +29,8 @@ using FrontEnd = uint64_t;
 FrontEnd FrontEndOf(uint64_t pointer);
 FrontEnd AhciPort(uint64_t ahci, uint64_t port);
 FrontEnd NvmeNamespace(uint64_t nsid);
-FrontEnd ScsiUnit(uint64_t target, uint64_t lun);
+// `controller` is a pointer, or 0 where the log does not tell it.
+FrontEnd ScsiUnit(uint64_t target, uint64_t lun, uint64_t controller = 0);
 // "nsid 1", "target 0 lun 0"; empty for those that are pointers.
 class FrontEndText {
  public:

@@ -27,9 +27,11 @@ constexpr OutputSet kDmaOutputs = 1 << kDmaStart | 1 << kDmaRequest;
 constexpr OutputSet kBlockOutputs = 1 << kBlockRequest | 1 << kInFlight;
 
 // All kinds of hints, to restore them.
-constexpr std::array kHintKinds = {&IdeCommands::kDma,   &IdeCommands::kPio,          &IdeCommands::kNcq,
-                                   &IdeCommands::kTrim,  &NvmeRequests::kIo,          &ScsiCommands::kIo,
-                                   &ScsiCommands::kData, &VirtioBlkRequests::kPayload};
+constexpr std::array kHintKinds = {&IdeCommands::kDma,          &IdeCommands::kPio,  &IdeCommands::kNcq,
+                                   &IdeCommands::kTrim,         &IdeCommands::kDisc, &IdeCommands::kDiscPio,
+                                   &IdeCommands::kDiscRest,     &NvmeRequests::kIo,  &NvmeRequests::kCheck,
+                                   &NvmeRequests::kCopy,        &ScsiCommands::kIo,  &ScsiCommands::kData,
+                                   &VirtioBlkRequests::kPayload};
 
 class DiskDecoder final : public Decoder {
  public:
@@ -75,19 +77,24 @@ class DiskDecoder final : public Decoder {
   void OnDmaCancel(const Input& input, Out& out) { dma_.OnCancel(input, ContextOf(out)); }
   void OnDmaComplete(const Input& input, Out& out) { dma_.OnComplete(input, ContextOf(out)); }
 
-  void OnVirtqueuePop(const Input& input, Out&) { virtio_.OnPop(input, hints_); }
+  void OnVirtqueuePop(const Input& input, Out&) {
+    virtio_.OnPop(input, hints_);
+    scsi_.OnPop(input);
+  }
   template <DmaDirection kDirection>
   void OnVirtioBlk(const Input& input, Out&) {
     virtio_.OnHandle(input, kDirection, devices_, hints_);
+    scsi_.ForgetPop();
   }
   void OnVirtioBlkComplete(const Input& input, Out& out) { virtio_.OnComplete(input, devices_, hints_, out); }
 
-  void OnScsiParsed(const Input& input, Out&) { scsi_.OnParsed(input); }
+  void OnScsiParsed(const Input& input, Out&) { scsi_.OnParsed(input, hints_.NextOrder()); }
   void OnScsiContinue(const Input& input, Out&) { scsi_.OnContinue(input, hints_); }
   void OnScsiSense(const Input& input, Out&) { scsi_.OnSense(input); }
   void OnScsiDequeue(const Input& input, Out& out) { scsi_.OnDequeue(input, devices_, hints_, out); }
 
-  void OnIdeCommand(const Input& input, Out& out) { ide_.OnCommand(input, devices_, out); }
+  void OnIdeCommand(const Input& input, Out& out) { ide_.OnCommand(input, devices_, hints_, out); }
+  void OnIdeDisc(const Input& input, Out&) { IdeCommands::OnDisc(input, hints_); }
   void OnIdeDma(const Input& input, Out&) { ide_.OnDma(input, hints_); }
   template <DmaDirection kDirection>
   void OnIdePio(const Input& input, Out&) {
@@ -96,7 +103,9 @@ class DiskDecoder final : public Decoder {
   void OnNcqCommand(const Input& input, Out&) { ide_.OnNcqCommand(input, hints_); }
   void OnAhciPio(const Input& input, Out&) { ide_.OnAhciPio(input, devices_); }
 
-  void OnNvmeCommand(const Input& input, Out& out) { NvmeRequests::OnCommand(input, devices_, hints_, out); }
+  void OnNvmeCommand(const Input& input, Out& out) { nvme_.OnCommand(input, {devices_, hints_, out}); }
+  void OnNvmeMiscEnd(const Input& input, Out& out) { nvme_.OnMiscEnd(input, {devices_, hints_, out}); }
+  void OnNvmeError(const Input& input, Out& out) { nvme_.OnError(input, {devices_, hints_, out}); }
   void OnNvmeName(const Input&, Out&) {}  // see OnEvent
   template <DmaDirection kDirection>
   void OnNvmeBegin(const Input& input, Out& out) {
@@ -169,10 +178,13 @@ const std::vector<DiskDecoder::Event>& DiskDecoder::Events() {
       {block("ide_dma_cb", {"s", "sector_num", "n", "dma"}), &D::OnIdeDma},
       {block("ide_sector_read", {"sector_num", "nsectors"}), &D::OnIdePio<kReads>},
       {block("ide_sector_write", {"sector_num", "nsectors"}), &D::OnIdePio<kWrites>},
+      {block("ide_atapi_cmd_read", {"s", "method", "lba", "nb_sectors"}, true), &D::OnIdeDisc},
       {block("process_ncq_command", {"s", "port", "cmd", "lba"}), &D::OnNcqCommand},
       {block("ahci_pio_transfer", {"s", "port"}), &D::OnAhciPio},
       {block("pci_nvme_io_cmd", {"cid", "nsid", "opcode"}), &D::OnNvmeCommand},
       {block("pci_nvme_rw_cb", {"cid", "blkname"}), &D::OnNvmeName},
+      {block("pci_nvme_misc_cb", {"cid"}), &D::OnNvmeMiscEnd},
+      {block("pci_nvme_err_req_status", {"cid", "nsid", "status", "opc"}), &D::OnNvmeError},
       {optional("pci_nvme_read", {"cid", "nsid", "nlb", "count", "lba"}), &D::OnNvmeBegin<kReads>},
       {optional("pci_nvme_write", {"cid", "nsid", "nlb", "count", "lba", "verb"}), &D::OnNvmeBegin<kWrites>},
       {optional("pci_nvme_rw_complete_cb", {"cid", "blkname"}), &D::OnNvmeEnd},
@@ -190,6 +202,11 @@ void DiskDecoder::OnEvent(const Input& input, Sink& sink) {
     using Next = DmaTransfers::NextLine;
     bool names_disk = event.handle == &DiskDecoder::OnNvmeName;
     dma_.OnNextLine(names_disk ? Next::kNamesDisk : Next::kOther, input, ContextOf(out));
+  }
+  if (nvme_.holds_flush()) {
+    bool may_tell = event.handle == &DiskDecoder::OnNvmeMiscEnd || event.handle == &DiskDecoder::OnNvmeError ||
+                    event.handle == &DiskDecoder::OnNvmeCompletion;
+    if (!may_tell) nvme_.ReleaseFlush({devices_, hints_, out});
   }
   AbandonOld(input.time_us);
   (this->*event.handle)(input, out);
@@ -228,7 +245,7 @@ void DiskDecoder::LeaveToDma(const Input& io) {
 // right before in the same thread, so the latest one is it.
 void DiskDecoder::Claim(const BlockIo& io, Out& out) {
   Interface known = devices_.InterfaceOf(io.backend);
-  if (io.is_probe() || io.bytes < 0) return;
+  if (io.is_probe() || io.bytes < 0 || io.backend == 0) return;
   if (known == Interface::kVirtioBlk) return virtio_.OnOwnBlockIo(io, hints_);
   using Claim = DmaRequests::Claim;
   using Reach = DmaRequests::Reach;
@@ -237,6 +254,7 @@ void DiskDecoder::Claim(const BlockIo& io, Out& out) {
     return dma_.AddPart(claimants.of_backend, io, Claim::kSure, ContextOf(out));
   }
   Hint* pio = IdeCommands::PioOf(io, known, hints_);
+  if (Hint* own = NvmeRequests::HintOf(io, known, hints_); OrderOf(own) > OrderOf(pio)) pio = own;
   Hint* scsi = scsi_.CommandOf(io, known, hints_);
   if (uint64_t order = nvme_.OrderOf(io); order != 0 && (known == Interface::kNone || known == Interface::kNvme)) {
     uint32_t transfer = claimants.of_thread.id;
@@ -255,9 +273,13 @@ void DiskDecoder::Claim(const BlockIo& io, Out& out) {
     }
     may_be_virtio = is_told || reach == Reach::kElsewhere;
   }
-  if (pio != nullptr) return IdeCommands::OnBlockIo(io, *pio, devices_, out);
+  if (pio != nullptr) {
+    bool is_nvme = pio->kind->interface == Interface::kNvme;
+    return is_nvme ? NvmeRequests::OnOwnBlockIo(io, *pio, devices_, out)
+                   : IdeCommands::OnBlockIo(io, *pio, devices_, out);
+  }
   if (may_be_virtio && virtio_.OnBlockIo(io, devices_)) return;
-  if (scsi != nullptr) return scsi_.OnBlockIo(io, *scsi, devices_);
+  if (scsi != nullptr) return scsi_.OnBlockIo(io, *scsi, devices_, hints_);
   // Its coroutine was held back, and woken by this thread.
   auto [id, reach] = claimants.of_others;
   if (id == DmaRequests::kNone || reach == Reach::kElsewhere) return devices_.UseUnannounced(io);

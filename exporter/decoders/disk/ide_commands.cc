@@ -13,7 +13,9 @@ namespace {
 using nlohmann::json;
 
 constexpr uint64_t kSectorBytes = 512;
+constexpr uint64_t kDiscSectorBytes = 2048;
 constexpr uint64_t kIdentify = 0xec;
+constexpr uint64_t kPacket = 0xa0;
 constexpr uint64_t kNcqRead = 0x60;
 constexpr uint64_t kNcqWrite = 0x61;
 
@@ -32,12 +34,25 @@ int64_t OffsetOf(const trace::Value& sector) {
   return static_cast<int64_t>(sector.bits * kSectorBytes);
 }
 
+bool IsDisc(const Hint& hint) {
+  return hint.kind == &IdeCommands::kDisc || hint.kind == &IdeCommands::kDiscPio ||
+         hint.kind == &IdeCommands::kDiscRest;
+}
+
+void DropDisc(uint64_t state, FrontEndHints& hints) {
+  for (const HintKind* kind : {&IdeCommands::kDisc, &IdeCommands::kDiscPio, &IdeCommands::kDiscRest}) {
+    hints.DropKey(*kind, state);
+  }
+}
+
 }  // namespace
 
-void IdeCommands::OnCommand(const Input& input, const BlockDevices& devices, BlockRequestSink& out) {
+void IdeCommands::OnCommand(const Input& input, const BlockDevices& devices, FrontEndHints& hints,
+                            BlockRequestSink& out) {
   state_ = input.args[1].bits;
   command_ = input.args[2].bits;
   thread_ = input.thread;
+  if (command_ == kPacket) DropDisc(state_, hints);
   if (!IsFlush(command_)) return;
   out.Emit({.interface = Interface::kIde,
             .backend = devices.BackendOf(FrontEndOf(state_)).backend,
@@ -88,9 +103,24 @@ void IdeCommands::OnPio(const Input& input, DmaDirection direction, FrontEndHint
   hints.Put(hint);
 }
 
+void IdeCommands::OnDisc(const Input& input, FrontEndHints& hints) {
+  uint64_t state = input.args[0].bits;
+  DropDisc(state, hints);
+  Hint hint;
+  hint.kind = input.args[1].text() == "dma" ? &kDisc : &kDiscPio;
+  hint.thread = input.thread;
+  hint.offset = static_cast<int64_t>(input.args[2].bits * kDiscSectorBytes);
+  hint.bytes = input.args[3].bits * kDiscSectorBytes;
+  hint.front_end = FrontEndOf(state);
+  hint.key = state;
+  hints.Put(hint);
+}
+
 Hint* IdeCommands::PioOf(const BlockIo& io, Interface known, FrontEndHints& hints) {
+  auto bytes = static_cast<uint64_t>(io.bytes);
   return hints.Latest([&](const Hint& hint) {
-    return hint.kind == &kPio && hint.Fits(io, known) && hint.bytes == static_cast<uint64_t>(io.bytes);
+    bool is_of_disc = IsDisc(hint) && bytes <= hint.bytes;
+    return (is_of_disc || (hint.kind == &kPio && hint.bytes == bytes)) && hint.Fits(io, known);
   });
 }
 
@@ -98,12 +128,24 @@ Hint* IdeCommands::PioOf(const BlockIo& io, Interface known, FrontEndHints& hint
 void IdeCommands::OnBlockIo(const BlockIo& io, Hint& pio, BlockDevices& devices, BlockRequestSink& out) {
   devices.Use(io);
   devices.Learn(pio.front_end, {io.backend, io.backend_text}, Interface::kIde);
-  pio.kind = nullptr;
+  auto bytes = static_cast<uint64_t>(io.bytes);
+  bool is_counted = pio.kind == &kDiscRest;
+  uint64_t counts = pio.kind == &kDisc ? pio.bytes : bytes;
+  if (IsDisc(pio) && bytes < pio.bytes) {
+    // The next piece comes when this one is done, by whichever thread.
+    if (pio.kind == &kDisc) pio.kind = &kDiscRest;
+    pio.bytes -= bytes;
+    pio.offset = static_cast<int64_t>(static_cast<uint64_t>(pio.offset) + bytes);
+    pio.thread = kNoThread;
+  } else {
+    pio.kind = nullptr;
+  }
+  if (is_counted) return;
   out.Emit({.interface = Interface::kIde,
             .backend = io.backend,
             .name = io.backend_text,
             .operation = OperationOf(io.direction),
-            .bytes = trace::Value::Unsigned(static_cast<uint64_t>(io.bytes)),
+            .bytes = trace::Value::Unsigned(counts),
             .duration = {},
             .status = BlockStatus::kOk});
 }

@@ -5,6 +5,12 @@
 //   ide_exec_cmd IDE exec cmd: bus U; state S; cmd 0x20        a READ SECTORS; its first ide_sector_read comes next
 //   ide_exec_cmd IDE exec cmd: bus U; state S; cmd 0xec        an IDENTIFY; on AHCI, its data goes out at once:
 //   ahci_pio_transfer ahci(A)[P]: writing 512 bytes ...        S is port P of A
+//
+//   ide_atapi_cmd_read IDEState: S; read dma: LBA=64 nb_sectors=64     a CD-ROM: one read of 64 sectors of 2,048 bytes,
+//   blk_co_preadv blk K bs B offset 131072 bytes 131072                in one piece or several
+//   ide_atapi_cmd_read IDEState: S; read pio: LBA=17 nb_sectors=2      each sector is a read of its own
+//
+// QEMU logs no end of these, so they count as they begin.
 #pragma once
 
 #include <cstdint>
@@ -21,16 +27,22 @@ class IdeCommands {
   static constexpr HintKind kPio{2, Interface::kIde, HintKind::Announces::kOther};
   static constexpr HintKind kNcq{3, Interface::kIde, HintKind::Announces::kTransfer};
   static constexpr HintKind kTrim{7, Interface::kIde, HintKind::Announces::kTrim};
+  // Of a CD-ROM's command by DMA, by programmed I/O, and what is left of one by DMA that has been counted.
+  static constexpr HintKind kDisc{11, Interface::kIde, HintKind::Announces::kOther, true};
+  static constexpr HintKind kDiscPio{12, Interface::kIde, HintKind::Announces::kOther, true};
+  static constexpr HintKind kDiscRest{13, Interface::kIde, HintKind::Announces::kOther, true};
 
   // With the arguments bus, state and cmd.
-  void OnCommand(const Input& input, const BlockDevices& devices, BlockRequestSink& out);
+  void OnCommand(const Input& input, const BlockDevices& devices, FrontEndHints& hints, BlockRequestSink& out);
   // ide_dma_cb with its arguments s, sector_num, n and dma.
   void OnDma(const Input& input, FrontEndHints& hints);
   // process_ncq_command with its arguments s, port, cmd and lba.
   void OnNcqCommand(const Input& input, FrontEndHints& hints);
   // ide_sector_read or ide_sector_write with their arguments sector_num and nsectors.
   void OnPio(const Input& input, DmaDirection direction, FrontEndHints& hints);
-  // What has announced this read or write as programmed I/O, or null. `known` is what uses its backend.
+  // ide_atapi_cmd_read with its arguments s, method, lba and nb_sectors.
+  static void OnDisc(const Input& input, FrontEndHints& hints);
+  // What has announced this read or write as programmed I/O, or a CD-ROM's, or null. `known` is what uses its backend.
   static Hint* PioOf(const BlockIo& io, Interface known, FrontEndHints& hints);
   // It is `pio`.
   static void OnBlockIo(const BlockIo& io, Hint& pio, BlockDevices& devices, BlockRequestSink& out);

@@ -69,3 +69,36 @@ TEST_CASE("IDE and AHCI: DMA, programmed I/O, NCQ and flushes") {
                 {"ide 0xa1 read - - ok"}});
   Check(c);
 }
+
+TEST_CASE("CD-ROMs behind IDE") {
+  auto read = [](const std::string& method, int lba, int sectors, const std::string& state = "0x5") {
+    return "ide_atapi_cmd_read IDEState: " + state + "; read " + method + ": LBA=" + std::to_string(lba) +
+           " nb_sectors=" + std::to_string(sectors);
+  };
+  auto part = [](int lba, int sectors, const std::string& disk = "1") {
+    return ReadOf("0xa" + disk, "0xb" + disk,
+                  "offset " + std::to_string(lba * 2048) + " bytes " + std::to_string(sectors * 2048));
+  };
+  const std::string kPacket = "ide_exec_cmd IDE exec cmd: bus 0x7; state 0x5; cmd 0xa0";
+  BlockCase c = GENERATE_COPY(
+      BlockCase{"by DMA, in one piece",
+                kDiskA + Lines{kPacket, read("dma", 16, 2), part(16, 2)},
+                {"ide /a.img read 4096 - ok"}},
+      BlockCase{
+          "by DMA, in three pieces, of another thread: one read",
+          kDiskA + Lines{"7@1.000000:" + read("dma", 0, 160), "7@1.000000:" + part(0, 64), "8@1.000000:" + part(64, 64),
+                         "8@1.000000:" + part(128, 32), "8@1.000000:" + part(160, 1)},
+          {"ide /a.img read 327680 - ok"}},
+      BlockCase{"by programmed I/O: a read for each sector",
+                kDiskA + Lines{read("pio", 17, 2), part(17, 1), part(18, 1), part(19, 1)},
+                {"ide /a.img read 2048 - ok", "ide /a.img read 2048 - ok"}},
+      BlockCase{"two drives at once",
+                kDiskA + kDiskB +
+                    Lines{read("dma", 0, 65), read("dma", 9, 65, "0x6"), part(9, 64, "2"), part(0, 64), part(64, 1),
+                          part(73, 1, "2")},
+                {"ide /b c.img read 133120 - ok", "ide /a.img read 133120 - ok"}},
+      BlockCase{
+          "a command that was given up leaves nothing", kDiskA + Lines{read("dma", 16, 2), kPacket, part(16, 2)}, {}},
+      BlockCase{"more than was asked for is of others", kDiskA + Lines{read("dma", 16, 2), part(16, 3)}, {}});
+  Check(c);
+}

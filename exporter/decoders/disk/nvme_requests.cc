@@ -15,6 +15,9 @@ using trace::Value;
 constexpr uint64_t kFlush = 0x00;
 constexpr uint64_t kWrite = 0x01;
 constexpr uint64_t kRead = 0x02;
+constexpr uint64_t kCompare = 0x05;
+constexpr uint64_t kVerify = 0x0c;
+constexpr uint64_t kCopyBlocks = 0x19;
 constexpr uint64_t kZoneAppend = 0x7d;
 
 // Status codes of commands that were aborted, alone or with their queue. The bits above are no part of a code.
@@ -36,28 +39,118 @@ int64_t OffsetOf(uint64_t blocks, uint64_t bytes, uint64_t first_block) {
 
 }  // namespace
 
-void NvmeRequests::OnCommand(const Input& input, const BlockDevices& devices, FrontEndHints& hints,
-                             BlockRequestSink& out) {
-  FrontEnd space = NvmeNamespace(input.args[1].bits);
+void NvmeRequests::OnCommand(const Input& input, Context context) {
   uint64_t opcode = input.args[2].bits;
-  if (opcode == kFlush) {
-    FrontEndText name(space);
-    return out.Emit({.interface = Interface::kNvme,
-                     .backend = devices.OnlyBackendOf(space),
-                     .name = name.view(),
-                     .operation = BlockOperation::kFlush,
-                     .bytes = {},
-                     .duration = {},
-                     .status = BlockStatus::kOk});
-  }
+  FrontEndHints& hints = context.hints;
   bool writes = opcode == kWrite || opcode == kZoneAppend;
-  if (!writes && opcode != kRead) return hints.Drop(kIo, input.thread);
   Hint hint;
-  hint.kind = &kIo;
   hint.direction = writes ? DmaDirection::kWrite : DmaDirection::kRead;
   hint.thread = input.thread;
-  hint.front_end = space;
-  hints.Put(hint);
+  hint.front_end = NvmeNamespace(input.args[1].bits);
+  hint.key = input.args[0].bits;
+  hints.Drop(kCheck, input.thread);
+  if (writes || opcode == kRead) {
+    hint.kind = &kIo;
+    return hints.Put(hint);
+  }
+  hints.Drop(kIo, input.thread);
+  if (opcode == kFlush) return BeginFlush(input, context);
+  if (opcode == kCompare || opcode == kVerify) hint.kind = &kCheck;
+  if (opcode == kCopyBlocks) hint.kind = &kCopy;
+  hints.DropKey(kCopy, hint.key);
+  if (hint.kind != nullptr) hints.Put(hint);
+}
+
+// Zeroes that are written are no part of a Copy.
+Hint* NvmeRequests::HintOf(const BlockIo& io, Interface known, FrontEndHints& hints) {
+  return hints.Latest([&](const Hint& hint) {
+    bool is_next = hint.bytes == 0 || hint.bytes == static_cast<uint64_t>(io.bytes);
+    return (hint.kind == &kCheck || hint.kind == &kCopy) && hint.Fits(io, known) && is_next && !io.zeroes &&
+           io.bytes > 0;
+  });
+}
+
+void NvmeRequests::OnOwnBlockIo(const BlockIo& io, Hint& hint, BlockDevices& devices, BlockRequestSink& out) {
+  devices.Use(io);
+  devices.Learn(hint.front_end, {io.backend, io.backend_text}, Interface::kNvme);
+  out.Emit({.interface = Interface::kNvme,
+            .backend = io.backend,
+            .name = io.backend_text,
+            .operation = OperationOf(io.direction),
+            .bytes = Value::Unsigned(static_cast<uint64_t>(io.bytes)),
+            .duration = {},
+            .status = BlockStatus::kOk});
+  if (hint.kind == &kCheck) {
+    hint.kind = nullptr;
+    return;
+  }
+  // The other half, or the next part, comes when this is done, by whichever thread.
+  bool was_read = io.direction == DmaDirection::kRead;
+  hint.direction = was_read ? DmaDirection::kWrite : DmaDirection::kRead;
+  hint.bytes = was_read ? static_cast<uint64_t>(io.bytes) : 0;
+  hint.thread = kNoThread;
+}
+
+void NvmeRequests::BeginFlush(const Input& input, Context context) {
+  uint64_t key = context.hints.NextOrder();
+  flushes_.MakeRoom(key, [this](uint32_t id) { AbandonFlush(id); });
+  uint32_t id = flushes_.Open(key);
+  flushes_[id] = {.start_us = input.time_us, .cid = input.args[0].bits, .space = NvmeNamespace(input.args[1].bits)};
+  if (!tells_flush_ends_) held_ = id;
+}
+
+void NvmeRequests::AbandonFlush(uint32_t id) {
+  if (id == held_) held_ = kNone;
+  flushes_.Abandon(id);
+}
+
+uint32_t NvmeRequests::FlushOf(uint64_t cid) const {
+  int looks = 0;
+  for (uint32_t id = flushes_.newest(); id != kNone && looks < kMaxLooks; id = flushes_.older(id), ++looks) {
+    if (flushes_[id].cid == cid) return id;
+  }
+  return kNone;
+}
+
+void NvmeRequests::EndFlush(uint32_t id, BlockStatus status, int64_t time_us, Context context) {
+  Flush flush = flushes_[id];
+  if (id == held_) held_ = kNone;
+  flushes_.Close(id);
+  FrontEndText name(flush.space);
+  context.out.Emit({.interface = Interface::kNvme,
+                    .backend = context.devices.OnlyBackendOf(flush.space),
+                    .name = name.view(),
+                    .operation = BlockOperation::kFlush,
+                    .bytes = {},
+                    .duration = DurationOf(flush.start_us, time_us),
+                    .status = status});
+}
+
+// Where its completion is traced, that comes next, and tells the status, too.
+void NvmeRequests::OnMiscEnd(const Input& input, Context context) {
+  context.hints.DropKey(kCopy, input.args[0].bits);
+  tells_flush_ends_ = true;
+  uint32_t id = FlushOf(input.args[0].bits);
+  held_ = kNone;
+  if (id != kNone && !tells_completions_) EndFlush(id, BlockStatus::kOk, input.time_us, context);
+}
+
+// One that fails on its disk has ended by pci_nvme_misc_cb, and shows as both. QEMU says so little of these alone.
+void NvmeRequests::OnError(const Input& input, Context context) {
+  context.hints.DropKey(kCheck, input.args[0].bits);
+  context.hints.DropKey(kCopy, input.args[0].bits);
+  if (tells_completions_ || input.args[3].bits != kFlush) return;
+  uint32_t id = FlushOf(input.args[0].bits);
+  if (id != kNone) return EndFlush(id, StatusOf(input.args[2].bits), input.time_us, context);
+  FrontEnd space = NvmeNamespace(input.args[1].bits);
+  FrontEndText name(space);
+  context.out.Emit({.interface = Interface::kNvme,
+                    .backend = context.devices.OnlyBackendOf(space),
+                    .name = name.view(),
+                    .operation = BlockOperation::kFlush,
+                    .bytes = {},
+                    .duration = {},
+                    .status = StatusOf(input.args[2].bits)});
 }
 
 void NvmeRequests::OnBegin(const Input& input, DmaDirection direction, Context context) {
@@ -71,14 +164,14 @@ void NvmeRequests::OnBegin(const Input& input, DmaDirection direction, Context c
   uint32_t id = open_.Open(key);
   Request& request = open_[id];
   request.start_us = input.time_us;
-  request.cid = input.args[0].bits;
+  request.tag = input.args[0].bits;
   request.space = NvmeNamespace(input.args[1].bits);
   request.backend = context.devices.BackendOf(request.space).backend;
   request.offset = OffsetOf(input.args[2].bits, input.args[3].bits, input.args[4].bits);
   request.bytes = input.args[3].bits;
   request.thread = input.thread;
   request.direction = direction;
-  Link(id);
+  by_cid_.Link(open_, id);
   latest_ = id;
 }
 
@@ -116,12 +209,11 @@ uint64_t NvmeRequests::BackendOf(const Request& request, std::string_view drive,
 
 void NvmeRequests::OnEnd(const Input& input, Context context) {
   FinishEnded(BlockStatus::kOk, context.out);
-  uint32_t at = newest_.Find(input.args[0].bits);
-  if (at == kNone) return;
-  uint32_t id = newest_[at];
+  uint32_t id = by_cid_.NewestOf(input.args[0].bits);
+  if (id == kNone) return;
   const Request& request = open_[id];
   ended_ = {.waits = true,
-            .cid = request.cid,
+            .cid = request.tag,
             .space = request.space,
             .backend = BackendOf(request, input.args[1].text(), context.devices),
             .bytes = request.bytes,
@@ -136,9 +228,15 @@ void NvmeRequests::OnCompletion(const Input& input, Context context) {
   tells_completions_ = true;
   uint64_t cid = input.args[0].bits;
   uint64_t status = input.args[2].bits;
+  bool is_of_queue = input.args[1].bits != 0;  // queue 0 is for other commands
+  if (uint32_t flush = is_of_queue ? FlushOf(cid) : kNone; flush != kNone) {
+    tells_flush_ends_ = true;
+    held_ = kNone;
+    return EndFlush(flush, StatusOf(status), input.time_us, context);
+  }
   if (ended_.waits) return FinishEnded(cid == ended_.cid ? StatusOf(status) : BlockStatus::kOk, context.out);
-  // QEMU refused a request before it went to the disk. The join sees nothing of these. Queue 0 is for other commands.
-  bool is_refused = latest_ != kNone && open_[latest_].cid == cid && input.args[1].bits != 0 && status != 0;
+  // QEMU refused a request before it went to the disk. The join sees nothing of these.
+  bool is_refused = latest_ != kNone && open_[latest_].tag == cid && is_of_queue && status != 0;
   if (is_refused) Close(latest_);
 }
 
@@ -155,32 +253,9 @@ void NvmeRequests::FinishEnded(BlockStatus status, BlockRequestSink& out) {
             .status = status});
 }
 
-// There is an entry in newest_ for the cid of each open request, so it cannot be full here.
-void NvmeRequests::Link(uint32_t id) {
-  Request& request = open_[id];
-  bool is_first = false;
-  uint32_t& newest = newest_[newest_.FindOrAdd(request.cid, is_first)];
-  request.older = is_first ? kNone : newest;
-  request.newer = kNone;
-  if (!is_first) open_[newest].newer = id;
-  newest = id;
-}
-
-void NvmeRequests::Unlink(uint32_t id) {
-  const Request& request = open_[id];
-  if (request.older != kNone) open_[request.older].newer = request.newer;
-  if (request.newer != kNone) {
-    open_[request.newer].older = request.older;
-    return;
-  }
-  uint32_t at = newest_.Find(request.cid);
-  if (request.older == kNone) return newest_.Erase(at);
-  newest_[at] = request.older;
-}
-
 void NvmeRequests::Close(uint32_t id) {
   if (id == latest_) latest_ = kNone;
-  Unlink(id);
+  by_cid_.Unlink(open_, id);
   open_.Close(id);
 }
 
@@ -191,6 +266,7 @@ void NvmeRequests::Abandon(uint32_t id) {
 
 void NvmeRequests::AbandonOld(int64_t now_us) {
   open_.AbandonOld(now_us, [this](uint32_t id) { Abandon(id); });
+  flushes_.AbandonOld(now_us, [this](uint32_t id) { AbandonFlush(id); });
 }
 
 void NvmeRequests::CountInFlight(BlockRequestsInFlight& in_flight) const {
@@ -206,14 +282,18 @@ void NvmeRequests::Reset() {
   ended_ = Ended();
   is_by_dma_ = false;
   tells_completions_ = false;
+  flushes_.AbandonAll();
+  held_ = kNone;
+  tells_flush_ends_ = false;
 }
 
 // {"requests": [[order, start_us, cid, space, backend, is_backend_told, offset, bytes, thread, direction], ...],
 //  "latest": order or 0, "ended": [waits, cid, space, backend, bytes, start_us, end_us, direction], "is_by_dma",
-//  "tells_completions", "abandoned"}
+//  "tells_completions", "flushes": [[order, start_us, cid, space], ...], "held": order or 0, "tells_flush_ends",
+//  "abandoned"}
 json NvmeRequests::Save() const {
   json requests = open_.Save([](uint64_t key, const Request& request) {
-    return json::array({key, request.start_us, request.cid, request.space, request.backend, request.is_backend_told,
+    return json::array({key, request.start_us, request.tag, request.space, request.backend, request.is_backend_told,
                         request.offset, request.bytes, request.thread, request.direction});
   });
   return {{"requests", std::move(requests)},
@@ -223,13 +303,18 @@ json NvmeRequests::Save() const {
             ended_.direction}},
           {"is_by_dma", is_by_dma_},
           {"tells_completions", tells_completions_},
+          {"flushes", flushes_.Save([](uint64_t key, const Flush& flush) {
+             return json::array({key, flush.start_us, flush.cid, flush.space});
+           })},
+          {"held", held_ == kNone ? 0 : flushes_.KeyOf(held_)},
+          {"tells_flush_ends", tells_flush_ends_},
           {"abandoned", abandoned()}};
 }
 
 void NvmeRequests::Restore(const json& state) {
   auto restore = [this](const json::array_t& row, Request& request) {
     request.start_us = SavedSigned(row[1]);
-    request.cid = SavedUnsigned(row[2]);
+    request.tag = SavedUnsigned(row[2]);
     request.space = SavedUnsigned(row[3]);
     request.backend = SavedUnsigned(row[4]);
     request.is_backend_told = SavedFlag(row[5]);
@@ -237,7 +322,7 @@ void NvmeRequests::Restore(const json& state) {
     request.bytes = SavedUnsigned(row[7]);
     request.thread = SavedUnsigned(row[8]);
     request.direction = SavedEnum<DmaDirection>(row[9]);
-    Link(open_.Find(SavedUnsigned(row[0])));
+    by_cid_.Link(open_, open_.Find(SavedUnsigned(row[0])));
   };
   open_.Restore(state.at("requests"), 10, restore, [this](uint32_t id) { Abandon(id); });
   latest_ = open_.Find(SavedUnsigned(state.at("latest")));
@@ -247,6 +332,12 @@ void NvmeRequests::Restore(const json& state) {
             SavedSigned(ended[6]),   SavedEnum<DmaDirection>(ended[7])};
   is_by_dma_ = SavedFlag(state.at("is_by_dma"));
   tells_completions_ = SavedFlag(state.at("tells_completions"));
+  auto restore_flush = [](const json::array_t& row, Flush& flush) {
+    flush = {.start_us = SavedSigned(row[1]), .cid = SavedUnsigned(row[2]), .space = SavedUnsigned(row[3])};
+  };
+  flushes_.Restore(state.at("flushes"), 4, restore_flush, [this](uint32_t id) { AbandonFlush(id); });
+  held_ = flushes_.Find(SavedUnsigned(state.at("held")));
+  tells_flush_ends_ = SavedFlag(state.at("tells_flush_ends"));
   open_.AddAbandoned(SavedUnsigned(state.at("abandoned")));
 }
 

@@ -1,12 +1,21 @@
 // Requests of NVMe.
 //
 //   pci_nvme_io_cmd cid 7 nsid 0x1 sqid 1 opc 0x2 ...    a read: a transfer by DMA comes next
-//   pci_nvme_io_cmd cid 9 nsid 0x1 sqid 1 opc 0x0 ...    a flush; its end names no drive, so it counts when it begins
 //   pci_nvme_rw_cb cid 7 blk 'drive0'                    names the backend of the transfer that ended in the line
 //   before
+//   pci_nvme_io_cmd cid 9 nsid 0x1 sqid 1 opc 0x0 ...    a flush
+//   pci_nvme_misc_cb cid 9                               it ends (QEMU 6.0 and later)
+//   pci_nvme_err_req_status cid 9 nsid 1 status 0x400b opc 0x0    or is refused
+//   pci_nvme_io_cmd cid 8 nsid 0x1 sqid 1 opc 0x5 ...    a Compare or Verify: the blk_co_preadv that comes next is it
+//   pci_nvme_io_cmd cid 6 nsid 0x1 sqid 1 opc 0x19 ...   a Copy: blk_co_preadv and blk_co_pwritev follow in turn, each
+//                                                        when the other is done
 //
-// All of QEMU 5.2 to 11.1 print these. The join of DMA counts the reads and writes by them. If a log has no events of
-// DMA, the lines below count them instead. QEMU 6.0 and later print these, and the exporter does not ask QEMU for them:
+// A log in which no flush was ever seen to end may lack these lines: then a flush counts as the next line comes. QEMU
+// logs no end of Compare, Verify and Copy: they count as they begin. QEMU counts a Copy's parts as reads and writes.
+//
+// Of QEMU 5.2 to 11.1 all print what begins a request. The join of DMA counts the reads and writes by them. If a log
+// has no events of DMA, the lines below count them instead. QEMU 6.0 and later print these, and the exporter does not
+// ask QEMU for them:
 //
 //   pci_nvme_read cid 7 nsid 1 nlb 8 count 4096 lba 0x0  a read begins
 //   blk_co_preadv blk K bs B offset 0 bytes 4096         it goes to backend K, if the log has such lines
@@ -31,14 +40,17 @@
 #include "decoders/disk/block_request.h"
 #include "decoders/disk/front_end_hints.h"
 #include "decoders/disk/open_requests.h"
+#include "decoders/disk/tag_index.h"
 
 namespace qte::decoders {
 
 class NvmeRequests {
  public:
   static constexpr HintKind kIo{4, Interface::kNvme, HintKind::Announces::kTransfer};
+  static constexpr HintKind kCheck{9, Interface::kNvme, HintKind::Announces::kOther};
+  static constexpr HintKind kCopy{10, Interface::kNvme, HintKind::Announces::kOther, true};
 
-  explicit NvmeRequests(const DecoderLimits& limits) : open_(limits), newest_(limits.max_open) {}
+  explicit NvmeRequests(const DecoderLimits& limits) : open_(limits), by_cid_(limits.max_open), flushes_(limits) {}
 
   // What the events are told apart by beside their names, and may change.
   struct Context {
@@ -48,13 +60,25 @@ class NvmeRequests {
   };
 
   // pci_nvme_io_cmd with its arguments cid, nsid and opcode.
-  static void OnCommand(const Input& input, const BlockDevices& devices, FrontEndHints& hints, BlockRequestSink& out);
+  void OnCommand(const Input& input, Context context);
+  // What has announced this read or write as one that goes without DMA, or null. `known` is what uses its backend.
+  static Hint* HintOf(const BlockIo& io, Interface known, FrontEndHints& hints);
+  // It is of the command that gave `hint`.
+  static void OnOwnBlockIo(const BlockIo& io, Hint& hint, BlockDevices& devices, BlockRequestSink& out);
+  // pci_nvme_misc_cb with its argument cid.
+  void OnMiscEnd(const Input& input, Context context);
+  // pci_nvme_err_req_status with its arguments cid, nsid, status and opc.
+  void OnError(const Input& input, Context context);
   // pci_nvme_read or pci_nvme_write with their arguments cid, nsid, nlb, count and lba, and verb of the latter.
   void OnBegin(const Input& input, DmaDirection direction, Context context);
   // pci_nvme_rw_complete_cb with its arguments cid and blkname.
   void OnEnd(const Input& input, Context context);
   // pci_nvme_enqueue_req_completion with its arguments cid, cqid and status.
   void OnCompletion(const Input& input, Context context);
+
+  // Whether a flush waits for the next line, which may tell its end. ReleaseFlush() is for a line that does not.
+  bool holds_flush() const { return held_ != kNone; }
+  void ReleaseFlush(Context context) { EndFlush(held_, BlockStatus::kOk, kNoTime, context); }
 
   // Whether a request has just begun, so that the next line may show where it goes.
   bool has_just_begun() const { return latest_ != kNone; }
@@ -69,8 +93,8 @@ class NvmeRequests {
   void Reset();
 
   void CountInFlight(BlockRequestsInFlight& in_flight) const;
-  size_t open() const { return open_.size(); }
-  uint64_t abandoned() const { return open_.abandoned(); }
+  size_t open() const { return open_.size() + flushes_.size(); }
+  uint64_t abandoned() const { return open_.abandoned() + flushes_.abandoned(); }
 
   // As Decoder has them, but that Restore adds to what is empty, and leaves a part behind when it throws.
   nlohmann::json Save() const;
@@ -82,7 +106,7 @@ class NvmeRequests {
   // Its key is the number that FrontEndHints::NextOrder gave it.
   struct Request {
     int64_t start_us = kNoTime;
-    uint64_t cid = 0;
+    uint64_t tag = 0;  // the cid
     FrontEnd space = 0;
     uint64_t backend = 0;          // 0 if it is not known
     bool is_backend_told = false;  // by its own read or write; else it is the namespace's
@@ -90,7 +114,7 @@ class NvmeRequests {
     uint64_t bytes = 0;
     uint64_t thread = kNoThread;
     DmaDirection direction = DmaDirection::kRead;
-    uint32_t older = kNone;  // of those with this cid
+    uint32_t older = kNone;  // see TagIndex
     uint32_t newer = kNone;
   };
   // A request that has ended, but the next line may say how.
@@ -107,17 +131,32 @@ class NvmeRequests {
 
   static uint64_t BackendOf(const Request& request, std::string_view drive, BlockDevices& devices);
   void FinishEnded(BlockStatus status, BlockRequestSink& out);
-  void Link(uint32_t id);
-  void Unlink(uint32_t id);
   void Close(uint32_t id);
   void Abandon(uint32_t id);
 
+  // As those of Request.
+  struct Flush {
+    int64_t start_us = kNoTime;
+    uint64_t cid = 0;
+    FrontEnd space = 0;
+  };
+  static constexpr int kMaxLooks = 1024;  // what one line can cost
+
+  void BeginFlush(const Input& input, Context context);
+  // The newest one of this cid, or kNone.
+  uint32_t FlushOf(uint64_t cid) const;
+  void AbandonFlush(uint32_t id);
+  void EndFlush(uint32_t id, BlockStatus status, int64_t time_us, Context context);
+
   OpenRequests<Request> open_;
-  joins::PointerTable<uint32_t> newest_;  // by cid
-  uint32_t latest_ = kNone;               // it has just begun
+  TagIndex<Request> by_cid_;
+  uint32_t latest_ = kNone;  // it has just begun
   Ended ended_;
   bool is_by_dma_ = false;          // the join of DMA counts
   bool tells_completions_ = false;  // pci_nvme_enqueue_req_completion is traced
+  OpenRequests<Flush> flushes_;
+  uint32_t held_ = kNone;  // a flush that waits for the next line
+  bool tells_flush_ends_ = false;
 };
 
 }  // namespace qte::decoders

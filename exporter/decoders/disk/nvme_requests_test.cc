@@ -25,11 +25,27 @@ std::string Completion(int cid, const std::string& status, int queue = 1) {
          " dw0 0x0 dw1 0x0 status " + status;
 }
 
+std::string Command(int cid, const std::string& opcode) {
+  return "pci_nvme_io_cmd cid " + std::to_string(cid) + " nsid 0x1 sqid 1 opc " + opcode + " opname 'X'";
+}
+
+std::string Flush(int cid) {
+  return Command(cid, "0x0");
+}
+
+std::string FlushEnd(int cid) {
+  return "pci_nvme_misc_cb cid " + std::to_string(cid);
+}
+
+std::string Error(int cid, const std::string& opcode) {
+  return "pci_nvme_err_req_status cid " + std::to_string(cid) + " nsid 1 status 0x400b opc " + opcode;
+}
+
 }  // namespace
 
 TEST_CASE("NVMe: by DMA, with flushes and names") {
   const Lines kRead = {"pci_nvme_io_cmd cid 7 nsid 0x1 sqid 1 opc 0x2 opname 'NVME_NVM_CMD_READ'"};
-  const Lines kFlush = {"pci_nvme_io_cmd cid 9 nsid 0x1 sqid 1 opc 0x0 opname 'NVME_NVM_CMD_FLUSH'"};
+  const Lines kFlush = {Flush(9), FlushEnd(9)};
   BlockCase c = GENERATE_COPY(
       BlockCase{"a read and a flush",
                 kDiskA + kRead + Dma("0xa1", "0xb1", 0, 4096) + kFlush,
@@ -61,9 +77,78 @@ TEST_CASE("NVMe: by DMA, with flushes and names") {
   Check(c);
 }
 
+TEST_CASE("NVMe: how a flush ends") {
+  const std::string kOther = "virtqueue_pop vq 0x1 elem 0x2 in_num 1 out_num 0";
+  const std::string kOk = "nvme nsid 1 flush - - ok";
+  const std::string kFailed = "nvme nsid 1 flush - - error";
+  BlockCase c =
+      GENERATE_COPY(BlockCase{"with a duration",
+                              {"7@1.000000:" + Flush(9), "7@1.250000:" + FlushEnd(9), "7@2.000000:" + Flush(9),
+                               "7@2.100000:" + kOther, "7@2.500000:" + FlushEnd(9)},
+                              {"nvme nsid 1 flush - 0.25 ok", "nvme nsid 1 flush - 0.5 ok"}},
+                    BlockCase{"two at once, and one that is open",
+                              {Flush(9), FlushEnd(9), Flush(1), Flush(2), Flush(3), FlushEnd(1), FlushEnd(2)},
+                              {kOk, kOk, kOk},
+                              {},
+                              0,
+                              1},
+                    BlockCase{"refused at once, as a log of all of NVMe's events tells",
+                              {Flush(9), Completion(9, "0x400b"), Error(9, "0x0"), Flush(9), Completion(9, "0x400b")},
+                              {kFailed, kFailed}},
+                    BlockCase{"refused at once, as one of errors alone tells", {Flush(9), Error(9, "0x0")}, {kFailed}},
+                    BlockCase{"it fails on the disk",
+                              {Completion(0, "0x0", 0), Flush(9), FlushEnd(9), Completion(9, "0x281"), Error(9, "0x0")},
+                              {kFailed}},
+                    BlockCase{"it was aborted with its queue",
+                              {Completion(0, "0x0", 0), Flush(9), Completion(9, "0x8")},
+                              {"nvme nsid 1 flush - - cancelled"}},
+                    BlockCase{"it fails on the disk, and no completions are traced: both",
+                              {Flush(9), FlushEnd(9), Error(9, "0x0")},
+                              {kOk, kFailed}},
+                    BlockCase{"a completion of the admin queue is not its",
+                              {Flush(8), FlushEnd(8), Flush(9), Completion(9, "0x1", 0)},
+                              {kOk},
+                              {},
+                              0,
+                              1},
+                    BlockCase{"an older log tells of no end: it counts with the next line",
+                              {Flush(9), kOther, Flush(9), Flush(9), kOther},
+                              {kOk, kOk, kOk}},
+                    BlockCase{"another command's error", {Flush(9), FlushEnd(9), Error(9, "0x9")}, {kOk}});
+  Check(c);
+}
+
+TEST_CASE("NVMe: Compare, Verify and Copy read and write without DMA") {
+  const std::string kRead = ReadOf("0xa1", "0xb1", "offset 0 bytes 4096");
+  const std::string kWrite = "blk_co_pwritev blk 0xa1 bs 0xb1 offset 8192 bytes 4096 flags 0x0";
+  BlockCase c = GENERATE_COPY(
+      BlockCase{"Compare and Verify, which reads no metadata",
+                kDiskA + Lines{Command(7, "0x5"), kRead, Command(8, "0xc"), kRead,
+                               ReadOf("0xa1", "0xb1", "offset 33554432 bytes 0")},
+                {"nvme /a.img read 4096 - ok", "nvme /a.img read 4096 - ok"}},
+      BlockCase{"Copy of two ranges, and what comes after it is not its",
+                kDiskA + Lines{"7@1.000000:" + Command(7, "0x19"), "7@1.000000:" + kRead, "8@1.000000:" + kWrite,
+                               "8@1.000000:" + kRead, "8@1.000000:" + kWrite, "8@1.000000:" + FlushEnd(7),
+                               "8@1.000000:" + kRead},
+                {"nvme /a.img read 4096 - ok", "nvme /a.img write 4096 - ok", "nvme /a.img read 4096 - ok",
+                 "nvme /a.img write 4096 - ok"}},
+      BlockCase{"refused: the next read is QEMU's own",
+                kDiskA + Lines{Command(7, "0x5"), Error(7, "0x5"), kRead, Command(7, "0x19"), Error(7, "0x19"), kRead},
+                {}},
+      BlockCase{"a read of another thread, or behind another command",
+                kDiskA + Lines{"7@1.000000:" + Command(7, "0x5"), "8@1.000000:" + kRead, "7@1.000000:" + Flush(1),
+                               "7@1.000000:" + FlushEnd(1), "7@1.000000:" + kRead},
+                {"nvme nsid 1 flush - 0 ok"}},
+      BlockCase{"zeroes between the parts of a Copy",
+                kDiskA + Lines{Command(7, "0x19"), kRead,
+                               "blk_co_pwritev blk 0xa1 bs 0xb1 offset 0 bytes 4096 flags 0x6", kWrite},
+                {"nvme /a.img read 4096 - ok", "nvme /a.img write 4096 - ok"}});
+  Check(c);
+}
+
 TEST_CASE("NVMe: whose flush it is, is told as long as no other drive can be meant") {
   const Lines kRead = {"pci_nvme_io_cmd cid 7 nsid 0x1 sqid 1 opc 0x2 opname 'NVME_NVM_CMD_READ'"};
-  const Lines kFlush = {"pci_nvme_io_cmd cid 9 nsid 0x1 sqid 1 opc 0x0 opname 'NVME_NVM_CMD_FLUSH'"};
+  const Lines kFlush = {Flush(9), FlushEnd(9)};
   const Lines kReadOfA = kRead + Dma("0xa1", "0xb1", 0, 4096);
   const Lines kIdeReadOfB = {"ide_dma_cb IDEState 0x5; sector_num=0 n=1 cmd=DMA READ"};
   const std::string kWant = "nvme /a.img read 4096 - ok";
@@ -152,14 +237,12 @@ TEST_CASE("NVMe: by lines of its own, as long as none of DMA come") {
       BlockCase{"DMA from some moment on, while a request is open",
                 kDiskA + kCommand + Lines{Begin(6, 1)} + kCommand + Lines{Begin(7, 8)} + kDmaOfA +
                     Lines{End(7, "d0"), Begin(5, 1), End(5, "d0"), End(6, "d0")} + kCommand + Lines{Begin(6, 8)} +
-                    kDmaOfA +
-                    Lines{End(6, "d0"), "pci_nvme_io_cmd cid 9 nsid 0x1 sqid 1 opc 0x0 opname 'NVME_NVM_CMD_FLUSH'"},
+                    kDmaOfA + Lines{End(6, "d0"), Flush(9), FlushEnd(9)},
                 {"nvme /a.img read 4096 - ok", "nvme d0 read 512 - ok", "nvme /a.img read 4096 - ok",
                  "nvme /a.img flush - - ok"}},
       BlockCase{"the same, after requests that ended",
                 kDiskA + kDiskB + Lines{Begin(6, 1), End(6, "d0")} + kCommand + Lines{Begin(7, 8)} + kDmaOfA +
-                    Lines{"blk_root_detach child 0xc2 blk 0xa2 bs 0xb2",
-                          "pci_nvme_io_cmd cid 9 nsid 0x1 sqid 1 opc 0x0 opname 'NVME_NVM_CMD_FLUSH'"},
+                    Lines{"blk_root_detach child 0xc2 blk 0xa2 bs 0xb2", Flush(9), FlushEnd(9)},
                 {"nvme d0 read 512 - ok", "nvme /a.img read 4096 - ok", "nvme /a.img flush - - ok"}},
       BlockCase{"DMA of another disk says nothing of NVMe's",
                 kDiskA + Lines{Begin(7, 1), "ide_dma_cb IDEState 0x5; sector_num=0 n=8 cmd=DMA READ"} + kDmaOfA +

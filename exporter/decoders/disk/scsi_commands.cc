@@ -1,7 +1,9 @@
 #include "decoders/disk/scsi_commands.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <stdexcept>
 #include <utility>
 
 #include "joins/saved.h"
@@ -44,94 +46,154 @@ std::optional<BlockOperation> OperationOf(uint64_t command) {
 }
 
 // With the arguments target, lun and tag.
-uint64_t KeyOf(const Input& input) {
+uint64_t TagOf(const Input& input) {
   return (input.args[0].bits & 0xffff) << 48 | (input.args[1].bits & 0xffff) << 32 | (input.args[2].bits & UINT32_MAX);
 }
 
 }  // namespace
 
-void ScsiCommands::OnParsed(const Input& input) {
-  uint64_t key = KeyOf(input);
-  std::optional<BlockOperation> operation = OperationOf(input.args[3].bits);
-  if (!operation) {
-    if (uint32_t same = open_.Find(key); same != kNone) open_.Abandon(same);
-    return;
+// A virtio device has its queues in one array, with room for 1,024 of them, of which it uses the first ones: those of
+// two devices are more than kQueuesBytes apart.
+uint64_t ScsiCommands::ControllerOf(uint64_t queue) {
+  for (uint64_t first : controllers_) {
+    if ((queue > first ? queue - first : first - queue) < kQueuesBytes) return first;
   }
-  open_.MakeRoom(key, [this](uint32_t id) { open_.Abandon(id); });
-  Command& command = open_[open_.Open(key)];
+  if (controllers_.size() == kMaxControllers) controllers_.erase(controllers_.begin());
+  controllers_.push_back(queue);
+  return queue;
+}
+
+void ScsiCommands::OnPop(const Input& input) {
+  pop_ = {input.args[0].bits, input.thread, input.time_us};
+}
+
+FrontEnd ScsiCommands::UnitOf(const Input& input) {
+  Pop pop = std::exchange(pop_, Pop());
+  bool is_timed = pop.time_us != kNoTime && input.time_us != kNoTime && pop.time_us <= input.time_us;
+  bool is_late = is_timed && ElapsedMicroseconds(pop.time_us, input.time_us) > kPopToParsedUs;
+  bool is_next = pop.queue != 0 && SameThread(pop.thread, input.thread) && !is_late;
+  return ScsiUnit(input.args[0].bits, input.args[1].bits, is_next ? ControllerOf(pop.queue) : 0);
+}
+
+void ScsiCommands::OnParsed(const Input& input, uint64_t order) {
+  uint64_t tag = TagOf(input);
+  FrontEnd unit = UnitOf(input);
+  // No controller uses the tag of a command that is open. Which one it is, is known of virtio-scsi alone.
+  uint32_t same = by_tag_.NewestOf(tag);
+  bool is_replaced =
+      same != kNone && open_[same].unit == unit && unit != ScsiUnit(input.args[0].bits, input.args[1].bits);
+  if (is_replaced) Abandon(same);
+  open_.MakeRoom(order, [this](uint32_t id) { Abandon(id); });
+  uint32_t id = open_.Open(order);
+  Command& command = open_[id];
+  std::optional<BlockOperation> operation = OperationOf(input.args[3].bits);
+  command.tag = tag;
   command.start_us = input.time_us;
-  command.unit = ScsiUnit(input.args[0].bits, input.args[1].bits);
+  command.unit = unit;
   command.is_write_same = IsWriteSame(input.args[3].bits);
   // The length of a WRITE SAME is that of the block to be repeated.
   if (!command.is_write_same && !input.args[4].negative) command.bytes = input.args[4].bits;
-  command.operation = *operation;
+  command.is_other = !operation;
+  command.operation = operation.value_or(BlockOperation::kRead);
+  by_tag_.Link(open_, id);
+  if (command.is_other) ++others_;
 }
 
+// Each command of this tag that may go on now gets a hint: what comes next tells whose it was.
 void ScsiCommands::OnContinue(const Input& input, FrontEndHints& hints) {
-  uint64_t key = KeyOf(input);
-  uint32_t id = open_.Find(key);
-  if (id == kNone || open_[id].operation == BlockOperation::kFlush) return;
-  Command& command = open_[id];
-  bool reads = command.operation == BlockOperation::kRead;
-  bool is_data_missing = !reads && !std::exchange(command.has_data, true);
-  Hint hint;
-  hint.kind = is_data_missing ? &kData : &kIo;
-  hint.direction = reads ? DmaDirection::kRead : DmaDirection::kWrite;
-  hint.thread = input.thread;
-  hint.front_end = command.unit;
-  hint.key = key;
-  hint.bytes = command.bytes;
-  hints.Put(hint);
+  int looks = 0;
+  for (uint32_t id = by_tag_.NewestOf(TagOf(input)); id != kNone && looks < kMaxLooks; id = open_[id].older, ++looks) {
+    Command& command = open_[id];
+    if (!command.moves_data()) continue;
+    bool reads = command.operation == BlockOperation::kRead;
+    if (reads && command.is_submitted()) {
+      command.is_ending = true;
+      continue;
+    }
+    bool is_data_missing = !reads && !std::exchange(command.has_data, true);
+    Hint hint;
+    hint.kind = is_data_missing ? &kData : &kIo;
+    hint.direction = reads ? DmaDirection::kRead : DmaDirection::kWrite;
+    hint.thread = input.thread;
+    hint.front_end = command.unit;
+    hint.key = open_.KeyOf(id);
+    hint.bytes = command.bytes;
+    hints.Put(hint);
+  }
 }
 
 void ScsiCommands::OnDma(uint64_t key) {
-  if (uint32_t id = open_.Find(key); id != kNone) open_.Close(id);
+  if (uint32_t id = open_.Find(key); id != kNone) Close(id);
 }
 
 Hint* ScsiCommands::CommandOf(const BlockIo& io, Interface known, FrontEndHints& hints) const {
-  auto fits = [&](const HintKind& kind) {
-    return [&](const Hint& hint) { return hint.kind == &kind && hint.Fits(io, known) && Fits(hint.key, io); };
+  auto fits = [&](const HintKind& kind, Fit fit) {
+    return [&, fit](const Hint& hint) { return hint.kind == &kind && hint.Fits(io, known) && Fits(hint.key, io, fit); };
   };
-  Hint* found = hints.Earliest(fits(kIo));
-  return found != nullptr ? found : hints.Latest(fits(kData));
+  if (open_.size() == 0) return nullptr;
+  for (Fit fit : {Fit::kExact, Fit::kPossible}) {
+    if (Hint* found = hints.Earliest(fits(kIo, fit)); found != nullptr) return found;
+    if (Hint* found = hints.Latest(fits(kData, fit)); found != nullptr) return found;
+  }
+  return nullptr;
 }
 
-bool ScsiCommands::Fits(uint64_t key, const BlockIo& io) const {
+bool ScsiCommands::Fits(uint64_t key, const BlockIo& io, Fit fit) const {
   uint32_t id = open_.Find(key);
   if (id == kNone || io.bytes < 0) return false;
   const Command& command = open_[id];
   if (command.backend != 0 && command.backend != io.backend) return false;
-  if (!command.is_write_same) return static_cast<uint64_t>(io.bytes) <= command.bytes;
-  return command.backend == 0 || command.next_offset == io.offset;
+  if (command.is_write_same) return command.backend == 0 || command.next_offset == io.offset;
+  auto bytes = static_cast<uint64_t>(io.bytes);
+  uint64_t left = command.bytes - std::min(command.bytes, command.submitted);
+  bool is_in_place = command.backend == 0 || command.next_offset == io.offset;
+  return fit == Fit::kExact ? is_in_place && bytes == std::min(left, kPieceBytes) : bytes <= command.bytes;
 }
 
 // Another piece may follow without an announcement of its own in a WRITE SAME of other than zeroes.
-void ScsiCommands::OnBlockIo(const BlockIo& io, Hint& hint, BlockDevices& devices) {
-  Command& command = open_[open_.Find(hint.key)];
+void ScsiCommands::OnBlockIo(const BlockIo& io, Hint& hint, BlockDevices& devices, FrontEndHints& hints) {
+  uint64_t key = hint.key;
+  Command& command = open_[open_.Find(key)];
   auto bytes = static_cast<uint64_t>(io.bytes);
   devices.Use(io);
   devices.Learn(command.unit, {io.backend, io.backend_text}, Interface::kScsi);
   command.backend = io.backend;
   if (command.is_write_same) command.bytes += bytes;
+  command.submitted += bytes;
   // Unsigned, since a hostile line may hold any number.
   command.next_offset = static_cast<int64_t>(static_cast<uint64_t>(io.offset) + bytes);
-  if (!command.is_write_same) hint.kind = nullptr;
+  if (command.is_write_same) return;
+  hints.DropKey(kIo, key);
+  hints.DropKey(kData, key);
 }
 
 // Keys 0 and 1, NO SENSE and RECOVERED ERROR, are no failure.
 void ScsiCommands::OnSense(const Input& input) {
-  uint32_t id = open_.Find(KeyOf(input));
+  uint32_t id = by_tag_.NewestOf(TagOf(input));
   if (id != kNone && input.args[3].bits > 1) open_[id].failed = true;
+}
+
+uint32_t ScsiCommands::EndingOf(uint64_t tag) const {
+  auto rank = [](const Command& command) {
+    if (command.failed) return 3;
+    if (command.is_ending || command.is_other) return 2;
+    return command.is_submitted() || command.operation == BlockOperation::kFlush ? 1 : 0;
+  };
+  uint32_t found = by_tag_.NewestOf(tag);
+  int looks = 0;
+  for (uint32_t id = found; id != kNone && looks < kMaxLooks; id = open_[id].older, ++looks) {
+    if (rank(open_[id]) > rank(open_[found])) found = id;
+  }
+  return found;
 }
 
 // A command without a transfer of its own was one by DMA, or was refused.
 void ScsiCommands::OnDequeue(const Input& input, const BlockDevices& devices, FrontEndHints& hints,
                              BlockRequestSink& out) {
-  uint64_t key = KeyOf(input);
-  hints.DropKey(kIo, key);
-  hints.DropKey(kData, key);
-  uint32_t id = open_.Find(key);
+  uint32_t id = EndingOf(TagOf(input));
   if (id == kNone) return;
+  hints.DropKey(kIo, open_.KeyOf(id));
+  hints.DropKey(kData, open_.KeyOf(id));
   const Command& command = open_[id];
   bool flushes = command.operation == BlockOperation::kFlush;
   if (flushes || command.backend != 0) {
@@ -144,11 +206,23 @@ void ScsiCommands::OnDequeue(const Input& input, const BlockDevices& devices, Fr
               .duration = DurationOf(command.start_us, input.time_us),
               .status = command.failed ? BlockStatus::kError : BlockStatus::kOk});
   }
+  Close(id);
+}
+
+void ScsiCommands::Close(uint32_t id) {
+  if (open_[id].is_other) --others_;
+  by_tag_.Unlink(open_, id);
   open_.Close(id);
 }
 
+// What neither reads, writes nor flushes is missed by nobody.
+void ScsiCommands::Abandon(uint32_t id) {
+  if (!open_[id].is_other) open_.AddAbandoned(1);
+  Close(id);
+}
+
 void ScsiCommands::AbandonOld(int64_t now_us) {
-  open_.AbandonOld(now_us);
+  open_.AbandonOld(now_us, [this](uint32_t id) { Abandon(id); });
 }
 
 // What goes by DMA is counted there, and of the rest what has reached its disk.
@@ -160,32 +234,50 @@ void ScsiCommands::CountInFlight(BlockRequestsInFlight& in_flight) const {
 }
 
 void ScsiCommands::Reset() {
-  open_.AbandonAll();
+  open_.AbandonAll([this](uint32_t id) { Abandon(id); });
+  controllers_.clear();
+  ForgetPop();
 }
 
-// {"commands": [[key, start_us, unit, backend, bytes, operation, next_offset,
-//  is_write_same, failed, has_data], ...], "abandoned"}
+// {"commands": [[order, tag, start_us, unit, backend, bytes, submitted, operation, next_offset, is_other,
+// is_write_same,
+//  failed, has_data, is_ending], ...], "controllers": [queue, ...], "pop": [queue, thread, time_us], "abandoned"}
 json ScsiCommands::Save() const {
-  json commands = open_.Save([](uint64_t key, const Command& command) {
-    return json::array({key, command.start_us, command.unit, command.backend, command.bytes, command.operation,
-                        command.next_offset, command.is_write_same, command.failed, command.has_data});
+  json commands = open_.Save([](uint64_t order, const Command& command) {
+    return json::array({order, command.tag, command.start_us, command.unit, command.backend, command.bytes,
+                        command.submitted, command.operation, command.next_offset, command.is_other,
+                        command.is_write_same, command.failed, command.has_data, command.is_ending});
   });
-  return {{"commands", std::move(commands)}, {"abandoned", abandoned()}};
+  return {{"commands", std::move(commands)},
+          {"controllers", controllers_},
+          {"pop", {pop_.queue, pop_.thread, pop_.time_us}},
+          {"abandoned", abandoned()}};
 }
 
 void ScsiCommands::Restore(const json& state) {
-  auto restore = [](const json::array_t& row, Command& command) {
-    command.start_us = SavedSigned(row[1]);
-    command.unit = SavedUnsigned(row[2]);
-    command.backend = SavedUnsigned(row[3]);
-    command.bytes = SavedUnsigned(row[4]);
-    command.operation = SavedEnum<BlockOperation>(row[5]);
-    command.next_offset = SavedSigned(row[6]);
-    command.is_write_same = SavedFlag(row[7]);
-    command.failed = SavedFlag(row[8]);
-    command.has_data = SavedFlag(row[9]);
+  auto restore = [this](const json::array_t& row, Command& command) {
+    command.tag = SavedUnsigned(row[1]);
+    command.start_us = SavedSigned(row[2]);
+    command.unit = SavedUnsigned(row[3]);
+    command.backend = SavedUnsigned(row[4]);
+    command.bytes = SavedUnsigned(row[5]);
+    command.submitted = SavedUnsigned(row[6]);
+    command.operation = SavedEnum<BlockOperation>(row[7]);
+    command.next_offset = SavedSigned(row[8]);
+    command.is_other = SavedFlag(row[9]);
+    command.is_write_same = SavedFlag(row[10]);
+    command.failed = SavedFlag(row[11]);
+    command.has_data = SavedFlag(row[12]);
+    command.is_ending = SavedFlag(row[13]);
+    if (command.is_other) ++others_;
+    by_tag_.Link(open_, open_.Find(SavedUnsigned(row[0])));
   };
-  open_.Restore(state.at("commands"), 10, restore, [this](uint32_t id) { open_.Abandon(id); });
+  open_.Restore(state.at("commands"), 14, restore, [this](uint32_t id) { Abandon(id); });
+  const json::array_t& controllers = SavedList(state.at("controllers"));
+  if (controllers.size() > kMaxControllers) throw std::runtime_error("saved state: too many controllers");
+  for (const json& queue : controllers) controllers_.push_back(SavedUnsigned(queue));
+  const json::array_t& pop = SavedRow(state.at("pop"), 3);
+  pop_ = {SavedUnsigned(pop[0]), SavedUnsigned(pop[1]), SavedSigned(pop[2])};
   open_.AddAbandoned(SavedUnsigned(state.at("abandoned")));
 }
 

@@ -7,6 +7,13 @@
 //   scsi_req_build_sense target T lun L tag G key 0x0b asc 0x00 ascq 0x06   fails, if the key is no mere information
 //   scsi_req_dequeue target T lun L tag G                               has ended
 //
+// Target, unit and tag are the controller's: two USB disks are both target 0, lun 0, and Linux numbers the commands of
+// each from the same start. So commands may share these; which of them a line is of, shows by what each has done so
+// far. Lines of virtio-scsi tell the controller: it takes each command out of one of its queues right before.
+//
+//   virtqueue_pop vq Q elem E in_num 1 out_num 1                        the command that is parsed next is of Q's
+//   device
+//
 // All of QEMU 5.2 to 11.1 print these. What goes by DMA (virtio-scsi, megasas, mptsas, pvscsi) is left to the join of
 // DMA requests, which knows more; here remain the commands of controllers without (lsi53c895a, esp, usb-storage), whose
 // bytes are the command's length, the flushes (SYNCHRONIZE CACHE), and WRITE SAME, whose bytes are those that are
@@ -16,32 +23,37 @@
 
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
+#include <vector>
 
 #include "decoders/disk/block_request.h"
 #include "decoders/disk/front_end_hints.h"
 #include "decoders/disk/open_requests.h"
+#include "decoders/disk/tag_index.h"
 
 namespace qte::decoders {
 
 class ScsiCommands {
  public:
-  explicit ScsiCommands(const DecoderLimits& limits) : open_(limits) {}
+  explicit ScsiCommands(const DecoderLimits& limits) : open_(limits), by_tag_(limits.max_open) {}
 
   // kData is of a write that goes by DMA now, or else asks for its data.
   static constexpr HintKind kIo{5, Interface::kScsi, HintKind::Announces::kUnitTransfer, true};
   static constexpr HintKind kData{6, Interface::kScsi, HintKind::Announces::kUnitTransfer};
 
-  // With the arguments target, lun, tag, cmd and xfer.
-  void OnParsed(const Input& input);
+  // virtqueue_pop with its argument vq. ForgetPop() is for an event that tells that it was of another device.
+  void OnPop(const Input& input);
+  void ForgetPop() { pop_ = Pop(); }
+  // With the arguments target, lun, tag, cmd and xfer; `order` is its own.
+  void OnParsed(const Input& input, uint64_t order);
   // With the arguments target, lun and tag: a transfer may follow.
   void OnContinue(const Input& input, FrontEndHints& hints);
-  // The command's transfer goes by DMA.
+  // The transfer of the command with this Hint::key goes by DMA.
   void OnDma(uint64_t key);
   // What has announced this read or write, as a command's transfer or a piece of it, or null. `known` is what uses its
   // backend.
   Hint* CommandOf(const BlockIo& io, Interface known, FrontEndHints& hints) const;
   // It is of the command that gave `hint`.
-  void OnBlockIo(const BlockIo& io, Hint& hint, BlockDevices& devices);
+  void OnBlockIo(const BlockIo& io, Hint& hint, BlockDevices& devices, FrontEndHints& hints);
   // With the arguments target, lun, tag and key.
   void OnSense(const Input& input);
   // With the arguments target, lun and tag.
@@ -51,7 +63,7 @@ class ScsiCommands {
   void Reset();
 
   void CountInFlight(BlockRequestsInFlight& in_flight) const;
-  size_t open() const { return open_.size(); }
+  size_t open() const { return open_.size() - others_; }
   uint64_t abandoned() const { return open_.abandoned(); }
 
   // As Decoder has them, but that Restore adds to what is empty, and leaves a part behind when it throws.
@@ -62,21 +74,53 @@ class ScsiCommands {
   static constexpr uint32_t kNone = FlatIndex::kNone;
 
   struct Command {
+    uint64_t tag = 0;  // with target and unit
     int64_t start_us = kNoTime;
     FrontEnd unit = 0;
     uint64_t backend = 0;  // of a transfer without DMA; 0 before the first piece
     uint64_t bytes = 0;
+    uint64_t submitted = 0;   // of them
     int64_t next_offset = 0;  // behind the last piece
     BlockOperation operation = BlockOperation::kRead;
+    bool is_other = false;  // neither reads, writes nor flushes
     bool is_write_same = false;
     bool failed = false;
-    bool has_data = false;  // of a write
+    bool has_data = false;   // of a write: it has asked for them
+    bool is_ending = false;  // of a read
+    uint32_t older = kNone;  // see TagIndex
+    uint32_t newer = kNone;
+
+    bool moves_data() const { return !is_other && operation != BlockOperation::kFlush; }
+    bool is_submitted() const { return backend != 0 && (is_write_same || submitted >= bytes); }
   };
+  // The latest thing that a virtio device took from its guest.
+  struct Pop {
+    uint64_t queue = 0;
+    uint64_t thread = kNoThread;
+    int64_t time_us = kNoTime;
+  };
+  static constexpr int kMaxLooks = 64;           // at commands of one tag
+  static constexpr size_t kMaxControllers = 64;  // the oldest gives way
+  static constexpr uint64_t kQueuesBytes = 65536;
+  static constexpr uint64_t kPieceBytes = 131072;
+  static constexpr uint64_t kPopToParsedUs = 10'000;
 
-  // Whether this can be the command's transfer, or a piece of it.
-  bool Fits(uint64_t key, const BlockIo& io) const;
+  // The first queue that was seen of the device that has this one.
+  uint64_t ControllerOf(uint64_t queue);
+  FrontEnd UnitOf(const Input& input);
+  // Whether this can be the command's transfer, or a piece of it; or is just what comes next.
+  enum class Fit { kPossible, kExact };
+  bool Fits(uint64_t key, const BlockIo& io, Fit fit) const;
+  // The command of this tag that ends next, or kNone.
+  uint32_t EndingOf(uint64_t tag) const;
+  void Close(uint32_t id);
+  void Abandon(uint32_t id);
 
-  OpenRequests<Command> open_;
+  OpenRequests<Command> open_;  // by their order
+  TagIndex<Command> by_tag_;
+  size_t others_ = 0;  // of the open ones
+  Pop pop_;
+  std::vector<uint64_t> controllers_;
 };
 
 }  // namespace qte::decoders

@@ -81,9 +81,100 @@ TEST_CASE("SCSI: by DMA and without, with flushes") {
                     "dma_complete dbs=0xd1 ret=0 cb=0x1", "scsi_req_dequeue " + kWho} +
               Lines{parsed(kWho, 145, 0), "scsi_req_dequeue " + kWho},
           {"scsi /a.img read 512 - ok", "scsi /b c.img read 512 - ok", "scsi target 1 lun 0 flush - - ok"}},
-      BlockCase{"a tag reused without end",
-                {parsed(kWho, 53, 0), parsed(kWho, 53, 0), "scsi_req_dequeue " + kWho},
-                {"scsi target 1 lun 0 flush - - ok"},
+      BlockCase{"a tag reused without end: the later one ends",
+                {"7@1.000000:" + parsed(kWho, 53, 0), "7@2.000000:" + parsed(kWho, 53, 0),
+                 "7@2.500000:scsi_req_dequeue " + kWho},
+                {"scsi target 1 lun 0 flush - 0.5 ok"},
+                {},
+                0,
+                1});
+  Check(c);
+}
+
+namespace {
+
+std::string Parsed(const std::string& who, int command, int length) {
+  return "scsi_req_parsed " + who + " command " + std::to_string(command) + " dir 1 length " + std::to_string(length);
+}
+
+std::string WriteOf(const std::string& disk, int bytes) {
+  return "blk_co_pwritev blk 0xa" + disk + " bs 0xb" + disk + " offset 0 bytes " + std::to_string(bytes) + " flags 0x0";
+}
+
+}  // namespace
+
+TEST_CASE("SCSI: commands of two controllers with the same target, unit and tag") {
+  const std::string kWho = "target 0 lun 0 tag 9";
+  const std::string kGoesOn = "scsi_req_continue " + kWho;
+  const std::string kEnds = "scsi_req_dequeue " + kWho;
+  const std::string kReadOfA = ReadOf("0xa1", "0xb1", "offset 0 bytes 4096");
+  BlockCase c = GENERATE_COPY(
+      BlockCase{"a read beside a write, whose data come later",
+                kDiskA + kDiskB +
+                    Lines{Parsed(kWho, 42, 65536), kGoesOn, Parsed(kWho, 40, 4096), kGoesOn, kReadOfA, kGoesOn,
+                          WriteOf("2", 65536), kGoesOn, kEnds, kEnds},
+                {"scsi /a.img read 4096 - ok", "scsi /b c.img write 65536 - ok"}},
+      BlockCase{"two writes of other sizes, of which the later one goes first",
+                kDiskA + kDiskB +
+                    Lines{Parsed(kWho, 42, 65536), kGoesOn, Parsed(kWho, 42, 4096), kGoesOn, kGoesOn,
+                          WriteOf("2", 4096), kGoesOn, WriteOf("1", 65536), kEnds, kEnds},
+                {"scsi /b c.img write 4096 - ok", "scsi /a.img write 65536 - ok"}},
+      BlockCase{"two reads in pieces",
+                kDiskA + kDiskB +
+                    Lines{Parsed(kWho, 40, 135168), kGoesOn, ReadOf("0xa1", "0xb1", "offset 0 bytes 131072"),
+                          Parsed(kWho, 40, 135168), kGoesOn, ReadOf("0xa2", "0xb2", "offset 0 bytes 131072"), kGoesOn,
+                          ReadOf("0xa1", "0xb1", "offset 131072 bytes 4096"), kGoesOn,
+                          ReadOf("0xa2", "0xb2", "offset 131072 bytes 4096"), kGoesOn, kEnds, kGoesOn, kEnds},
+                {"scsi /b c.img read 135168 - ok", "scsi /a.img read 135168 - ok"}},
+      BlockCase{"a command that only asks, and fails, while a read is under way",
+                kDiskA + Lines{Parsed(kWho, 40, 4096), kGoesOn, kReadOfA, Parsed(kWho, 0, 0),
+                               "scsi_req_build_sense " + kWho + " key 0x06 asc 0x29 ascq 0x00", kEnds, kGoesOn, kEnds},
+                {"scsi /a.img read 4096 - ok"}},
+      BlockCase{"a flush beside a read that ends first",
+                kDiskA + Lines{Parsed(kWho, 40, 4096), kGoesOn, kReadOfA, Parsed(kWho, 53, 0), kGoesOn, kEnds, kEnds},
+                {"scsi /a.img read 4096 - ok", "scsi /a.img flush - - ok"}});
+  Check(c);
+}
+
+TEST_CASE("SCSI: virtio-scsi's queues tell the controller") {
+  const std::string kWho = "target 0 lun 0 tag 9";
+  auto pop = [](const std::string& queue) { return "virtqueue_pop vq " + queue + " elem 0x1 in_num 1 out_num 1"; };
+  auto read = [&](const std::string& disk) {
+    std::string at = "0xa" + disk;
+    return Lines{Parsed(kWho, 40, 512),
+                 "scsi_req_continue " + kWho,
+                 "dma_blk_io dbs=0xd1 bs=0x5" + disk + " offset=0 to_dev=0",
+                 "dma_blk_cb dbs=0xd1 ret=0",
+                 ReadOf(at, "0xb" + disk, "offset 0 bytes 512"),
+                 "dma_complete dbs=0xd1 ret=0 cb=0x1",
+                 "scsi_req_dequeue " + kWho};
+  };
+  const Lines kFlush = {Parsed(kWho, 53, 0), "scsi_req_dequeue " + kWho};
+  const Lines kReads =
+      kDiskA + kDiskB + Lines{pop("0x7f0000100150")} + read("1") + Lines{pop("0x7f0000400150")} + read("2");
+  const Lines kWant = {"scsi /a.img read 512 - ok", "scsi /b c.img read 512 - ok"};
+  BlockCase c = GENERATE_COPY(
+      BlockCase{"each controller's flush is of its disk",
+                kReads + Lines{pop("0x7f0000100150")} + kFlush + Lines{pop("0x7f0000400150")} + kFlush,
+                kWant + Lines{"scsi /a.img flush - - ok", "scsi /b c.img flush - - ok"}},
+      BlockCase{"of another queue of the controller, too", kReads + Lines{pop("0x7f0000400440")} + kFlush,
+                kWant + Lines{"scsi /b c.img flush - - ok"}},
+      BlockCase{"a controller of which nothing was learned", kReads + Lines{pop("0x7f0000800150")} + kFlush,
+                kWant + Lines{"scsi target 0 lun 0 flush - - ok"}},
+      BlockCase{"one that is no virtio-scsi, and did nothing yet, beside them", kReads + kFlush,
+                kWant + Lines{"scsi target 0 lun 0 flush - - ok"}},
+      BlockCase{"a queue that somebody else has emptied is no sign",
+                kDiskA + read("1") +
+                    Lines{pop("0x7f0000100150"),
+                          "virtio_blk_handle_read vdev 0x1 req 0x1 sector 0 "
+                          "nsectors 1",
+                          "virtio_blk_req_complete vdev 0x1 req 0x1 status 0"} +
+                    kFlush,
+                {"scsi /a.img read 512 - ok", "virtio-blk 0x1 read 512 - ok", "scsi /a.img flush - - ok"}},
+      BlockCase{"a tag reused without end, of one controller",
+                {pop("0x7f0000100150"), Parsed(kWho, 53, 0), pop("0x7f0000100150"), Parsed(kWho, 53, 0),
+                 "scsi_req_dequeue " + kWho},
+                {"scsi target 0 lun 0 flush - - ok"},
                 {},
                 1});
   Check(c);
