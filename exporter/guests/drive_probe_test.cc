@@ -45,8 +45,8 @@ TEST_CASE("The default config's events: names first, and the begin of requests l
         std::vector<std::string>{"bdrv_open_common", "blk_co_preadv", "blk_root_attach", "blk_root_detach"});
   REQUIRE(order.rest.size() > 5);
   CHECK(std::vector<std::string>(order.rest.end() - 5, order.rest.end()) ==
-        std::vector<std::string>{"dma_blk_io", "scsi_req_parsed", "virtio_blk_handle_read", "virtio_blk_handle_write",
-                                 "virtqueue_pop"});
+        std::vector<std::string>{"ide_atapi_cmd_read", "scsi_req_parsed", "virtio_blk_handle_read",
+                                 "virtio_blk_handle_write", "virtqueue_pop"});
   CHECK(order.naming.size() + order.rest.size() == compiled.program->NeededEvents().size());
 }
 

@@ -37,7 +37,8 @@ size_t ThreadDigits(std::string_view line) {
 
 // The rest of such a line may still come in the same file.
 bool MayBeginPrefix(std::string_view head) {
-  return head.find_first_not_of("0123456789@.:-+TZ ") == std::string_view::npos;
+  const bool begins_with_digit = !head.empty() && head[0] >= '0' && head[0] <= '9';
+  return begins_with_digit && head.find_first_not_of("0123456789@.:-+TZ ") == std::string_view::npos;
 }
 
 }  // namespace
@@ -197,10 +198,12 @@ bool Guest::Completes(Log& log, std::string_view joined, std::string_view tail) 
            LibvirtLineOf(tail) == LibvirtLine::kNone;
   }
   // Where the pieces make a name, the arguments need not fit.
-  const std::string_view name = NameIn(joined.substr(prefix.size));
+  const std::string_view text = joined.substr(prefix.size);
+  const std::string_view name = NameIn(text);
   const bool is_name_cut = head.size() <= prefix.size + name.size();
   const bool is_declared = program_->names.Find(name) != trace::NameTable::kNone;
-  if (is_name_cut && !is_declared && !events_.HasUndeclared(name)) return false;
+  const bool is_word_alone = name.size() == text.size();
+  if (is_name_cut && is_word_alone && !is_declared && !events_.HasUndeclared(name)) return false;
   const bool makes_name = is_declared && head.size() < prefix.size + name.size();
   if (!makes_name && !IsEvent(log, joined, is_prefixed)) return false;
   if (!IsEvent(log, tail, is_prefixed)) return true;
