@@ -51,6 +51,8 @@ class RotationSearch {
   struct Known {
     std::map<std::string, Files> files;  // by path
     int64_t looked_at = 0;               // paths that are not in `files` had no file then; 0 if that is not known
+
+    bool is_empty() const { return files.empty() && looked_at == 0; }
   };
   // The files in a directory that were rotated away before anybody saw them.
   std::vector<Unseen> FindUnseen(const std::string& directory, const Scan& scan, const Known& known,

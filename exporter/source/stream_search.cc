@@ -93,8 +93,9 @@ void StreamTable::SearchParked(ParkedStream& parked, RotationSearch& search,
 std::vector<RotationSearch::Unseen> StreamTable::FindUnseen(RotationSearch& search, const Look& look) {
   std::erase_if(searches_, [&](const Search& past) { return look.now - past.since > kSearchTime; });
   if (auto added = NewDirectories(look.scan); !added.empty()) {
-    searches_.push_back({look.now, std::move(added), KnownFiles()});
-    searches_.back().known.looked_at = looked_at_;
+    RotationSearch::Known known = KnownFiles();
+    // At a first start nothing is known, so nothing can be told to be unseen.
+    if (!known.is_empty()) searches_.push_back({look.now, std::move(added), std::move(known)});
   }
   looked_at_ = 0;
   std::vector<RotationSearch::Unseen> found;
@@ -151,6 +152,7 @@ std::vector<std::string> StreamTable::NewDirectories(const Scan& scan) {
 
 RotationSearch::Known StreamTable::KnownFiles() const {
   RotationSearch::Known known;
+  known.looked_at = looked_at_;
   auto take = [&known](const std::string& path, FileIdentity file, Age age) {
     RotationSearch::Files& files = known.files[path];
     if (files.newest_age.id == 0 || IsOlder(files.newest_age, age)) {
