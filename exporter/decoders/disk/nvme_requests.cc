@@ -61,7 +61,7 @@ void NvmeRequests::OnCommand(const Input& input, Context context) {
   if (hint.kind != nullptr) hints.Put(hint);
 }
 
-// Zeroes that are written are no part of a Copy.
+// A write of zeroes does not belong to a Copy.
 Hint* NvmeRequests::HintOf(const BlockIo& io, Interface known, FrontEndHints& hints) {
   return hints.Latest([&](const Hint& hint) {
     bool is_next = hint.bytes == 0 || hint.bytes == static_cast<uint64_t>(io.bytes);

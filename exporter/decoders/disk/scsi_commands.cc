@@ -99,7 +99,7 @@ void ScsiCommands::OnParsed(const Input& input, uint64_t order) {
   if (command.is_other) ++others_;
 }
 
-// Each command of this tag that may go on now gets a hint: what comes next tells whose it was.
+// Marks each command of this tag that may continue now. The next line tells which of them it was.
 void ScsiCommands::OnContinue(const Input& input, FrontEndHints& hints) {
   int looks = 0;
   for (uint32_t id = by_tag_.NewestOf(TagOf(input)); id != kNone && looks < kMaxLooks; id = open_[id].older, ++looks) {
@@ -215,7 +215,7 @@ void ScsiCommands::Close(uint32_t id) {
   open_.Close(id);
 }
 
-// What neither reads, writes nor flushes is missed by nobody.
+// Commands that neither read, write nor flush are not counted as abandoned.
 void ScsiCommands::Abandon(uint32_t id) {
   if (!open_[id].is_other) open_.AddAbandoned(1);
   Close(id);
@@ -240,8 +240,7 @@ void ScsiCommands::Reset() {
 }
 
 // {"commands": [[order, tag, start_us, unit, backend, bytes, submitted, operation, next_offset, is_other,
-// is_write_same,
-//  failed, has_data, is_ending], ...], "controllers": [queue, ...], "pop": [queue, thread, time_us], "abandoned"}
+//  is_write_same, failed, has_data, is_ending], ...], "controllers": [queue, ...], "pop": [queue, thread, time_us], "abandoned"}
 json ScsiCommands::Save() const {
   json commands = open_.Save([](uint64_t order, const Command& command) {
     return json::array({order, command.tag, command.start_us, command.unit, command.backend, command.bytes,
