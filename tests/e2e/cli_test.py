@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 import tempfile
+import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
@@ -499,9 +500,10 @@ class StartupTest(Case):
         self.assertEqual(self.lines(daemon), self.LINES)
 
     def test_the_bound(self):
+        began = time.monotonic()
         daemon = self.start("--web.startup-timeout=500ms")
-        self.assertEqual(daemon.status("/metrics"), 503)
         daemon.wait_ready()
+        self.assertGreaterEqual(time.monotonic() - began, 0.5)
         self.assertLess(self.lines(daemon), self.LINES)
         daemon.wait_for_metrics(lambda m: m.value("qemu_trace_exporter_lines_total") == self.LINES, "all lines")
 
