@@ -62,14 +62,16 @@ struct Stream {
 // The order in which files stood at one path, as far as it is known.
 struct Age {
   int64_t birth = 0;  // 0 if the file system does not tell
+  bool has_left = false;
   StreamId id = 0;
 };
 
 // Files may be found in another order than they were made. The kernel's clock for times of birth has steps of some
-// milliseconds.
+// milliseconds, in which a log may be rotated more than once; then at least what stands at the path is the newest.
 inline bool IsOlder(Age a, Age b) {
-  bool is_told = a.birth != 0 && b.birth != 0 && a.birth != b.birth;
-  return is_told ? a.birth < b.birth : a.id < b.id;
+  const bool is_told = a.birth != 0 && b.birth != 0 && a.birth != b.birth;
+  if (is_told) return a.birth < b.birth;
+  return a.has_left != b.has_left ? a.has_left : a.id < b.id;
 }
 
 }  // namespace qte::source

@@ -17,6 +17,10 @@ namespace qte::source {
 // Notes where an open file stands now.
 void Locate(Stream& stream);
 
+// Of a file that is followed, and of one that is parked.
+Age AgeOf(const Stream& stream);
+Age AgeOf(const StreamPosition& position);
+
 struct StreamTable::Look {
   Look(Scan& a_scan, const Discovery& a_discovery, const std::vector<std::unique_ptr<Stream>>& streams,
        Clock::Time a_now)

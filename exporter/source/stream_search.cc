@@ -162,10 +162,10 @@ RotationSearch::Known StreamTable::KnownFiles() const {
     if (age.birth != 0) files.first_birth = std::min(files.first_birth, age.birth);
   };
   for (const auto& [id, parked] : parked_.by_id()) {
-    take(parked.position.path, parked.position.file, {parked.position.birth, id});
+    take(parked.position.path, parked.position.file, AgeOf(parked.position));
   }
   for (const auto& stream : streams_) {
-    if (stream->is_file()) take(stream->opened_as, stream->identity, {stream->birth, stream->id});
+    if (stream->is_file()) take(stream->opened_as, stream->identity, AgeOf(*stream));
   }
   return known;
 }

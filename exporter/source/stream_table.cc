@@ -29,10 +29,6 @@ void Shorten(Clock::Duration window, Stream& stream, Clock::Time now) {
   stream.drain_since = now;
 }
 
-Age AgeOf(const Stream& stream) {
-  return {stream.birth, stream.id};
-}
-
 void Leave(Stream& stream) {
   stream.is_idle = false;
   if (stream.has_left) return;
@@ -82,6 +78,14 @@ bool IsUnmounted(const Stream& stream) {
 }
 
 }  // namespace
+
+Age AgeOf(const Stream& stream) {
+  return {stream.birth, stream.has_left, stream.id};
+}
+
+Age AgeOf(const StreamPosition& position) {
+  return {position.birth, position.place != position.path, position.id};
+}
 
 void Locate(Stream& stream) {
   Place place = PlaceOf(stream);
@@ -240,7 +244,7 @@ bool StreamTable::LinkToParked(Stream& stream, const Stream* open, Look& look) {
   ParkedStream* parked = stream.has_left ? OlderParked(stream) : LastLeft(stream, look);
   if (parked == nullptr) return false;
   const StreamPosition& position = parked->position;
-  if (open != nullptr && IsOlder({position.birth, position.id}, AgeOf(*open))) return false;
+  if (open != nullptr && IsOlder(AgeOf(position), AgeOf(*open))) return false;
   parked->position.has_successor = true;
   stream.predecessor = position.id;
   ++rotations_;
@@ -256,10 +260,9 @@ ParkedStream* StreamTable::LastLeft(const Stream& stream, Look& look) {
 
 ParkedStream* StreamTable::OlderParked(const Stream& stream) {
   ParkedStream* newest = nullptr;
-  auto age = [](const ParkedStream& parked) { return Age{parked.position.birth, parked.position.id}; };
   for (auto& [id, parked] : parked_.by_id()) {
-    if (parked.position.path != stream.opened_as || !IsOlder(age(parked), AgeOf(stream))) continue;
-    if (newest == nullptr || IsOlder(age(*newest), age(parked))) newest = &parked;
+    if (parked.position.path != stream.opened_as || !IsOlder(AgeOf(parked.position), AgeOf(stream))) continue;
+    if (newest == nullptr || IsOlder(AgeOf(newest->position), AgeOf(parked.position))) newest = &parked;
   }
   return newest;
 }
