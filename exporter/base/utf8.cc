@@ -33,6 +33,19 @@ size_t Utf8SequenceLength(std::string_view text) {
   return 0;
 }
 
+void AppendUtf8(uint32_t c, std::string& text) {
+  auto tail = [c](unsigned shift) { return static_cast<char>(0x80 | ((c >> shift) & 0x3f)); };
+  if (c < 0x80) {
+    text += static_cast<char>(c);
+  } else if (c < 0x800) {
+    text += {static_cast<char>(0xc0 | c >> 6), tail(0)};
+  } else if (c < 0x10000) {
+    text += {static_cast<char>(0xe0 | c >> 12), tail(6), tail(0)};
+  } else {
+    text += {static_cast<char>(0xf0 | c >> 18), tail(12), tail(6), tail(0)};
+  }
+}
+
 void MakeValidUtf8(std::string& text, size_t max_bytes) {
   bool plain = std::all_of(text.begin(), text.end(), IsPlain);
   if (plain && text.size() <= max_bytes) return;

@@ -12,11 +12,12 @@
 #include "commands/load.h"
 #include "commands/progress.h"
 #include "commands/recordings.h"
+#include "commands/summary.h"
 #include "commands/trace_reader.h"
 #include "exposition/backfill_writer.h"
 #include "exposition/text.h"
-#include "joins/elapsed.h"
 #include "guests/guests.h"
+#include "joins/elapsed.h"
 #include "trace/prefix.h"
 
 namespace qte::commands {
@@ -29,10 +30,15 @@ constexpr int64_t kLongestSilenceMs = 3'600'000;
 class SourceHistory {
  public:
   SourceHistory(guests::Guests& guests, exposition::BackfillWriter& writer, int64_t step_ms)
-      : guests_(guests), writer_(writer), step_ms_(step_ms) {
+      : guests_(guests), writer_(writer), step_ms_(step_ms), opener_(guests.common().program->limits.max_line_bytes) {
     writer_.BeginSources();
   }
 
+  // A file begins.
+  void Open(trace::LineOpener::Pin envelope) {
+    opener_ = trace::LineOpener(guests_.common().program->limits.max_line_bytes);
+    opener_.Use(envelope);
+  }
   // Lines are handed on whole, as what follows them may belong to another step.
   void OnBytes(source::StreamId id, std::string_view bytes) {
     text_.append(bytes);
@@ -58,13 +64,13 @@ class SourceHistory {
     std::string_view text = std::string_view(text_).substr(0, size);
     size_t handed = 0;
     for (size_t at = 0; at < size;) {
-      int64_t time_ms = TimeOf(text.substr(at));
+      const size_t newline = text.find('\n', at);
+      int64_t time_ms = TimeOf(text.substr(at, newline == std::string_view::npos ? newline : newline - at));
       if (time_ms != kUnknown && IsOver(time_ms)) {
         guests_.OnBytes(id, text.substr(handed, at - handed));
         handed = at;
         Advance(time_ms);
       }
-      size_t newline = text.find('\n', at);
       at = newline == std::string_view::npos ? size : newline + 1;
     }
     guests_.OnBytes(id, text.substr(handed));
@@ -72,11 +78,12 @@ class SourceHistory {
     text_.erase(0, size);
   }
 
-  // Of the line that `text` begins with.
-  static int64_t TimeOf(std::string_view text) {
-    trace::Prefix prefix = trace::FindPrefix(text);
-    if (prefix.kind == trace::PrefixKind::kNone) return kUnknown;
-    int64_t micros = trace::ReadTime(text, prefix);
+  // As its event has it.
+  int64_t TimeOf(std::string_view line) {
+    int64_t micros = joins::kNoTime;
+    for (const trace::LineOpener::Opened& opened : opener_.Open(line, guests_.common().program->names)) {
+      micros = trace::ReadTime(opened.line, trace::FindPrefix(opened.line));
+    }
     return micros == joins::kNoTime ? kUnknown : micros / 1000;
   }
 
@@ -109,6 +116,7 @@ class SourceHistory {
   guests::Guests& guests_;
   exposition::BackfillWriter& writer_;
   const int64_t step_ms_;
+  trace::LineOpener opener_;
   std::string text_;  // not handed on yet
   bool has_time_ = false;
   int64_t next_ms_ = 0;  // when the next sample is due
@@ -122,8 +130,10 @@ int Backfill(const Options& options) {
   if (!outcome.loaded || !CheckTraces(options.files)) return kExitBadInput;
   const LoadedConfig& loaded = *outcome.loaded;
   guests::SourceLabels labels(loaded.config.sources);
+  const auto envelopes = EnvelopesOf(loaded.config, labels, options.files);
   exposition::BackfillWriter writer(options.step_ms);
   std::vector<Remarks> remarks(options.files.size());
+  Summary summary;
   {
     Progress progress(SizeOf(options.files));
     for (const Recording& recording : GroupByLabels(loaded.config, labels, options.files)) {
@@ -133,6 +143,8 @@ int Backfill(const Options& options) {
       for (size_t file : recording.files) {
         const source::StreamId before = std::exchange(id, static_cast<source::StreamId>(file + 1));
         guest.Open(id, AbsolutePath(options.files[file]), recording.labels, before);
+        guest.Pin(id, envelopes[file]);
+        source.Open(envelopes[file]);
         Status read = ReadTrace(
             options.files[file], [&](std::string_view bytes) { source.OnBytes(id, bytes); }, &progress);
         source.OnEnd(id);
@@ -145,11 +157,14 @@ int Backfill(const Options& options) {
         guest.EndOfRecording(id);
       }
       source.Finish();
+      summary.Add(guest);
+      Tell(guest.TakeUnread(guests::FirstLines::Input::kHasEnded));
     }
   }
   int exit_code = Tell(remarks);
   writer.Write(std::cout);
   std::cout.flush();
+  std::cerr << summary.Text() << '\n';
   return std::cout.good() ? exit_code : kExitBadInput;
 }
 

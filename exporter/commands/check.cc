@@ -23,7 +23,7 @@ int Check(const Options& options) {
   if (loaded.config.sources.empty()) {
     std::cerr << "warning: " << loaded.config.file << ": no sources, so `serve` needs --trace.path\n";
   }
-  for (const std::string& warning : WarningsOfSameLabels(loaded.config)) std::cerr << "warning: " << warning << '\n';
+  for (const Warning& warning : WarningsOfSources(loaded.config)) std::cerr << "warning: " << warning.Line() << '\n';
   std::cout << loaded.config.file << ": fine: " << Count(loaded.config.metrics.size(), "metric") << ", "
             << Count(loaded.config.sources.size(), "source") << ", "
             << Count(loaded.program->NeededEvents().size(), "trace event") << " needed of "

@@ -12,10 +12,12 @@
 #include "commands/commands.h"
 #include "commands/explain_joins.h"
 #include "commands/load.h"
+#include "commands/recordings.h"
 #include "commands/sources.h"
+#include "commands/summary.h"
 #include "exposition/text.h"
-#include "joins/elapsed.h"
 #include "guests/guests.h"
+#include "joins/elapsed.h"
 #include "rules/ready_rule.h"
 
 namespace qte::commands {
@@ -55,19 +57,68 @@ class Explainer {
  public:
   explicit Explainer(const LoadedConfig& loaded)
       : loaded_(loaded), guests_(loaded.program, guests::SourceLabels(loaded.config.sources), 1) {
-    guests_.OnOpen(kStream, SourceOf(source::Discovery(SourceSpecs(loaded.config)), "-"), "-", 0);
+    const size_t source = SourceOf(source::Discovery(SourceSpecs(loaded.config)), "-");
+    guests_.OnOpen(kStream, source, "-", 0);
+    opener_.Use(guests::SourceLabels(loaded.config.sources).EnvelopeOf(source));
   }
 
   void ExplainLine(const std::string& given) {
     // As in a chunk: readers look at whole words, past the line's end.
     std::string padded = given + '\n' + std::string(source::kReadPadding, '\0');
     std::string_view line = std::string_view(padded).substr(0, given.size());
-    std::cout << "line      " << line << '\n';
+    std::cout << "line      " << Escaped(line) << '\n';
+    std::optional<JoinsOfLine> joins;
+    const auto lines = opener_.Open(line, loaded_.program->names);
+    if (lines.empty()) std::cout << "envelope  holds a part of a line, which the next one goes on with\n";
+    for (const trace::LineOpener::Opened& opened : lines) ExplainOpened(line, opened, joins);
+    ExplainEffect(std::string_view(padded).substr(0, line.size() + 1), joins);
+  }
+
+  // What came of all lines, on standard error.
+  void Finish() {
+    guests_.EndOfRecording(kStream);
+    Summary summary;
+    summary.Add(guests_);
+    std::cout.flush();
+    if (summary.is_mostly_unread()) Tell(guests_.TakeUnread(guests::FirstLines::Input::kHasEnded));
+    std::cerr << summary.Text() << '\n';
+  }
+
+ private:
+  // Control characters as in C: a terminal would obey them.
+  static std::string Escaped(std::string_view text) {
+    std::string escaped;
+    for (char c : text) {
+      if (c == '\r') {
+        escaped += "\\r";
+      } else if (static_cast<unsigned char>(c) < 0x20 && c != '\t') {
+        constexpr std::string_view kDigits = "0123456789abcdef";
+        escaped += {'\\', 'x', kDigits[static_cast<size_t>(c) >> 4], kDigits[static_cast<size_t>(c) & 0xf]};
+      } else {
+        escaped += c;
+      }
+    }
+    return escaped;
+  }
+
+  // What the step before the prefix has made of the line.
+  void ExplainEnvelopes(std::string_view line, const trace::LineOpener::Opened& opened) {
+    for (size_t i = 0; i < opened.layers; ++i) std::cout << "envelope  " << trace::NameOf(opened.envelopes[i]) << '\n';
+    if (std::optional<int64_t> micros = opener_.TimeOf(opened))
+      std::cout << "          its time: " << Seconds(*micros) << " s\n";
+    if (opened.line != line) std::cout << "read as   " << Escaped(opened.line) << '\n';
+  }
+
+  void ExplainOpened(std::string_view whole, const trace::LineOpener::Opened& opened,
+                     std::optional<JoinsOfLine>& joins) {
+    using Kind = trace::LineOpener::Opened::Kind;
+    ExplainEnvelopes(whole, opened);
+    if (opened.kind != Kind::kLine) return;
+    const std::string_view line = opened.line;
     trace::Prefix prefix = trace::FindPrefix(line);
     ExplainPrefix(line, prefix);
     std::string_view text = line.substr(prefix.size);
     std::string_view name = text.substr(0, text.find(' '));
-    std::optional<JoinsOfLine> joins;
     const trace::EventDeclaration* event = loaded_.catalog->Find(name);
     if (event != nullptr) {
       std::cout << "event     " << name << '\n';
@@ -77,16 +128,18 @@ class Explainer {
         arguments_ = std::move(*read);
         joins.emplace(*loaded_.program, *plan, arguments_, TimeOf(line, prefix));
       }
-    } else if (guests::LooksLikeEventName(name)) {
+    } else if (trace::LooksLikeEventName(name)) {
       std::cout << "event     " << name << ", which no declaration at hand describes: it is counted by name only;\n"
                 << "          add its file under trace_events, e.g. /usr/share/qemu/trace-events-all\n";
     } else {
       std::cout << "event     none: the first word is no event's name\n";
     }
-    ExplainEffect(std::string_view(padded).substr(0, line.size() + 1), joins);
   }
 
- private:
+  static std::string Seconds(int64_t micros) {
+    return std::to_string(micros / 1'000'000) + '.' + std::to_string(1'000'000 + micros % 1'000'000).substr(1);
+  }
+
   static void ExplainPrefix(std::string_view line, const trace::Prefix& prefix) {
     std::cout << "prefix    ";
     if (prefix.kind == trace::PrefixKind::kNone) {
@@ -95,8 +148,7 @@ class Explainer {
     }
     std::cout << line.substr(0, prefix.size) << '\n';
     int64_t micros = trace::ReadTime(line, prefix);
-    std::cout << "time      " << micros / 1'000'000 << '.' << std::to_string(1'000'000 + micros % 1'000'000).substr(1)
-              << " s\n";
+    std::cout << "time      " << Seconds(micros) << " s\n";
     if (uint64_t thread = trace::ReadThread(line, prefix)) std::cout << "thread    " << thread << '\n';
   }
 
@@ -192,6 +244,7 @@ class Explainer {
 
   const LoadedConfig& loaded_;
   Guests guests_;
+  trace::LineOpener opener_{loaded_.program->limits.max_line_bytes};
   std::array<uint64_t, guests::kUnparsedReasons> unparsed_{};
   Arguments arguments_;  // of the line
 };
@@ -205,6 +258,7 @@ int Explain(const Options& options) {
   Explainer explainer(*outcome.loaded);
   if (options.line) {
     explainer.ExplainLine(*options.line);
+    explainer.Finish();
     return kExitFine;
   }
   bool first = true;
@@ -212,6 +266,7 @@ int Explain(const Options& options) {
     if (!first) std::cout << '\n';
     explainer.ExplainLine(line);
   }
+  explainer.Finish();
   return kExitFine;
 }
 

@@ -130,12 +130,14 @@ void AddCommands(CLI::App& app, Options& options) {
     added[help.command] = sub;
   }
   app.footer(examples + '\n' + kExitCodes);
-  added[Command::kReplay]
+  CLI::App* replay = added[Command::kReplay];
+  replay
       ->add_option(
           "FILE", options.files,
-          "Trace logs, plain, .gz or .zst; - for standard input. Files whose labels differ are read at the same "
+          "Trace logs, plain or compressed; - for standard input. Files whose labels differ are read at the same "
           "time, those with the same labels in the order given")
       ->required();
+  replay->add_flag("--strict", options.is_strict, "Exit with 1 if more than half of the lines were not read");
   CLI::App* backfill = added[Command::kBackfill];
   backfill->add_option("FILE", options.files, "As for replay")->required();
   backfill->add_option("--step", options.step_ms, "Time between two samples: 15s, 500ms, 1m (default: 1s)")

@@ -23,6 +23,7 @@ struct Options {
   std::string log_format = "logfmt";
   std::vector<std::string> files;   // replay, backfill
   int64_t step_ms = 1'000;          // backfill
+  bool is_strict = false;           // replay: bad input where most lines were not read
   std::optional<std::string> line;  // explain
 };
 

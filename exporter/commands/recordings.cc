@@ -44,6 +44,14 @@ std::vector<Recording> GroupByLabels(const config::Config& config, const guests:
   return recordings;
 }
 
+std::vector<trace::LineOpener::Pin> EnvelopesOf(const config::Config& config, const guests::SourceLabels& labels,
+                                                const std::vector<std::string>& files) {
+  const source::Discovery sources(SourceSpecs(config));
+  std::vector<trace::LineOpener::Pin> envelopes;
+  for (const std::string& file : files) envelopes.push_back(labels.EnvelopeOf(SourceOf(sources, AbsolutePath(file))));
+  return envelopes;
+}
+
 uint64_t SizeOf(const std::vector<std::string>& files) {
   uint64_t total = 0;
   for (const std::string& file : files) {
@@ -68,6 +76,10 @@ int Tell(const std::vector<Remarks>& all) {
     }
   }
   return exit_code;
+}
+
+void Tell(const std::vector<Warning>& warnings) {
+  for (const Warning& warning : warnings) std::cerr << "warning: " << warning.Line() << '\n';
 }
 
 }  // namespace qte::commands

@@ -6,9 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "base/warning.h"
 #include "config/config.h"
-#include "metrics/labels.h"
 #include "guests/source_labels.h"
+#include "metrics/labels.h"
 
 namespace qte::commands {
 
@@ -35,10 +36,15 @@ bool CheckTraces(const std::vector<std::string>& files);
 std::vector<Recording> GroupByLabels(const config::Config& config, const guests::SourceLabels& labels,
                                      const std::vector<std::string>& files);
 
+// What the config says of the envelopes of these files, in their order.
+std::vector<trace::LineOpener::Pin> EnvelopesOf(const config::Config& config, const guests::SourceLabels& labels,
+                                                const std::vector<std::string>& files);
+
 // Bytes of all files together, 0 where one of them cannot be told.
 uint64_t SizeOf(const std::vector<std::string>& files);
 
 // Prints what there is to say; the exit code.
 int Tell(const std::vector<Remarks>& remarks);
+void Tell(const std::vector<Warning>& warnings);
 
 }  // namespace qte::commands

@@ -11,6 +11,7 @@
 #include "commands/load.h"
 #include "commands/progress.h"
 #include "commands/recordings.h"
+#include "commands/summary.h"
 #include "commands/trace_reader.h"
 #include "exposition/text.h"
 #include "guests/guests.h"
@@ -29,6 +30,8 @@ class Replayer {
   void Run(size_t threads);
   const std::vector<Remarks>& remarks() const { return remarks_; }
   metrics::Snapshot TakeSnapshot() const;
+  std::vector<Warning> TakeUnread();
+  Summary Summarize() const;
 
  private:
   void Read(const Recording& group, Guests& guest);
@@ -36,6 +39,7 @@ class Replayer {
   const LoadedConfig& loaded_;
   const std::vector<std::string>& files_;
   const guests::SourceLabels labels_;
+  const std::vector<trace::LineOpener::Pin> envelopes_;  // of each file
   std::vector<Recording> groups_;
   std::vector<std::unique_ptr<Guests>> guests_;  // of each group
   std::vector<Remarks> remarks_;                 // of each file, written by the thread that reads it
@@ -44,7 +48,12 @@ class Replayer {
 };
 
 Replayer::Replayer(const LoadedConfig& loaded, const std::vector<std::string>& files)
-    : loaded_(loaded), files_(files), labels_(loaded.config.sources), remarks_(files.size()), progress_(SizeOf(files)) {
+    : loaded_(loaded),
+      files_(files),
+      labels_(loaded.config.sources),
+      envelopes_(EnvelopesOf(loaded.config, labels_, files)),
+      remarks_(files.size()),
+      progress_(SizeOf(files)) {
   groups_ = GroupByLabels(loaded.config, labels_, files);
   guests_.resize(groups_.size());
 }
@@ -65,6 +74,7 @@ void Replayer::Read(const Recording& group, Guests& guest) {
   for (size_t file : group.files) {
     const source::StreamId before = std::exchange(id, static_cast<source::StreamId>(file + 1));
     guest.Open(id, AbsolutePath(files_[file]), group.labels, before);
+    guest.Pin(id, envelopes_[file]);
     Status read = ReadTrace(
         files_[file], [&](std::string_view bytes) { guest.OnBytes(id, bytes); }, &progress_);
     remarks_[file] = {guest.TakePathWithoutTime(), read ? "" : read.error()};
@@ -83,6 +93,20 @@ metrics::Snapshot Replayer::TakeSnapshot() const {
   return snapshot;
 }
 
+std::vector<Warning> Replayer::TakeUnread() {
+  std::vector<Warning> all;
+  for (const auto& guest : guests_) {
+    for (Warning& warning : guest->TakeUnread(guests::FirstLines::Input::kHasEnded)) all.push_back(std::move(warning));
+  }
+  return all;
+}
+
+Summary Replayer::Summarize() const {
+  Summary summary;
+  for (const auto& guest : guests_) summary.Add(*guest);
+  return summary;
+}
+
 }  // namespace
 
 int Replay(const Options& options) {
@@ -92,7 +116,14 @@ int Replay(const Options& options) {
   Replayer replayer(*outcome.loaded, options.files);
   replayer.Run(WorkersOf(outcome.loaded->config));
   int exit_code = Tell(replayer.remarks());
+  Tell(replayer.TakeUnread());
   std::cout << exposition::ToText(replayer.TakeSnapshot()) << std::flush;
+  const Summary summary = replayer.Summarize();
+  if (options.is_strict && summary.is_mostly_unread()) {
+    std::cerr << "qemu-trace-exporter: more than half of the lines were not read (--strict)\n";
+    exit_code = kExitBadInput;
+  }
+  std::cerr << summary.Text() << '\n';
   return std::cout.good() ? exit_code : kExitBadInput;
 }
 

@@ -1,8 +1,20 @@
 #include "commands/sources.h"
 
-#include <cstdint>
-#include <map>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "base/content.h"
+#include "base/unique_fd.h"
 #include "guests/source_labels.h"
 
 namespace qte::commands {
@@ -13,6 +25,44 @@ std::string Show(const metrics::Labels& labels) {
   std::string text;
   for (const auto& [name, value] : labels) text += (text.empty() ? "" : ",") + name + "=\"" + value + '"';
   return '{' + text + '}';
+}
+
+// A file that cannot be opened, or holds no text; one of each source and reason.
+void AddUnreadable(const source::Scan& scan, std::vector<Warning>& warnings) {
+  std::set<std::pair<size_t, std::string>> told;
+  for (const source::FoundFile& file : scan.files) {
+    std::string error;
+    struct stat status {};
+    if (::access(file.path.c_str(), R_OK) != 0) {
+      error = std::string("cannot open: ") + std::strerror(errno) + source::RemedyOf(errno);
+    } else if (::stat(file.path.c_str(), &status) == 0 && S_ISREG(status.st_mode)) {  // opening a FIFO wakes its writer
+      UniqueFd fd(::open(file.path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
+      std::array<char, kContentHeadBytes> head{};
+      ssize_t size = ::pread(fd.get(), head.data(), head.size(), 0);
+      error = RefusalOf(ContentOf({head.data(), static_cast<size_t>(std::max<ssize_t>(size, 0))}));
+    }
+    if (!error.empty() && told.emplace(file.source, error).second) warnings.push_back({file.path, error});
+  }
+}
+
+void AddSameLabels(const config::Config& config, const source::Scan& scan, std::vector<Warning>& warnings) {
+  struct Known {
+    const source::FoundFile* file;
+    bool is_told = false;
+  };
+  const guests::SourceLabels labels(config.sources);
+  std::map<metrics::Labels, Known> first;
+  for (const source::FoundFile& file : scan.files) {
+    auto [known, is_new] = first.try_emplace(labels.For(file.source, file.path), Known{&file});
+    const source::FoundFile& other = *known->second.file;
+    if (is_new || known->second.is_told || other.identity == file.identity ||
+        source::ParentOf(other.path) == source::ParentOf(file.path)) {
+      continue;
+    }
+    known->second.is_told = true;
+    warnings.push_back({file.path, "has the same labels as " + other.path + ", " + Show(known->first) +
+                                       ", so their series add up; tell them apart by path_pattern or labels"});
+  }
 }
 
 }  // namespace
@@ -31,26 +81,13 @@ size_t SourceOf(const source::Discovery& sources, const std::string& path) {
   return (path == "-" ? sources.stdin_source() : sources.SourceOf(path)).value_or(SIZE_MAX);
 }
 
-std::vector<std::string> WarningsOfSameLabels(const config::Config& config) {
-  struct Known {
-    const source::FoundFile* file;
-    bool is_told = false;
-  };
-  const guests::SourceLabels labels(config.sources);
+std::vector<Warning> WarningsOfSources(const config::Config& config) {
   const source::Scan scan = source::Discovery(SourceSpecs(config)).Look();
-  std::map<metrics::Labels, Known> first;
-  std::vector<std::string> warnings;
-  for (const source::FoundFile& file : scan.files) {
-    auto [known, is_new] = first.try_emplace(labels.For(file.source, file.path), Known{&file});
-    const source::FoundFile& other = *known->second.file;
-    if (is_new || known->second.is_told || other.identity == file.identity ||
-        source::ParentOf(other.path) == source::ParentOf(file.path)) {
-      continue;
-    }
-    known->second.is_told = true;
-    warnings.push_back(other.path + " and " + file.path + " have the same labels " + Show(known->first) +
-                       ", so their series add up; tell them apart by path_pattern or labels");
-  }
+  std::vector<Warning> warnings;
+  for (const source::Problem& problem : scan.problems) warnings.push_back({problem.path, problem.error});
+  warnings.insert(warnings.end(), scan.warnings.begin(), scan.warnings.end());
+  AddUnreadable(scan, warnings);
+  AddSameLabels(config, scan, warnings);
   return warnings;
 }
 

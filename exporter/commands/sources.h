@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/warning.h"
 #include "config/config.h"
 #include "source/discovery.h"
 #include "source/source_set.h"
@@ -17,8 +18,9 @@ std::vector<source::SourceSpec> SourceSpecs(const config::Config& config);
 // is none, so that only the file's name gives labels.
 size_t SourceOf(const source::Discovery& sources, const std::string& path);
 
-// Walks the file system: a warning for each set of labels that files of different directories have. Their series would
-// add up. Files of one directory are a log and its rotated siblings, and paths of one file are one file.
-std::vector<std::string> WarningsOfSameLabels(const config::Config& config);
+// Walks the file system for what is wrong with the sources now: patterns that match nothing, directories and files that
+// this user may not read, files that hold no text, one file under two paths. Files of different directories that have
+// the same labels, too: their series would add up. Files of one directory are a log and its rotated siblings.
+std::vector<Warning> WarningsOfSources(const config::Config& config);
 
 }  // namespace qte::commands

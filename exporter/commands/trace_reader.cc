@@ -1,5 +1,6 @@
 #include "commands/trace_reader.h"
 
+#include <archive.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/content.h"
 #include "base/unique_fd.h"
 #include "source/receiver.h"
 
@@ -18,8 +20,6 @@ namespace qte::commands {
 namespace {
 
 constexpr size_t kChunk = size_t{64} << 10;
-constexpr std::string_view kGzipMagic("\x1f\x8b", 2);
-constexpr std::string_view kZstdMagic("\x28\xb5\x2f\xfd", 4);
 
 using OnBytes = std::function<void(std::string_view)>;
 
@@ -47,7 +47,7 @@ class Input {
       peeked_ = false;
       return std::string_view(buffer_.data(), size_);
     }
-    ssize_t n = first_read_done_ ? ReadSome() : ReadFully(fd_, buffer_.data(), kZstdMagic.size());
+    ssize_t n = first_read_done_ ? ReadSome() : ReadFully(fd_, buffer_.data(), kContentHeadBytes);
     first_read_done_ = true;
     if (n < 0) return Error{std::strerror(errno)};
     size_ = static_cast<size_t>(n);
@@ -87,6 +87,8 @@ Status ReadPlain(Input& input, const OnBytes& on_bytes) {
   }
 }
 
+// gzip and zstd are read here and not by libarchive, which drops up to 64 KiB before the place where data end early, and
+// does not check gzip's sums.
 Status ReadGzip(Input& input, const OnBytes& on_bytes) {
   z_stream stream{};
   constexpr int kGzipOnly = 15 + 16;
@@ -135,12 +137,73 @@ Status ReadZstd(Input& input, const OnBytes& on_bytes) {
   return {};
 }
 
+struct CloseArchive {
+  void operator()(archive* opened) const { archive_read_free(opened); }
+};
+
+// What libarchive reads by itself. For others it would start programs.
+std::unique_ptr<archive, CloseArchive> NewArchive() {
+  std::unique_ptr<archive, CloseArchive> reader(archive_read_new());
+  for (auto support : {archive_read_support_filter_xz, archive_read_support_filter_lzma,
+                       archive_read_support_filter_bzip2, archive_read_support_filter_lz4,
+                       archive_read_support_filter_lzip, archive_read_support_filter_compress}) {
+    support(reader.get());
+  }
+  archive_read_support_format_raw(reader.get());
+  archive_read_support_format_empty(reader.get());
+  return reader;
+}
+
+la_ssize_t NextPiece(archive* reader, void* input, const void** bytes) {
+  Result<std::string_view> piece = static_cast<Input*>(input)->Next();
+  if (!piece) {
+    archive_set_error(reader, EIO, "%s", piece.error().c_str());
+    return -1;
+  }
+  *bytes = piece->data();
+  return static_cast<la_ssize_t>(piece->size());
+}
+
+Status ReadCompressed(Input& input, std::string_view kind, const OnBytes& on_bytes) {
+  const auto reader = NewArchive();
+  auto failure = [&] {
+    const char* why = archive_error_string(reader.get());
+    return Error{"bad " + std::string(kind) + " data: " + (why == nullptr ? "it ends early" : why)};
+  };
+  archive_entry* entry = nullptr;
+  if (archive_read_open(reader.get(), &input, nullptr, NextPiece, nullptr) != ARCHIVE_OK) return failure();
+  const int state = archive_read_next_header(reader.get(), &entry);
+  if (state == ARCHIVE_EOF) return {};
+  if (state != ARCHIVE_OK) return failure();
+  if (archive_filter_count(reader.get()) < 2) {  // the last one stands for the file
+    return Error{"is compressed (" + std::string(kind) + "), which is not read; unpack it first"};
+  }
+  std::vector<char> out(kChunk + source::kReadPadding);
+  while (true) {
+    const la_ssize_t size = archive_read_data(reader.get(), out.data(), kChunk);
+    if (size < 0) return failure();
+    if (size == 0) return {};
+    on_bytes({out.data(), static_cast<size_t>(size)});
+  }
+}
+
 Status ReadDescriptor(int fd, const OnBytes& on_bytes, Progress* progress) {
   Input input(fd, progress);
   Result<std::string_view> first = input.Peek();
   if (!first) return Error{first.error()};
-  if (first->starts_with(kGzipMagic)) return ReadGzip(input, on_bytes);
-  if (first->starts_with(kZstdMagic)) return ReadZstd(input, on_bytes);
+  const ContentKind kind = ContentOf(*first);
+  switch (kind.content) {
+    case Content::kCompressed:
+      if (kind.name == "gzip") return ReadGzip(input, on_bytes);
+      if (kind.name == "zstd") return ReadZstd(input, on_bytes);
+      return ReadCompressed(input, kind.name, on_bytes);
+    case Content::kSimpletrace:
+      return Error{
+          "is a binary trace of QEMU's `simple` backend, which is not read; run a QEMU that is built with "
+          "--enable-trace-backends=log, and give the file that it writes (-D FILE)"};
+    case Content::kText:
+      break;
+  }
   return ReadPlain(input, on_bytes);
 }
 

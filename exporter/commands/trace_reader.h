@@ -1,4 +1,5 @@
-// Recorded traces, read from start to end: plain, gzip or zstd (told by their first bytes), or standard input.
+// Recorded traces, read from start to end: plain, compressed in any way that
+// libarchive reads (known by their first bytes), or standard input.
 #pragma once
 
 #include <functional>

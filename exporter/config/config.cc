@@ -15,6 +15,7 @@
 #include "config/limits.h"
 #include "config/metrics.h"
 #include "config/sources.h"
+#include "config/variables.h"
 
 namespace qte::config {
 namespace {
@@ -120,7 +121,8 @@ Loaded Parse(const std::vector<File>& files) {
     Config part;
     part.has_all_names = false;  // until they have been read
     std::optional<YamlNode> root = ReadDocument(file.yaml, report);
-    has_content = (root && ReadSections(*root, part, report)) || !report.empty() || has_content;
+    const bool is_expanded = root && ExpandVariables(*root, report);
+    has_content = (is_expanded && ReadSections(*root, part, report)) || !report.empty() || has_content;
     if (IsBlank(file.yaml)) report.Add(Position{1, 1}, "the file is empty");
     Append(report.Take(), diagnostics);
     Combine(std::move(part), config, diagnostics);

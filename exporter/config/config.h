@@ -51,6 +51,7 @@ struct Source {
   std::vector<Text> exclude;         // globs: what matches one is not read
   std::optional<Text> path_pattern;  // RE2; named groups become labels
   std::vector<std::pair<Text, std::string>> labels;
+  std::optional<std::string> envelope;  // what wraps the lines: one of trace/envelope.h; found out where it is not given
   Start start = Start::kBeginning;
   std::optional<Place> reclaim;  // where the config asks for it: what was consumed goes back to the disk
   uint64_t max_disk_bytes = uint64_t{64} << 20;  // with reclaim: what a log may take on disk

@@ -15,8 +15,11 @@ namespace qte::config {
 namespace {
 
 constexpr auto kKeys = std::to_array<std::string_view>(
-    {"path", "exclude", "path_pattern", "labels", "start", "reclaim", "max_disk_bytes", "qmp"});
+    {"path", "exclude", "path_pattern", "labels", "envelope", "start", "reclaim", "max_disk_bytes", "qmp"});
 constexpr auto kQmpKeys = std::to_array<std::string_view>({"socket", "drive_names", "switch_off_at_exit"});
+// As trace/envelope.h has them; a test in guests/ compares the lists.
+constexpr auto kEnvelopes = std::to_array<std::string_view>({"none", "docker-json", "journal-json", "json", "cri",
+                                                             "timestamp", "name", "syslog", "stap", "ftrace", "qemu"});
 constexpr auto kStarts = std::to_array<std::string_view>({"beginning", "end"});
 constexpr auto kBools = std::to_array<std::string_view>({"true", "false"});
 
@@ -146,6 +149,9 @@ Source ReadSource(const Field& item, Report& report) {
   if (const Field* exclude = fields.Find("exclude")) source.exclude = ReadExclude(*exclude, source, report);
   if (const Field* pattern = fields.Find("path_pattern")) source.path_pattern = ReadPathPattern(*pattern, report);
   if (const Field* labels = fields.Find("labels")) source.labels = ReadFixedLabels(*labels, report);
+  if (const Field* envelope = fields.Find("envelope")) {
+    if (auto choice = ReadChoice(*envelope, kEnvelopes, report)) source.envelope = kEnvelopes[*choice];
+  }
   if (const Field* start = fields.Find("start")) {
     source.start = ReadChoice(*start, kStarts, report) == 1 ? Start::kEnd : Start::kBeginning;
   }

@@ -54,6 +54,7 @@ uint64_t Lag(const source::StreamStatus& stream) {
 std::map<std::string, source::StreamStatus> BySourceLabel(const std::vector<source::StreamStatus>& streams) {
   std::map<std::string, source::StreamStatus> newest;
   for (const source::StreamStatus& stream : streams) {
+    if (stream.refused) continue;  // no log
     std::string label = stream.path;
     MakeValidUtf8(label);
     auto [known, added] = newest.try_emplace(std::move(label), stream);
@@ -276,6 +277,8 @@ Response Server::StatusJson() {
     if (!stream.error.empty()) entry["error"] = stream.error;
     sources.push_back(std::move(entry));
   }
+  json warnings = json::array();
+  for (const Warning& warning : warnings_.All()) warnings.push_back({{"about", warning.about}, {"text", warning.text}});
   json sockets = json::array();
   for (const qmp::Keeper::SocketReport& socket : tracer_->report().sockets) {
     json entry = {{"path", socket.path},
@@ -296,6 +299,7 @@ Response Server::StatusJson() {
                {"lines", lines},
                {"series", series},
                {"sources", std::move(sources)},
+               {"warnings", std::move(warnings)},
                {"qmp", std::move(sockets)}});
 }
 

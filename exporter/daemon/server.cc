@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "base/epoch.h"
@@ -230,20 +231,24 @@ void Server::CatchUpOnRest() {
 
 void Server::LookAtIngest() {
   std::vector<source::StreamStatus> streams;
-  std::vector<std::string> warnings;
+  std::vector<Warning> warnings;
+  std::vector<Warning> current;
   size_t expired = 0;
   Startup::Progress progress;
   Ask([&](guests::Guests& guests, const source::SourceSet& sources) {
     seen_events_ = guests.SeenEvents();
     streams = sources.Streams();
     warnings = guests.TakeWarnings();
+    current = sources.Warnings();
     expired = guests.ExpireIdle(Clock::Steady().Now());
     progress = ProgressOf(sources);
   });
   startup_.Log(ingest_ptr()->caught_up(), progress, Clock::Steady().Now());
   if (expired > 0) spdlog::info("{} series of guests without a line for expire_after have expired", expired);
-  for (const std::string& warning : warnings) spdlog::warn("{}", warning);
-  for (const std::string& warning : ingest_ptr()->TakeWarnings()) spdlog::warn("{}", warning);
+  for (const std::string& warning : ingest_ptr()->TakeWarnings()) warnings.push_back({"", warning});
+  warnings_.Add(std::move(warnings));
+  for (Warning& warning : WarningsOfRefused(streams)) current.push_back(std::move(warning));
+  warnings_.SetCurrent(current);
   WarnAboutStreams(streams);
 }
 
@@ -270,7 +275,7 @@ void Server::SampleHistory() {
 void Server::WarnAboutStreams(const std::vector<source::StreamStatus>& streams) {
   std::map<std::string, std::string> errors;
   for (const source::StreamStatus& stream : streams) {
-    if (!stream.up && !stream.takes_turns) errors[stream.path] = stream.error;
+    if (!stream.up && !stream.takes_turns && !stream.refused) errors[stream.path] = stream.error;
   }
   for (const auto& [path, error] : errors) {
     auto known = stream_errors_.find(path);
@@ -280,6 +285,21 @@ void Server::WarnAboutStreams(const std::vector<source::StreamStatus>& streams) 
     if (!errors.contains(path)) spdlog::info("{}: readable now", path);
   }
   stream_errors_ = std::move(errors);
+}
+
+// Of files that hold no text: one word for each source and reason, as there may be hundreds of them.
+std::vector<Warning> Server::WarningsOfRefused(const std::vector<source::StreamStatus>& streams) const {
+  std::map<std::pair<size_t, std::string>, std::set<std::string>> files;
+  for (const source::StreamStatus& stream : streams) {
+    if (stream.refused) files[{stream.source, stream.error}].insert(stream.path);
+  }
+  std::vector<Warning> warnings;
+  for (const auto& [cause, paths] : files) {
+    std::string text = cause.second;
+    if (paths.size() > 1) text += " (" + std::to_string(paths.size() - 1) + " more files are like it)";
+    warnings.push_back({*paths.begin(), std::move(text)});
+  }
+  return warnings;
 }
 
 void Server::Stop() {

@@ -18,6 +18,7 @@
 #include "daemon/ingest.h"
 #include "daemon/startup.h"
 #include "daemon/tracer.h"
+#include "daemon/warnings.h"
 #include "http/server.h"
 #include "page/chart_history.h"
 #include "page/landing_page.h"
@@ -94,6 +95,7 @@ class Server {
   http::Response NotReady() const;
   void LookAtIngest();
   void WarnAboutStreams(const std::vector<source::StreamStatus>& streams);
+  std::vector<Warning> WarningsOfRefused(const std::vector<source::StreamStatus>& streams) const;
 
   const commands::Options options_;
   commands::LoadedConfig loaded_;  // of the main thread
@@ -125,6 +127,7 @@ class Server {
 
   const std::shared_ptr<http::BasicAuth> auth_ = std::make_shared<http::BasicAuth>();
   std::map<std::string, std::string> stream_errors_;  // by path: what was warned of; of the main thread
+  Warnings warnings_;
   std::unique_ptr<http::Server> http_;                // last: its threads use all of the above
 };
 

@@ -14,18 +14,6 @@ constexpr size_t kMostUndeclared = 10'000;
 
 }  // namespace
 
-bool LooksLikeEventName(std::string_view word) {
-  constexpr size_t kLongestName = 256;  // QEMU's longest has 60
-  if (word.empty() || word.size() > kLongestName) return false;
-  bool underscore = false;
-  for (char c : word) {
-    bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-    if (!letter && c != '_') return false;
-    underscore = underscore || c == '_';
-  }
-  return underscore;
-}
-
 uint32_t EventCounts::UndeclaredId(std::string_view name) {
   uint32_t known = undeclared_.Find(name);
   if (known != trace::NameTable::kNone) return declared_count_ + known;

@@ -18,9 +18,6 @@
 
 namespace qte::guests {
 
-// True for what can be the name of a trace event: letters, digits and underscores, with an underscore among them.
-bool LooksLikeEventName(std::string_view word);
-
 class EventCounts {
  public:
   // `declared` are the catalog's names; their ids are the events' ids.

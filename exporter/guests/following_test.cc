@@ -209,7 +209,7 @@ TEST_CASE("following: a link is switched, dangles, and is repaired") {
   std::filesystem::remove(log);
   std::filesystem::create_symlink("later", log);
   f.Settle();
-  CHECK(f.sources().Streams().back().error == "No such file or directory");
+  CHECK(f.sources().Streams().back().error == "No such file or directory; create it, or correct the path");
   f.Write(f / "later", 3);
   f.CheckExact();
 }

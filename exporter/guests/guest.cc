@@ -36,6 +36,7 @@ void Guest::Use(std::shared_ptr<const Common> common) {
   common_ = std::move(common);
   program_ = common_->program.get();
   is_fold_told_.clear();
+  usage_ = Usage::kUnknown;
   std::map<rules::Process*, std::shared_ptr<rules::Process>> next;
   for (auto& [id, log] : logs_) {
     std::shared_ptr<rules::Process>& process = next[log.process.get()];
@@ -48,7 +49,9 @@ void Guest::Use(std::shared_ptr<const Common> common) {
 }
 
 void Guest::Open(source::StreamId id, const std::string& path, source::StreamId predecessor) {
-  auto [found, is_new] = logs_.try_emplace(id, Log{path, source::LineSplitter(common_->program->limits.max_line_bytes)});
+  const size_t max_line_bytes = common_->program->limits.max_line_bytes;
+  auto [found, is_new] =
+      logs_.try_emplace(id, Log{path, source::LineSplitter(max_line_bytes), trace::LineOpener(max_line_bytes)});
   Log& log = found->second;
   log.path = path;
   if (!is_new) return;
@@ -62,11 +65,18 @@ void Guest::Open(source::StreamId id, const std::string& path, source::StreamId 
   log.doubtful_lines = kDoubtfulLines;
 }
 
+void Guest::Pin(source::StreamId id, trace::LineOpener::Pin envelope) {
+  if (auto found = logs_.find(id); found != logs_.end()) found->second.opener.Use(envelope);
+}
+
 void Guest::EndOfRecording(source::StreamId id) {
   auto found = logs_.find(id);
   if (found == logs_.end()) return;
   Log& log = found->second;
-  if (log.splitter.Drop() || !log.torn.empty()) Reject(Unparsed::kPartialLine);
+  for (const Opened& opened : log.opener.Finish(program_->names)) OnOpened(log, opened);
+  // UTF-16 of the usual order of bytes ends in half a newline.
+  const bool is_half_newline = log.splitter.partial() == std::string_view("\0", 1);
+  if ((log.splitter.Drop() && !is_half_newline) || !log.torn.empty()) Reject(Unparsed::kPartialLine);
   log.torn.clear();
   log.torn_log = 0;
 }
@@ -88,6 +98,7 @@ void Guest::OnRestart(source::StreamId id, source::Restart why) {
   }
   log.doubtful_lines = kDoubtfulLines;
   log.is_at_start = true;
+  log.first_lines = {};
 }
 
 void Guest::Close(source::StreamId id) {
@@ -226,6 +237,43 @@ std::string Guest::TakePathWithoutTime() {
     }
   }
   return {};
+}
+
+std::vector<Warning> Guest::TakeUnread(FirstLines::Input input) {
+  std::vector<Warning> warnings;
+  bool is_told = false;
+  for (auto& [id, log] : logs_) {
+    if (std::optional<std::string> text = log.first_lines.Take(input)) warnings.push_back({log.path, *text});
+    is_told = is_told || log.first_lines.is_told();
+  }
+  if (is_told) return warnings;  // what look like events may be none
+  if (std::optional<std::string> text = TakeUnused(input)) {
+    warnings.push_back({logs_.empty() ? "" : logs_.begin()->second.path, *text});
+  }
+  return warnings;
+}
+
+// The first events of a QEMU that traces all may be ones that no rule uses, so few of them count at the second look.
+std::optional<std::string> Guest::TakeUnused(FirstLines::Input input) {
+  if (usage_ == Usage::kTold || usage_ == Usage::kUsed || program_->NeededEvents().empty()) return std::nullopt;
+  constexpr uint64_t kMany = 10;
+  uint64_t count = 0;
+  std::vector<std::string_view> names;
+  bool is_used = false;
+  events_.ForEach([&](uint32_t id, uint64_t times) {
+    const bool is_declared = events_.IsDeclared(id);
+    is_used = is_used || (is_declared && program_->plan_of[id] != rules::kNone);
+    count += times;
+    names.push_back(is_declared ? program_->names.NameOf(id) : events_.UndeclaredName(id));
+  });
+  if (is_used) usage_ = Usage::kUsed;
+  if (is_used || count == 0) return std::nullopt;
+  const bool is_enough = input == FirstLines::Input::kHasEnded || usage_ == Usage::kSeenUnused || count >= kMany;
+  usage_ = is_enough ? Usage::kTold : Usage::kSeenUnused;
+  if (!is_enough) return std::nullopt;
+  return "trace events arrive, but no rule uses any of them (" + std::to_string(names.size()) +
+         (names.size() == 1 ? " kind" : " kinds, one") + " is " + std::string(names.front()) +
+         "); switch on the events that `qemu-trace-exporter qemu-args` prints, or add rules for these";
 }
 
 std::vector<std::string> Guest::TakeFolded() {

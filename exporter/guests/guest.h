@@ -15,19 +15,24 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/clock.h"
+#include "base/warning.h"
 #include "guests/common.h"
 #include "guests/event_counts.h"
+#include "guests/first_lines.h"
+#include "guests/newcomers.h"
 #include "guests/own_counts.h"
 #include "metrics/families.h"
 #include "metrics/snapshot.h"
 #include "rules/process.h"
 #include "source/line_splitter.h"
 #include "source/receiver.h"
+#include "trace/line_opener.h"
 #include "trace/prefix.h"
 
 namespace qte::guests {
@@ -51,6 +56,8 @@ class Guest {
   // A log is followed from now on. It goes on with the process of `predecessor`, a log of this guest whose path it has
   // taken; 0 if there is none.
   void Open(source::StreamId id, const std::string& path, source::StreamId predecessor);
+  // The config says which envelope the lines of a log have.
+  void Pin(source::StreamId id, trace::LineOpener::Pin envelope);
   void OnBytes(source::StreamId id, std::string_view bytes);
   void OnRestart(source::StreamId id, source::Restart why);
   void Close(source::StreamId id);
@@ -83,6 +90,8 @@ class Guest {
   uint64_t unparsed(Unparsed reason) const { return counts_.unparsed[static_cast<size_t>(reason)]; }
   // The path of a log that lacks the timestamps some duration needs, told once for each log; empty if none.
   std::string TakePathWithoutTime();
+  // What is told once about its logs, and about events of which no rule uses any.
+  std::vector<Warning> TakeUnread(FirstLines::Input input);
   // Metrics whose series have been folded over a limit for the first time.
   std::vector<std::string> TakeFolded();
 
@@ -118,6 +127,7 @@ class Guest {
   struct Log {
     std::string path;
     source::LineSplitter splitter;
+    trace::LineOpener opener;
     trace::PrefixFinder prefixes;
     std::shared_ptr<rules::Process> process;
     // What the first line may complete: the unfinished line of `torn_log` (0: of none), and `torn` behind that, which is
@@ -128,6 +138,9 @@ class Guest {
     bool is_at_start = true;        // since the doubt arose
     bool is_renewed = false;        // its process has begun anew, or ended, since BeginProcess was called
     bool is_told_of_time = false;
+    FirstLines first_lines;
+    bool has_prefixes = false;      // as the last event that was opened
+    Newcomers newcomers;
 
     bool may_complete() const { return torn_log != 0 || !torn.empty(); }
   };
@@ -147,18 +160,30 @@ class Guest {
   bool IsShared(const Log& log) const;
   void AddJoins(const rules::Process& process, JoinCounts& counts) const;
   std::optional<int64_t> LastEventTime() const;
+  void Feed(Log& log, std::string_view bytes);
+  std::optional<std::string> TakeUnused(FirstLines::Input input);
+
+  using Opened = trace::LineOpener::Opened;
+  using Lines = std::span<const Opened>;
 
   void OnLine(Log& log, std::string_view line);
   void OnLineAnyhow(Log& log, std::string_view line);
+  void Match(Log& log, std::string_view text);
+  void OpenLine(Log& log, std::string_view line);
+  void OnOpened(Log& log, const Opened& opened);
+  void OnMismatch(Log& log, std::string_view line);
+  void OnBehind(Log& log, std::string_view line);
   void OnDoubtfulLine(Log& log, std::string_view line);
+  void LookForSign(Log& log, const Opened& opened);
   void OnFirstLine(Log& log, std::string_view line);
-  void OnUndeclared(Log& log, std::string_view line, const trace::Prefix& prefix);
+  bool OnUndeclared(Log& log, const Opened& opened, const trace::Prefix& prefix);
   void OnText(Log& log, std::string_view text);
   template <class Visit>
   void ForEachTorn(source::StreamId id, Visit&& visit);
   void HandOnTorn(source::StreamId id);
   bool Completes(Log& log, std::string_view joined, std::string_view tail) const;
   bool IsEvent(Log& log, std::string_view line, bool has_prefixes) const;
+  bool IsWrapped(const Log& log, std::string_view line) const;
   void Count(rules::Outcome outcome);
   void Remember(std::string_view line, const trace::Prefix& prefix);
   void Reject(Unparsed reason) { ++counts_.unparsed[static_cast<size_t>(reason)]; }
@@ -176,6 +201,8 @@ class Guest {
   LastStamp last_stamp_;
   std::string_view batch_;           // that is being worked on
   std::vector<bool> is_fold_told_;   // by family
+  enum class Usage { kUnknown, kSeenUnused, kTold, kUsed };
+  Usage usage_ = Usage::kUnknown;  // whether any rule has used one of its events, as far as looks can tell
   bool is_expired_ = false;
   bool is_in_flight_counted_ = false;  // since the last line
 };

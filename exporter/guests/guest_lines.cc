@@ -57,6 +57,19 @@ void Guest::OnBytes(source::StreamId id, std::string_view bytes) {
   counts_.bytes += bytes.size();
   is_in_flight_counted_ = false;
   if (is_expired_) Revive();
+  if (log.first_lines.is_over()) {
+    Feed(log, bytes);
+  } else {
+    const uint64_t lines = counts_.lines;
+    FirstLines::Unread unread = counts_.unparsed;
+    Feed(log, bytes);
+    for (size_t i = 0; i < unread.size(); ++i) unread[i] = counts_.unparsed[i] - unread[i];
+    log.first_lines.Add(bytes, counts_.lines - lines, unread);
+  }
+  if (last_stamp_.in_batch != nullptr) last_stamp_.Keep(last_stamp_.in_batch);
+}
+
+void Guest::Feed(Log& log, std::string_view bytes) {
   auto on_too_long = [&] {
     ++counts_.lines;
     Reject(Unparsed::kLineTooLong);
@@ -70,40 +83,131 @@ void Guest::OnBytes(source::StreamId id, std::string_view bytes) {
     log.splitter.Feed(
         bytes, [&](std::string_view line) { OnDoubtfulLine(log, line); }, on_too_long);
   }
-  if (last_stamp_.in_batch != nullptr) last_stamp_.Keep(last_stamp_.in_batch);
 }
 
-// A line to its event, and on to the rules that want it.
+// A line to its event, and on to the rules that want it. What cannot be read as it stands is opened.
 inline void Guest::OnLine(Log& log, std::string_view line) {
   ++counts_.lines;
+  if (log.opener.must_open()) return OpenLine(log, line);
   const trace::Prefix prefix = log.prefixes.Find(line);
   std::string_view text = line.substr(prefix.size);
   const size_t name_size = FindByte(text, ' ');
   std::string_view name = text.substr(0, name_size);
   const rules::Program& program = *program_;
   const uint32_t event = program.names.Find(name);
-  if (event == trace::NameTable::kNone) return OnUndeclared(log, line, prefix);
+  if (event == trace::NameTable::kNone) {
+    const bool is_known = !name.starts_with('_') && events_.HasUndeclared(name);
+    if (!is_known) return OpenLine(log, line);
+    const bool recurs = events_.Increment(events_.UndeclaredId(name)) == 2;
+    if (recurs && prefix.kind == trace::PrefixKind::kNone && !log.has_prefixes) log.newcomers.Recur(name);
+    Remember(line, prefix);
+    log.process->OnText(text);
+    return Reject(Unparsed::kUndeclaredEvent);
+  }
   if (events_.IncrementDeclared(event) == 1) common_->samples->Offer(event, name, line);
   Remember(line, prefix);
+  if (!program.matches.empty()) Match(log, text);
   const uint32_t plan = program.plan_of[event];
   if (plan == rules::kNone) return;
   rules::Outcome outcome = log.process->OnEvent(plan, line, prefix, ArgumentsIn(text, name_size));
-  if (outcome != rules::Outcome::kDone) Count(outcome);
+  if (outcome == rules::Outcome::kDone) return;
+  if (outcome == rules::Outcome::kFormatMismatch) return OnMismatch(log, line);
+  Count(outcome);
 }
 
 void Guest::OnLineAnyhow(Log& log, std::string_view line) {
   OnLine(log, line);
 }
 
-void Guest::OnUndeclared(Log& log, std::string_view line, const trace::Prefix& prefix) {
-  std::string_view text = line.substr(prefix.size);
-  std::string_view name = NameIn(text);
-  if (!LooksLikeEventName(name)) return OnText(log, text);
-  const uint32_t event = events_.UndeclaredId(name);
-  if (events_.Increment(event) == 1) common_->samples->Offer(event, name, line);
+// A declaration must not silence a `match` rule.
+void Guest::Match(Log& log, std::string_view text) {
+  const rules::Outcome matched = log.process->OnText(text);
+  if (matched != rules::Outcome::kNotTaken) Count(matched);
+}
+
+void Guest::OpenLine(Log& log, std::string_view line) {
+  for (const Opened& opened : log.opener.Open(line, program_->names)) OnOpened(log, opened);
+}
+
+void Guest::OnOpened(Log& log, const Opened& opened) {
+  if (opened.kind == Opened::Kind::kTooLong) return Reject(Unparsed::kLineTooLong);
+  if (opened.kind == Opened::Kind::kTornParts) return Reject(Unparsed::kPartialLine);
+  const std::string_view line = opened.line;
+  const trace::Prefix prefix = trace::FindPrefix(line);
+  const std::string_view text = line.substr(prefix.size);
+  const std::string_view name = NameIn(text);
+  const uint32_t event = program_->names.Find(name);
+  if (event == trace::NameTable::kNone) {
+    if (!OnUndeclared(log, opened, prefix)) OnText(log, text);
+    return;
+  }
+  log.has_prefixes = opened.has_prefix;
+  if (events_.IncrementDeclared(event) == 1) common_->samples->Offer(event, name, line);
   Remember(line, prefix);
+  if (!program_->matches.empty()) Match(log, text);
+  const uint32_t plan = program_->plan_of[event];
+  if (plan == rules::kNone) return;
+  const rules::Outcome outcome = log.process->OnEvent(plan, line, prefix, ArgumentsIn(text, name.size()));
+  Count(outcome);
+  if (outcome == rules::Outcome::kFormatMismatch) OnBehind(log, line);
+}
+
+// The line of an event that counted already. What does not fit may be the end of a line of another system, or another
+// event behind half of this one.
+void Guest::OnMismatch(Log& log, std::string_view line) {
+  const std::string_view clean = log.opener.Clean(line);
+  const trace::Prefix prefix = trace::FindPrefix(clean);
+  const std::string_view text = clean.substr(prefix.size);
+  const std::string_view name = NameIn(text);
+  const uint32_t event = program_->names.Find(name);
+  const uint32_t plan = event == trace::NameTable::kNone ? rules::kNone : program_->plan_of[event];
+  rules::Outcome outcome = rules::Outcome::kFormatMismatch;
+  if (clean.size() != line.size() && plan != rules::kNone) {
+    outcome = log.process->OnEvent(plan, clean, prefix, ArgumentsIn(text, name.size()));
+  }
+  Count(outcome);
+  if (outcome == rules::Outcome::kFormatMismatch) OnBehind(log, clean);
+}
+
+void Guest::OnBehind(Log& log, std::string_view line) {
+  const size_t behind = log.opener.FindBehind(line, program_->names);
+  if (behind == 0) return;
+  Opened opened;
+  opened.line = line.substr(behind);
+  opened.is_event = opened.has_prefix = true;
+  OnOpened(log, opened);
+}
+
+// False where the line is no event, as far as can be known without a declaration. Where events have a prefix, it is
+// text that has none.
+bool Guest::OnUndeclared(Log& log, const Opened& opened, const trace::Prefix& prefix) {
+  const std::string_view text = opened.line.substr(prefix.size);
+  const std::string_view name = NameIn(text);
+  if (!trace::LooksLikeEventName(name)) return false;
+  // The first word of a line that may be wrapped, as in "vm_1 | Booting".
+  const bool may_be_wrapped =
+      opened.layers < opened.envelopes.size() && opened.envelopes[opened.layers] != trace::Envelope::kNone;
+  if (may_be_wrapped && !opened.has_prefix) return false;
+  const bool is_known = events_.HasUndeclared(name);
+  unsigned lines = 1;
+  if (!opened.has_prefix) {
+    if (is_known) {
+      if (!log.has_prefixes) log.newcomers.Recur(name);
+    } else if (log.has_prefixes && log.newcomers.state().once.size() >= Newcomers::kMostOnce) {
+      log.opener.LookAgain();  // events may have no prefix from now on
+      return false;
+    } else if (lines = log.newcomers.Admit(name); lines == 0) {
+      return false;
+    }
+  }
+  const uint32_t event = events_.UndeclaredId(name);
+  for (; lines > 0; --lines) {
+    if (events_.Increment(event) == 1) common_->samples->Offer(event, name, opened.line);
+  }
+  Remember(opened.line, prefix);
   log.process->OnText(text);
   Reject(Unparsed::kUndeclaredEvent);
+  return true;
 }
 
 void Guest::OnText(Log& log, std::string_view text) {
@@ -126,12 +230,20 @@ void Guest::OnText(Log& log, std::string_view text) {
 void Guest::OnDoubtfulLine(Log& log, std::string_view line) {
   if (log.may_complete()) return OnFirstLine(log, line);
   if (log.doubtful_lines == 0) return OnLineAnyhow(log, line);
-  trace::Prefix prefix = trace::FindPrefix(line);
-  std::string_view text = line.substr(prefix.size);
+  ++counts_.lines;
+  for (const Opened& opened : log.opener.Open(line, program_->names)) {
+    LookForSign(log, opened);
+    OnOpened(log, opened);
+  }
+}
+
+void Guest::LookForSign(Log& log, const Opened& opened) {
+  trace::Prefix prefix = trace::FindPrefix(opened.line);
+  std::string_view text = opened.line.substr(prefix.size);
   std::string_view name = NameIn(text);
   const uint32_t event = program_->names.Find(name);
-  if (event == trace::NameTable::kNone) return OnLineAnyhow(log, line);
-  const rules::EventLine parts{line, prefix, ArgumentsIn(text, name.size())};
+  if (event == trace::NameTable::kNone || log.doubtful_lines == 0) return;
+  const rules::EventLine parts{opened.line, prefix, ArgumentsIn(text, name.size())};
   switch (log.process->SignOf(program_->plan_of[event], parts, log.is_at_start)) {
     case rules::Process::Sign::kUnclear:
       --log.doubtful_lines;
@@ -145,7 +257,6 @@ void Guest::OnDoubtfulLine(Log& log, std::string_view line) {
       break;
   }
   log.is_at_start = false;
-  OnLineAnyhow(log, line);
 }
 
 // Visits a log that ends in an unfinished line, and those before it as far as the line began there; the last one first.
@@ -189,6 +300,8 @@ void Guest::OnFirstLine(Log& log, std::string_view line) {
 }
 
 bool Guest::Completes(Log& log, std::string_view joined, std::string_view tail) const {
+  if (IsWrapped(log, tail)) return false;
+  if (IsWrapped(log, joined)) return true;
   const std::string_view head = joined.substr(0, joined.size() - tail.size());
   const trace::Prefix prefix = trace::FindPrefix(joined);
   const bool is_prefixed = prefix.kind != trace::PrefixKind::kNone;
@@ -213,6 +326,13 @@ bool Guest::Completes(Log& log, std::string_view joined, std::string_view tail) 
   return ThreadDigits(joined) == known || ThreadDigits(tail) != known;
 }
 
+// A whole record of a wrapped log is a line, whatever it holds.
+bool Guest::IsWrapped(const Log& log, std::string_view line) const {
+  trace::LineOpener opener = log.opener;
+  Lines opened = opener.Open(line, program_->names);
+  return opened.empty() || opened.back().layers > 0;
+}
+
 // In a log whose lines have prefixes, one without is no whole line.
 bool Guest::IsEvent(Log& log, std::string_view line, bool has_prefixes) const {
   trace::Prefix prefix = trace::FindPrefix(line);
@@ -221,7 +341,7 @@ bool Guest::IsEvent(Log& log, std::string_view line, bool has_prefixes) const {
   std::string_view text = line.substr(prefix.size);
   std::string_view name = NameIn(text);
   const uint32_t event = program_->names.Find(name);
-  if (event == trace::NameTable::kNone) return has_prefix && LooksLikeEventName(name);
+  if (event == trace::NameTable::kNone) return has_prefix && trace::LooksLikeEventName(name);
   const uint32_t plan = program_->plan_of[event];
   return plan == rules::kNone || log.process->Fits(plan, ArgumentsIn(text, name.size()));
 }

@@ -4,7 +4,9 @@
 //    "events": as in event_counts.h, "counts": as in own_counts.h,
 //    "processes": [as in rules/process_state.cc, ...],
 //    "logs": [{"id", "path", "process": its number, "partial": bytes, "skipping": bool, "torn": bytes, "torn_log",
-//              "doubtful_lines", "at_start", "renewed"}, ...]}
+//              "doubtful_lines", "at_start", "renewed", "prefixes": bool, "once": [name, ...], "waiting": [hash, ...],
+//              "next", "opener": {"seen", "lines", "whole", "parts": [[text, time, kind of time, envelope, too long],
+//              ...]}}, ...]}
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
@@ -16,6 +18,33 @@
 namespace qte::guests {
 
 using nlohmann::json;
+
+namespace {
+
+json OpenerToJson(const trace::LineOpener& opener) {
+  const trace::LineOpener::State state = opener.TakeState();
+  json parts = json::array();
+  for (const trace::LineOpener::Part& part : state.parts) {
+    parts.push_back({part.text, part.time, part.time_kind, trace::NameOf(part.envelope), part.is_too_long});
+  }
+  return {{"seen", state.seen}, {"lines", state.lines_to_open}, {"whole", state.has_whole_records}, {"parts", parts}};
+}
+
+trace::LineOpener::State OpenerFromJson(const json& saved) {
+  trace::LineOpener::State state;
+  saved.at("seen").get_to(state.seen);
+  saved.at("lines").get_to(state.lines_to_open);
+  saved.at("whole").get_to(state.has_whole_records);
+  for (size_t i = 0; i < state.parts.size(); ++i) {
+    const json& part = saved.at("parts").at(i);
+    state.parts[i] = {
+        part.at(0).get<std::string>(), part.at(1).get<std::string>(), part.at(2).get<trace::WrapperTime::Kind>(),
+        trace::EnvelopeNamed(part.at(3).get<std::string>()).value_or(trace::Envelope::kNone), part.at(4).get<bool>()};
+  }
+  return state;
+}
+
+}  // namespace
 
 Guest::Saved Guest::Save() {
   CountInFlight();
@@ -50,7 +79,12 @@ Guest::Saved Guest::Save() {
                           {"torn_log", log.torn_log},
                           {"doubtful_lines", log.doubtful_lines},
                           {"at_start", log.is_at_start},
-                          {"renewed", log.is_renewed}});
+                          {"renewed", log.is_renewed},
+                          {"prefixes", log.has_prefixes},
+                          {"once", log.newcomers.state().once},
+                          {"waiting", log.newcomers.state().waiting},
+                          {"next", log.newcomers.state().next},
+                          {"opener", OpenerToJson(log.opener)}});
   }
   return saved;
 }
@@ -92,7 +126,9 @@ void Guest::Restore(const json& saved, const Specs& specs) {
     }
   }
   for (const json& entry : saved.at("logs")) {
-    Log log{entry.at("path").get<std::string>(), source::LineSplitter(common_->program->limits.max_line_bytes)};
+    const size_t max_line_bytes = common_->program->limits.max_line_bytes;
+    Log log{entry.at("path").get<std::string>(), source::LineSplitter(max_line_bytes),
+            trace::LineOpener(max_line_bytes)};
     log.process = processes.at(entry.at("process").get<size_t>());
     log.splitter.Resume(entry.at("partial").get<std::string>(), entry.at("skipping").get<bool>());
     entry.at("torn").get_to(log.torn);
@@ -100,6 +136,11 @@ void Guest::Restore(const json& saved, const Specs& specs) {
     entry.at("doubtful_lines").get_to(log.doubtful_lines);
     entry.at("at_start").get_to(log.is_at_start);
     entry.at("renewed").get_to(log.is_renewed);
+    entry.at("prefixes").get_to(log.has_prefixes);
+    Newcomers::State newcomers{entry.at("once").get<std::vector<std::string>>(),
+                               entry.at("waiting").get<std::vector<uint64_t>>(), entry.at("next").get<size_t>()};
+    log.newcomers.Resume(std::move(newcomers));
+    log.opener.Resume(OpenerFromJson(entry.at("opener")));
     if (!logs_.emplace(entry.at("id").get<source::StreamId>(), std::move(log)).second) {
       throw std::runtime_error("a guest has the same log twice");
     }

@@ -95,7 +95,7 @@ TEST_CASE("Every line that is not used is counted by reason") {
 TEST_CASE("Undeclared names beyond the cap count as _other_") {
   GuestsForTest guests("metrics: []\n");
   std::string text;
-  for (int i = 0; i < 10100; ++i) text += "event_" + std::to_string(i) + " x\n";
+  for (int i = 0; i < 10100; ++i) text += "1@17.123456:event_" + std::to_string(i) + " x\n";
   guests.Feed(text + text);
   CHECK(guests.Value("qemu_trace_events_total{event=event_9999}") == 2);
   CHECK(guests.Value("qemu_trace_events_total{event=event_10000}") == 0);

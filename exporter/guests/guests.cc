@@ -83,6 +83,11 @@ Guests::ByLabels::iterator Guests::Remove(ByLabels::iterator guest) {
 
 void Guests::OnOpen(source::StreamId id, size_t source, const std::string& path, source::StreamId predecessor) {
   Open(id, path, labels_.For(source, path), predecessor);
+  Pin(id, labels_.EnvelopeOf(source));
+}
+
+void Guests::Pin(source::StreamId id, trace::LineOpener::Pin envelope) {
+  if (auto log = logs_.find(id); log != logs_.end()) log->second.guest->Pin(id, envelope);
 }
 
 void Guests::Open(source::StreamId id, const std::string& path, metrics::Labels labels, source::StreamId predecessor) {
@@ -137,8 +142,8 @@ void Guests::WarnOfSecondLog(source::StreamId id) {
     if (!known.is_open || known.path == log.path) continue;
     if (DirectoryOf(known.path) == DirectoryOf(log.path)) continue;
     log.is_told = true;
-    warnings_.push_back(known.path + " and " + log.path + " have the same labels " + TextOf(log.guest->labels()) +
-                        ", so their series add up; tell them apart by path_pattern or labels");
+    warnings_.push_back({log.path, "has the same labels as " + known.path + ", " + TextOf(log.guest->labels()) +
+                                       ", so their series add up; tell them apart by path_pattern or labels"});
     return;
   }
 }
@@ -176,6 +181,7 @@ void Guests::Use(std::shared_ptr<const rules::Program> program, SourceLabels lab
   common_ = std::move(common);
   labels_ = std::move(labels);
   RelabelAll(sources);
+  for (const auto& [id, source] : sources) Pin(id, labels_.EnvelopeOf(source));
 }
 
 // All logs at once, since two guests may exchange their labels. A guest's logs are renamed together, as far as they have
@@ -237,15 +243,25 @@ size_t Guests::ExpireIdle(Clock::Time now) {
   return removed;
 }
 
-std::vector<std::string> Guests::TakeWarnings() {
-  std::vector<std::string> warnings = std::exchange(warnings_, {});
+std::vector<Warning> Guests::TakeUnread(FirstLines::Input input) {
+  std::vector<Warning> warnings;
+  for (const auto& [labels, guest] : guests_) {
+    for (Warning& warning : guest->TakeUnread(input)) warnings.push_back(std::move(warning));
+  }
+  return warnings;
+}
+
+std::vector<Warning> Guests::TakeWarnings() {
+  std::vector<Warning> warnings = std::exchange(warnings_, {});
+  for (Warning& warning : TakeUnread(FirstLines::Input::kGoesOn)) warnings.push_back(std::move(warning));
   for (const auto& [labels, guest] : guests_) {
     for (const std::string& metric : guest->TakeFolded()) {
-      warnings.push_back(TextOf(labels) + " has more label sets of " + metric +
-                         " than a limit allows (max_series_per_metric, max_series): the rest counts as _other_");
+      warnings.push_back({TextOf(labels), "has more label sets of " + metric +
+                                              " than a limit allows (max_series_per_metric, max_series): the rest "
+                                              "counts as _other_"});
     }
     for (std::string path = guest->TakePathWithoutTime(); !path.empty(); path = guest->TakePathWithoutTime()) {
-      warnings.push_back(path + ": lines carry no timestamps, so durations stay empty; run QEMU with -msg timestamp=on");
+      warnings.push_back({path, "lines carry no timestamps, so durations stay empty; run QEMU with -msg timestamp=on"});
     }
   }
   return warnings;

@@ -43,6 +43,7 @@ class Guests final : public source::Receiver {
   size_t LaneOf(source::StreamId id) const override;
   // OnOpen of a log whose labels are known.
   void Open(source::StreamId id, const std::string& path, metrics::Labels labels, source::StreamId predecessor);
+  void Pin(source::StreamId id, trace::LineOpener::Pin envelope);
   void EndOfRecording(source::StreamId id);
   // Spreads the work anew where lanes have got very different numbers of bytes; cheap to call between any two rounds.
   void Balance();
@@ -74,7 +75,9 @@ class Guests final : public source::Receiver {
   size_t ExpireIdle(Clock::Time now);
   // What a user should be told, once each: logs without timestamps, limits that fold series, files of one guest that are
   // none of another's rotation.
-  std::vector<std::string> TakeWarnings();
+  std::vector<Warning> TakeWarnings();
+  // Those of logs of which most was not read, and of events that no rule uses.
+  std::vector<Warning> TakeUnread(FirstLines::Input input);
   std::string TakePathWithoutTime();
 
   // Names of disks, by reads that somebody makes on purpose; see rules::Process. A log that is not open lacks none.
@@ -133,7 +136,7 @@ class Guests final : public source::Receiver {
   ByLabels guests_;
   std::map<source::StreamId, Log> logs_;
   OwnCounts gone_;  // of guests that are gone; restored ones count here as far as they did
-  std::vector<std::string> warnings_;
+  std::vector<Warning> warnings_;
   uint64_t changes_ = 0;      // but for lines
   uint64_t balanced_at_ = 0;  // bytes() when Balance looked
 };

@@ -220,8 +220,9 @@ TEST_CASE("Limits hold for each guest, and one that is over them folds into its 
   CHECK(values.at("qemu_trace_exporter_series") == 8);
   CHECK(guests->series_count() == 8);
   CHECK(guests->TakeWarnings() ==
-        std::vector<std::string>{"{vm=\"a\"} has more label sets of keys_total than a limit allows "
-                                 "(max_series_per_metric, max_series): the rest counts as _other_"});
+        std::vector<Warning>{{"{vm=\"a\"}",
+                              "has more label sets of keys_total than a limit allows (max_series_per_metric, "
+                              "max_series): the rest counts as _other_"}});
   CHECK(guests->TakeWarnings().empty());
 }
 
@@ -305,10 +306,10 @@ TEST_CASE("Two files of one guest that are none of a rotation are told once") {
   auto guests = MakeGuests(kKeys, 1);
   guests->OnOpen(1, 0, "/a/qemu.log", 0);
   guests->OnOpen(2, 0, "/b/qemu.log", 0);
-  std::vector<std::string> warnings = guests->TakeWarnings();
+  std::vector<Warning> warnings = guests->TakeWarnings();
   REQUIRE(warnings.size() == 1);
-  CHECK(warnings[0] ==
-        "/a/qemu.log and /b/qemu.log have the same labels {vm=\"qemu\"}, so their series add up; tell them apart by "
+  CHECK(warnings[0].Line() ==
+        "/b/qemu.log: has the same labels as /a/qemu.log, {vm=\"qemu\"}, so their series add up; tell them apart by "
         "path_pattern or labels");
   guests->OnOpen(3, 0, "/b/qemu.log", 2);  // a rotation
   CHECK(guests->TakeWarnings().empty());
@@ -333,7 +334,7 @@ TEST_CASE("Undeclared names are counted up to a cap for each guest") {
   guests->OnOpen(1, 0, "/log/a.log", 0);
   guests->OnOpen(2, 0, "/log/b.log", 0);
   std::string text;
-  for (int i = 0; i < 12'000; ++i) text += "x_" + std::to_string(i) + " 1\n";
+  for (int i = 0; i < 12'000; ++i) text += "1@17.123456:x_" + std::to_string(i) + " 1\n";
   Feed(*guests, 1, text + text);
   Feed(*guests, 2, "x_11999 1\nnew_name 1\n");
   Values values = ValuesOf(guests->TakeSnapshot());

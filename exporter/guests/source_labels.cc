@@ -32,6 +32,7 @@ SourceLabels::SourceLabels(const std::vector<config::Source>& sources) {
       options.set_log_errors(false);
       compiled.pattern = std::make_shared<const re2::RE2>(source.path_pattern->value, options);
     }
+    if (source.envelope) compiled.envelope = trace::EnvelopeNamed(*source.envelope);
     sources_.push_back(std::move(compiled));
   }
 }

@@ -1,4 +1,5 @@
-// The labels that every series of a source carries: from the config's `labels`, from `path_pattern`, and `vm`.
+// What the config says of a source's logs: the labels that every series carries (from `labels`, from `path_pattern`,
+// and `vm`), and the envelope of their lines.
 #pragma once
 
 #include <re2/re2.h>
@@ -9,6 +10,7 @@
 
 #include "config/config.h"
 #include "metrics/snapshot.h"
+#include "trace/line_opener.h"
 
 namespace qte::guests {
 
@@ -22,11 +24,16 @@ class SourceLabels {
 
   // Sorted by name. What `path_pattern` finds wins over `labels`, and both over the file's name as `vm`.
   metrics::Labels For(size_t source, const std::string& path) const;
+  // The envelope that the source's lines have, if the config says so.
+  trace::LineOpener::Pin EnvelopeOf(size_t source) const {
+    return source < sources_.size() ? sources_[source].envelope : std::nullopt;
+  }
 
  private:
   struct Source {
     metrics::Labels fixed;
     std::shared_ptr<const re2::RE2> pattern;  // null without one
+    trace::LineOpener::Pin envelope;
   };
   std::vector<Source> sources_;
 };

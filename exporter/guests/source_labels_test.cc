@@ -30,3 +30,13 @@ TEST_CASE("Labels come from the config, the path and the file's name, in this or
   CHECK(labels.For(1, "/log/plain.log") == Labels{{"vm", "plain"}});
   CHECK(labels.For(7, "/log/plain.log") == Labels{{"vm", "plain"}});
 }
+
+TEST_CASE("The config knows every envelope by its name") {
+  for (size_t i = 0; i < trace::kEnvelopes; ++i) {
+    const std::string name(trace::NameOf(static_cast<trace::Envelope>(i)));
+    const config::Loaded loaded = config::Parse("sources: [{path: /log/x.log, envelope: " + name + "}]", "x.yaml");
+    REQUIRE(loaded.config);
+    CHECK(SourceLabels(loaded.config->sources).EnvelopeOf(0) == static_cast<trace::Envelope>(i));
+  }
+  CHECK_FALSE(config::Parse("sources: [{path: /log/x.log, envelope: docker}]", "x.yaml").config);
+}

@@ -1,11 +1,13 @@
 #include "source/discovery.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <map>
 #include <set>
 #include <system_error>
 #include <utility>
@@ -28,7 +30,40 @@ void WatchBehindLink(const std::string& path, DirectoryInterests& directories) {
   directories[target.parent_path().string()].names.push_back(target.filename().string());
 }
 
+// For a pattern with wildcards that gives no file, though its directory can be listed. Plain paths are problems then.
+void WarnOfNothing(const PathPattern& pattern, const Expansion& expansion, size_t excluded, Scan& scan) {
+  if (pattern.is_plain() || !expansion.failures.empty()) return;
+  const std::string reason = excluded == 0 ? "no file matches"
+                                           : "\"exclude\" leaves out all " + std::to_string(excluded) + " files that match";
+  scan.warnings.push_back({pattern.text(), reason + "; check the path, and that QEMU writes its log there (-D FILE). "
+                                                    "Files that come later are followed"});
+}
+
+// Two paths of one file, by a symbolic link of the file or of a directory. One word says it all: there may be many.
+void WarnOfLinks(Scan& scan) {
+  std::map<FileIdentity, const FoundFile*> first;
+  for (const FoundFile& file : scan.files) {
+    const FoundFile& other = *first.try_emplace(file.identity, &file).first->second;
+    if (&other == &file) continue;
+    std::error_code error;
+    const bool is_link = std::filesystem::canonical(file.path, error) == std::filesystem::canonical(other.path, error);
+    if (error || !is_link) continue;
+    scan.warnings.push_back({file.path, "is the same file as " + other.path +
+                                            " through a symbolic link; it is read once, under the first path. Leave "
+                                            "out one of them by \"exclude\""});
+    return;
+  }
+}
+
 }  // namespace
+
+std::string RemedyOf(int error) {
+  if (error == EACCES) {
+    return "; let user " + std::to_string(::geteuid()) + " read it, and search the directories above it (setfacl -m)";
+  }
+  if (error == ENOENT || error == ENOTDIR) return "; create it, or correct the path";
+  return {};
+}
 
 bool Scan::IsUnknown(const std::string& path) const {
   return std::any_of(unknown.begin(), unknown.end(), [&path](const std::string& start) {
@@ -61,10 +96,18 @@ Scan Discovery::Look() const {
     source.pattern.Expand(expansion);
     scan.directories = std::move(expansion.directories);
     TakeFailures(expansion.failures, source, scan);
+    size_t files = 0;
+    size_t excluded = 0;
     for (const std::string& path : expansion.paths) {
-      if (!source.Excludes(path) && seen.insert(path).second) LookAt(path, source, scan);
+      if (source.Excludes(path)) {
+        ++excluded;
+      } else if (!seen.insert(path).second || LookAt(path, source, scan)) {
+        ++files;
+      }
     }
+    if (files == 0) WarnOfNothing(source.pattern, expansion, excluded, scan);
   }
+  WarnOfLinks(scan);
   return scan;
 }
 
@@ -84,11 +127,13 @@ void Discovery::TakeFailures(const std::vector<DirectoryFailure>& failures, cons
     scan.directories[ParentOf(failure.path)].attributes = true;
   }
   if (failures.empty()) return;
-  scan.problems.push_back({source.pattern.text(), source.index,
-                           "cannot list " + failures[0].path + ": " + std::strerror(failures[0].error)});
+  const int error = failures[0].error;
+  scan.problems.push_back(
+      {source.pattern.text(), source.index, "cannot list " + failures[0].path + ": " + std::strerror(error) + RemedyOf(error)});
 }
 
-void Discovery::LookAt(const std::string& path, const Source& source, Scan& scan) const {
+// True if it is something to follow.
+bool Discovery::LookAt(const std::string& path, const Source& source, Scan& scan) const {
   WatchBehindLink(path, scan.directories);
   struct stat status;
   int error = ::stat(path.c_str(), &status) == 0 ? 0 : errno;
@@ -96,15 +141,20 @@ void Discovery::LookAt(const std::string& path, const Source& source, Scan& scan
   if (is_there && (S_ISREG(status.st_mode) || S_ISFIFO(status.st_mode))) {
     auto size = S_ISREG(status.st_mode) ? static_cast<uint64_t>(status.st_size) : 0;
     scan.files.push_back({path, source.index, FileIdentity::Of(status), size});
-    return;
+    if (status.st_nlink == 0) {
+      scan.warnings.push_back({path, "was deleted where it came from, so a new log is another file; if it is mounted "
+                                     "here, mount its directory instead"});
+    }
+    return true;
   }
   if (!is_there && error == EACCES) scan.directories[ParentOf(path)].attributes = true;
   if (DirectoryFailure{path, error}.is_unknown() && !is_there) scan.unknown.push_back(path);
-  if (!source.pattern.is_plain()) return;
-  std::string text = !is_there                 ? std::strerror(error)
+  if (!source.pattern.is_plain()) return false;
+  std::string text = !is_there                 ? std::strerror(error) + RemedyOf(error)
                      : S_ISDIR(status.st_mode) ? "is a directory; to follow the files in it, add /*"
                                                : "is neither a file nor a FIFO";
   scan.problems.push_back({path, source.index, std::move(text)});
+  return false;
 }
 
 }  // namespace qte::source

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/warning.h"
 #include "source/file_identity.h"
 #include "source/path_pattern.h"
 #include "source/source_set.h"
@@ -23,6 +24,9 @@ struct FoundFile {
   uint64_t size = 0;
 };
 
+// What to do about a file or directory that cannot be had: "; let user 998 read it", or nothing.
+std::string RemedyOf(int error);
+
 // A path that should be followed and is not.
 struct Problem {
   std::string path;
@@ -35,6 +39,7 @@ struct Problem {
 struct Scan {
   std::vector<FoundFile> files;  // each path once; two paths may name one file
   std::vector<Problem> problems;
+  std::vector<Warning> warnings;     // of what is followed, but most likely not as meant
   std::vector<std::string> unknown;  // paths of which nothing can be told, nor of what is below them
   DirectoryInterests directories;
   bool is_outdated = false;  // a path names another file by now
@@ -62,7 +67,7 @@ class Discovery {
   };
 
   static void TakeFailures(const std::vector<DirectoryFailure>& failures, const Source& source, Scan& scan);
-  void LookAt(const std::string& path, const Source& source, Scan& scan) const;
+  bool LookAt(const std::string& path, const Source& source, Scan& scan) const;
 
   std::vector<Source> sources_;
   std::optional<size_t> stdin_source_;

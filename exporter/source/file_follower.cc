@@ -8,6 +8,8 @@
 #include <memory>
 #include <utility>
 
+#include "base/content.h"
+
 namespace qte::source {
 namespace {
 
@@ -69,6 +71,7 @@ Reading FileFollower::Next(std::span<char> buffer) {
   auto size = static_cast<uint64_t>(status.st_size);
   if (size < point_.offset) return StartOver(size);
   if (size == point_.offset && settled_ && IsSameTime(*settled_, status.st_ctim)) return {};
+  if (!refusal_.empty() && IsSameTime(refused_at_, status.st_ctim)) return Reading::Refused(refusal_);
 
   size_t tail_size = point_.fingerprint.tail_size;
   size_t most = buffer.size() - kTailBytes + tail_size;
@@ -78,6 +81,11 @@ Reading FileFollower::Next(std::span<char> buffer) {
   if (got.size() < tail_size) return {};  // truncated since fstat: the next look sees it
   // After reading, so that what was read is what was looked at.
   if (!IsSame(file_.get(), point_.fingerprint, got.substr(0, tail_size))) return StartOver(size);
+  if (point_.offset == 0) {
+    refusal_ = RefusalOf(ContentOf(got));
+    refused_at_ = status.st_ctim;
+    if (!refusal_.empty()) return Reading::Refused(refusal_);
+  }
   point_.known_size = std::max(point_.known_size, size);
   settled_.reset();
   if (got.size() == tail_size) {
@@ -101,7 +109,7 @@ void FileFollower::Settle(const timespec& changed, int64_t looked_at) {
 
 uint64_t FileFollower::Pending() const {
   struct stat status;
-  if (::fstat(file_.get(), &status) != 0) return 0;
+  if (!refusal_.empty() || ::fstat(file_.get(), &status) != 0) return 0;
   auto size = static_cast<uint64_t>(status.st_size);
   return size < point_.offset ? size : size - point_.offset;
 }

@@ -5,6 +5,8 @@
 // long as size and time of change are what a look at the end has seen.
 //
 // QEMU opens its log without append, so that after a truncation it goes on at its old offset, behind a hole of NULs.
+// A file that is no text but compressed, say, is not read: it looks as if it had an end at its start, with an error.
+//
 // NULs at the start of a file are skipped, the hole without reading it; a hole elsewhere (of a log that was reclaimed,
 // read from its start) is skipped where it is large, and what remains of it makes one line that is no event.
 #pragma once
@@ -12,6 +14,7 @@
 #include <ctime>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "base/unique_fd.h"
 #include "source/fingerprint.h"
@@ -50,6 +53,8 @@ class FileFollower final : public Follower {
   UniqueFd file_;
   FilePoint point_;
   std::optional<timespec> settled_;  // when it was changed last, where a later change would be told from that
+  std::string refusal_;              // why the file is not read: it holds no text
+  timespec refused_at_{};            // its time of change then
   uint64_t size_before_ = 0;         // known size when it was truncated last
   bool skipping_partial_ = false;    // between a start in mid-line and the first newline
 };

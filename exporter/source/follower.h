@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "source/fingerprint.h"
 
@@ -19,7 +20,7 @@ namespace qte::source {
 struct Reading {
   enum class Kind {
     kBytes,        // `bytes`; there may be more at once
-    kAtEnd,        // nothing now
+    kAtEnd,        // nothing now; with `error`: the file is not to be read
     kTruncated,    // the file became shorter; the next look reads from its start
     kWriterEnded,  // the last writer of the FIFO is gone and all it wrote was handed up
     kEnded,        // nothing will ever come again
@@ -38,6 +39,11 @@ struct Reading {
   static Reading Bytes(std::string_view bytes) {
     Reading reading = Of(Kind::kBytes);
     reading.bytes = bytes;
+    return reading;
+  }
+  static Reading Refused(std::string why) {
+    Reading reading;
+    reading.error = std::move(why);
     return reading;
   }
   // With the reason in errno. An interrupted look is none.

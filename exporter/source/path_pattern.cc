@@ -119,7 +119,9 @@ void PathPattern::WalkPlain(const std::string& directory, size_t component, Expa
     expansion.paths.push_back(path);
   } else if (error == 0) {
     Walk(path, component + 1, expansion);
-  } else if (!is_plain_) {
+  } else if (is_plain_) {
+    expansion.paths.push_back(text_);
+  } else {
     // Behind a wildcard, a directory that lacks the next component just does not match.
     DirectoryFailure failure{std::move(path), error};
     if (component < first_wildcard_ || failure.is_unknown()) expansion.failures.push_back(std::move(failure));

@@ -204,6 +204,7 @@ void SourceSet::Impl::NoteData(Stream& stream, Time now) {
 bool SourceSet::Impl::Take(const Reading& reading, Stream& stream, Time now) {
   if (stream.error != reading.error) ++changes_;
   stream.error = reading.error;
+  stream.is_refused = reading.kind == Kind::kAtEnd && !reading.error.empty();
   lost_bytes_ += reading.lost_bytes;
   if (reading.kind != Kind::kBytes && reading.kind != Kind::kTruncated) ReleaseSuccessor(stream);
   switch (reading.kind) {

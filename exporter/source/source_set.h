@@ -31,6 +31,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "base/warning.h"
 #include "source/position.h"
 #include "source/receiver.h"
 
@@ -52,6 +53,7 @@ struct StreamStatus {
   uint64_t offset = 0;       // bytes handed to the receiver from the current file
   uint64_t size = 0;         // of the current file; equals offset for FIFO and stdin
   bool takes_turns = false;  // not up for want of a descriptor, of which TakeWarnings tells once for all
+  bool refused = false;      // not up since it holds no text
 };
 
 struct SourceTotals {
@@ -102,6 +104,8 @@ class SourceSet {
   // Streams by id, then the paths that cannot be followed now and why, parked files and directories that cannot be
   // listed among them. Files that have left their path are not listed, though late lines are still read from them.
   std::vector<StreamStatus> Streams() const;
+  // What is the matter with the sources now: patterns that match nothing, one file under two paths.
+  const std::vector<Warning>& Warnings() const;
   // What the log should say once: logs that were lost, too few descriptors.
   std::vector<std::string> TakeWarnings();
   SourceTotals Totals() const;

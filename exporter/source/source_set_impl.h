@@ -32,6 +32,7 @@ class SourceSet::Impl {
   void Drain();
   void Reconfigure(std::vector<SourceSpec> specs);
   std::vector<StreamStatus> Streams() const;
+  const std::vector<Warning>& Warnings() const { return scan_warnings_; }
   std::vector<std::string> TakeWarnings() { return std::exchange(table_.warnings(), {}); }
   SourceTotals Totals() const;
   uint64_t changes() const;
@@ -94,6 +95,7 @@ class SourceSet::Impl {
   Watcher watcher_;
   RenameTrail trail_;
   std::vector<Problem> problems_;
+  std::vector<Warning> scan_warnings_;
   int64_t looked_at_ = 0;  // by the clock that stamps files
   bool is_scan_needed_ = true;
   Time scan_not_before_;

@@ -68,8 +68,10 @@ void SourceSet::Impl::Discover(Time now) {
   for (StreamId id : table_.TakeEvicted()) watcher_.Unwatch(id);
   AwaitOpened();
   if (watcher_.SetDirectories(scan.directories) || scan.is_outdated) is_scan_needed_ = true;
-  if (problems_ != scan.problems || !table_.warnings().empty()) ++changes_;
+  const bool is_same = problems_ == scan.problems && scan_warnings_ == scan.warnings;
+  if (!is_same || !table_.warnings().empty()) ++changes_;
   problems_ = std::move(scan.problems);
+  scan_warnings_ = std::move(scan.warnings);
   Time end = clock_.Now();
   scan_not_before_ = end + kRestPerScan * (end - now);
   Clock::Duration rest = watcher_.complete() && !table_.is_short() ? kRescan : kUnwatchedRescan;

@@ -16,6 +16,7 @@ std::vector<StreamStatus> SourceSet::Impl::Streams() const {
     uint64_t offset = stream->follower->offset();
     uint64_t size = stream->is_file() ? offset + stream->follower->Pending() : offset;
     list.push_back({stream->id, stream->source, stream->path, stream->error.empty(), stream->error, offset, size});
+    list.back().refused = stream->is_refused;
     paths.insert(stream->path);
   }
   for (const Problem& problem : problems_) {
@@ -88,6 +89,9 @@ void SourceSet::Reconfigure(std::vector<SourceSpec> specs) {
 }
 std::vector<StreamStatus> SourceSet::Streams() const {
   return impl_->Streams();
+}
+const std::vector<Warning>& SourceSet::Warnings() const {
+  return impl_->Warnings();
 }
 std::vector<std::string> SourceSet::TakeWarnings() {
   return impl_->TakeWarnings();

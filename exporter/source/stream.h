@@ -30,6 +30,7 @@ struct Stream {
   bool is_announced = false;  // OnOpen was called since it was opened
   uint64_t read_in = 0;       // the round in which it was last read beside others
   std::string error;          // of the last look
+  bool is_refused = false;    // it holds no text
 
   // Rotation. A stream whose inode has left its path for good is draining: late lines are still read, until none came
   // for `late_window`. Whatever came to stand at the path waits for `after`, its predecessor, to be read to the end.

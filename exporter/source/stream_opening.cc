@@ -26,7 +26,7 @@ constexpr size_t kPerPipe = 2;  // its read end, and what tells that it is reada
 constexpr int kLooksForPredecessor = 2;
 
 Error Failure() {
-  return {std::string("cannot open: ") + std::strerror(errno)};
+  return {std::string("cannot open: ") + std::strerror(errno) + RemedyOf(errno)};
 }
 
 bool IsLink(const std::string& path) {

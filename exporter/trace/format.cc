@@ -67,6 +67,12 @@ bool ReadSigned(const char*& p, const char* end, uint64_t& number, bool& negativ
   return true;
 }
 
+// Windows prints all digits of a pointer and no "0x": 16, or 8 where QEMU is a 32-bit program.
+bool ReadWindowsPointer(const char*& p, const char* end, uint64_t& number) {
+  const char* start = p;
+  return ReadHex(p, end, number) && (p - start == 16 || p - start == 8);
+}
+
 bool ReadReal(const char*& p, const char* end, Value& value) {
   double real = 0;
   auto [after, error] = std::from_chars(p, end, real);
@@ -110,7 +116,7 @@ bool FormatReader::ReadNumber(const Step& step, const char*& p, const char* end,
         value.bits = 0;
         return true;
       }
-      if (end - p < 3 || p[0] != '0' || p[1] != 'x') return false;
+      if (end - p < 3 || p[0] != '0' || p[1] != 'x') return ReadWindowsPointer(p, end, value.bits);
       p += 2;
       return ReadHex(p, end, value.bits);
     default:

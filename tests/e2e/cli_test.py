@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """The command line: what it prints, on which stream, and with which exit code; and how a config is reloaded."""
 
+import gzip
+import os
 import pathlib
 import re
 import shutil
@@ -159,11 +161,11 @@ class ConfigTest(Case):
         done = exporter.run("check", f"--config.file={config}")
         self.assertEqual(done.returncode, 0)
         self.assertEqual(done.stderr, f"warning: {config}: no sources, so `serve` needs --trace.path\n")
-        self.assertEqual(exporter.run("check", f"--config.file={config}", "--trace.path=a").stderr, "")
+        self.assertEqual(exporter.run("check", f"--config.file={config}", f"--trace.path={config}").stderr, "")
         self.assert_fails(1, ["serve", f"--config.file={config}"], config, "--trace.path")
 
     def test_files_of_the_same_labels(self):
-        """Two VMs that look like one get a warning; rotated siblings, links to one file and labels that differ get none."""
+        """Two VMs that look like one get a warning; rotated siblings and labels that differ get none."""
         def warnings(*patterns, source=""):
             config = self.write("c.yaml", "sources:\n" + "".join(
                 f"  - {{path: '{self.directory}/{pattern}'{source}}}\n" for pattern in patterns))
@@ -173,8 +175,7 @@ class ConfigTest(Case):
         for name in ("a/qemu.log", "a/qemu.log.1", "b/qemu.log", "c/qemu.log", "c/other.log"):
             (self.directory / name).parent.mkdir(exist_ok=True)
             self.write(name, "")
-        (self.directory / "d").symlink_to("a")
-        pair = [f"warning: {self.directory}/a/qemu.log and {self.directory}/b/qemu.log have the same labels "
+        pair = [f"warning: {self.directory}/b/qemu.log: has the same labels as {self.directory}/a/qemu.log, "
                 '{vm="qemu"}, so their series add up; tell them apart by path_pattern or labels']
         self.assertEqual(warnings("[ab]/qemu.log"), pair)
         self.assertEqual(warnings("*/qemu.log*"), pair)  # one word, however many there are
@@ -182,7 +183,36 @@ class ConfigTest(Case):
         self.assertEqual(warnings("[ab]/qemu.log", source=", path_pattern: '/(?P<vm>[^/]+)/qemu.log'"), [])
         self.assertEqual(warnings("[ab]/qemu.log", source=f", exclude: ['{self.directory}/b/*']"), [])
         self.assertEqual(warnings("a/qemu.log*", source=", path_pattern: '/(?P<vm>[^/.]+).log'"), [])
-        self.assertEqual(warnings("[ad]/qemu.log", "c/other.log", "none/*.log"), [])
+        self.assertEqual(warnings("a/qemu.log", "c/other.log"), [])
+
+    def test_sources_that_are_not_as_meant(self):
+        """A word each from `check`, with the path, the reason and the remedy."""
+        def warnings(*patterns):
+            done = exporter.run("check", *(f"--trace.path={self.directory}/{pattern}" for pattern in patterns))
+            self.assertEqual(done.returncode, 0, done.stderr)
+            return done.stderr.replace(str(self.directory), "").splitlines()
+        self.write("vm.log", LINES.decode())
+        (self.directory / "old.log.gz").write_bytes(gzip.compress(LINES))
+        (self.directory / "link.log").symlink_to("vm.log")
+        (self.directory / "away").symlink_to("nowhere")
+        self.assertEqual(warnings("vm.log"), [])
+        self.assertEqual(warnings("*.txt"), [
+            "warning: /*.txt: no file matches; check the path, and that QEMU writes its log there (-D FILE). Files that "
+            "come later are followed"])
+        self.assertEqual(warnings("none/*.log", "none/vm.log", "gone.log"), [
+            "warning: /none/*.log: cannot list /none: No such file or directory; create it, or correct the path",
+            "warning: /none/vm.log: No such file or directory; create it, or correct the path",
+            "warning: /gone.log: No such file or directory; create it, or correct the path"])
+        self.assertEqual(warnings("old.log*"), [
+            "warning: /old.log.gz: is compressed (gzip), so it is not followed; leave such files out by `exclude`, and "
+            "read them by `replay`"])
+        self.assertEqual(warnings("*.log"), [
+            "warning: /vm.log: is the same file as /link.log through a symbolic link; it is read once, under the first "
+            'path. Leave out one of them by "exclude"'])
+        with open(self.directory / "deleted.log", "w") as deleted:
+            os.unlink(deleted.name)
+            done = exporter.run("check", f"--trace.path=/proc/{os.getpid()}/fd/{deleted.fileno()}")
+            self.assertIn("was deleted where it came from", done.stderr)
 
     def test_a_config_that_is_not_there(self):
         missing = self.directory / "missing.yaml"
@@ -212,6 +242,36 @@ metrics:
             daemon.wait_for_metrics(lambda m: m.total("reads_total") == 9, "all lines")
             served = {line for line in daemon.text().splitlines() if line.startswith("reads_total")}
         self.assertEqual(served, want - {'reads_total{vm="c"} 3'})
+
+    def test_what_was_read_is_the_last_line(self):
+        """As awk counts it, whatever the command and however the lines are spread over files."""
+        good = LINES
+        junk = b"".join(b"%d junk\n" % i for i in range(1234))
+        undeclared = b"new_event x 1\n" * 2
+        mismatch = b"pci_cfg_read what\n"
+        config = self.write("match.yaml", "metrics: [{name: junk_total, type: counter, match: '^[0-9]+ junk$'}]\n")
+        cases = (([], good, "3 lines: 3 events (1 kind)", 0),
+                 ([], b"", "0 lines: 0 events", 0),
+                 ([], good + mismatch, "4 lines: 3 events (1 kind), 1 not read: 1 format_mismatch", 0),
+                 ([], good + undeclared + b"pci_cf", "6 lines: 3 events (1 kind), 3 not read: 2 undeclared_event, "
+                  "1 partial_line", 0),
+                 ([], junk + good + mismatch, "1,238 lines: 3 events (1 kind), 1,235 not read: 1,234 not_an_event, "
+                  "1 format_mismatch", 1),
+                 ([f"--config.file={config}"], junk + good, "1,237 lines: 3 events (1 kind), 1,234 taken by match rules", 0))
+        for arguments, text, want, strict in cases:
+            with self.subTest(want):
+                path = self.directory / "vm.log"
+                path.write_bytes(text)
+                for command in ("replay", "backfill"):
+                    done = exporter.run(command, *arguments, path)
+                    self.assertEqual(done.stderr.splitlines()[-1], want, command)
+                self.assertEqual(exporter.run("replay", "-", *arguments, stdin=text).stderr.splitlines()[-1], want)
+                done = exporter.run("replay", "--strict", *arguments, path)
+                self.assertEqual(done.returncode, strict, done.stderr)
+                self.assertEqual(done.stderr.splitlines()[-1], want)
+                self.assertEqual(done.stdout, exporter.run("replay", *arguments, path).stdout)
+        done = exporter.run("explain", stdin=good + mismatch)
+        self.assertEqual(done.stderr, "4 lines: 3 events (1 kind), 1 not read: 1 format_mismatch\n")
 
     def test_a_file_that_is_not_there(self):
         missing = self.directory / "missing.log"

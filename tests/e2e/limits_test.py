@@ -120,13 +120,22 @@ class SeriesTest(Flooded):
 
     def test_undeclared_events(self):
         count = 2_000_000
-        metrics = self.flood(blocks(b"strange_event_%d 1 2 3\n", count))
+        metrics = self.flood(blocks(b"1@1.000001:strange_event_%d 1 2 3\n", count))
         self.assertEqual(metrics.total("qemu_trace_events_total"), count)
         self.assertEqual(len(metrics.series("qemu_trace_events_total")), 10_001)
         self.assertEqual(metrics.total("qemu_trace_events_total", event="_other_"), count - 10_000)
         self.assertEqual(self.unparsed(metrics, "undeclared_event"), count)
         self.assertEqual(self.daemon.status("/api/v1/events"), 200)
         self.assertEqual(self.daemon.status("/"), 200)
+        self.assert_bounded()
+
+    def test_text_that_looks_like_events(self):
+        """As a guest's console: without a prefix, and no name comes twice."""
+        count = 2_000_000
+        metrics = self.flood(blocks(b"strange_event_%d 1 2 3\n", count))
+        self.assertEqual(metrics.total("qemu_trace_events_total"), 16)
+        self.assertEqual(self.unparsed(metrics, "undeclared_event"), 16)
+        self.assertEqual(self.unparsed(metrics, "not_an_event"), count - 16)
         self.assert_bounded()
 
     def test_text_that_rules_match(self):

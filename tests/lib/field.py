@@ -1,6 +1,7 @@
 """What the cases of tests/field share: a folder of their own, a daemon, and the last line that tells whether the figure is
 right."""
 
+import json
 import os
 import pathlib
 import re
@@ -91,3 +92,24 @@ def done(ok, figure):
     shutil.rmtree(DIR, ignore_errors=True)
     print(("right: " if ok else "wrong: ") + figure)
     sys.exit(0 if ok else 1)
+
+
+# What QEMU's query-blockstats calls a figure, and the metric of the same.
+ACCOUNT = {"rd_operations": "reads", "rd_bytes": "read_bytes", "wr_operations": "writes", "wr_bytes": "written_bytes",
+           "flush_operations": "flushes"}
+
+
+def replay_account(log, truth, image_of=lambda image: image):
+    """Replays a recorded log and compares each disk with QEMU's account, and that each disk has one label. Figures that
+    the account lacks are not looked at."""
+    text = subprocess.run([QTE, "replay", log], check=True, capture_output=True, text=True).stdout
+    disks = {image_of(disk["image"]): disk for disk in json.loads(truth.read_text())["disks"]}
+    found = {(device, name): int(value) for name, device, value in
+             re.findall(r'^qemu_block_(\w+)_total\{.*device="([^"]*)"\S* (\d+)$', text, re.M)}
+    right = sum(all(found.get((image, metric)) == disk[figure] for figure, metric in ACCOUNT.items() if figure in disk)
+                for image, disk in disks.items())
+    others = sorted({device for (device, name), value in found.items() if value and device not in disks})
+    infos = dict(re.findall(r'^qemu_block_device_info\{.*device="([^"]*)".*image="([^"]*)".* 1$', text, re.M))
+    done(right == len(disks) and not others and set(infos) == set(disks),
+         f"{right} of {len(disks)} disks equal QEMU's account; other labels: {', '.join(others) or 'none'}; "
+         f"images now: {infos}")

@@ -3,15 +3,16 @@
 
 # To build the exporter and its tests (CMake looks for python3, which runs them).
 build_packages=(
-  catch2 ccache cmake g++ libcivetweb-dev libcli11-dev libcrypt-dev libjs-dygraphs libre2-dev libspdlog-dev libyaml-cpp-dev
-  libzstd-dev ninja-build nlohmann-json3-dev pkg-config prometheus-cpp-dev python3 zlib1g-dev
+  catch2 ccache cmake g++ libarchive-dev libcivetweb-dev libcli11-dev libcrypt-dev libjs-dygraphs libre2-dev libspdlog-dev
+  libyaml-cpp-dev libzstd-dev ninja-build nlohmann-json3-dev pkg-config prometheus-cpp-dev python3 zlib1g-dev
 )
 
 # To make and boot the small guest: seabios is only recommended by qemu-system-x86, and needed.
 guest_packages=(cpio qemu-system-x86 seabios)
 
 # To test, beyond the unit tests.
-test_packages=(groff-base libbenchmark-dev python3-yaml shellcheck systemd util-linux zstd)
+test_packages=(groff-base libbenchmark-dev python3-yaml shellcheck systemd util-linux
+  bzip2 lz4 xz-utils zstd)
 
 # To test with everything real, beyond the guest: Prometheus, which brings promtool as well, a browser, TLS by a reverse
 # proxy, what the pages' commands use, a package (for which cpack runs `file` and dpkg-shlibdeps), and a Debian to install

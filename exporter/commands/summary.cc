@@ -1,0 +1,69 @@
+#include "commands/summary.h"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+#include <vector>
+
+namespace qte::commands {
+namespace {
+
+// "1,204"
+std::string Grouped(uint64_t number) {
+  constexpr size_t kGroup = 3;
+  const std::string digits = std::to_string(number);
+  std::string text;
+  for (size_t i = 0; i < digits.size(); ++i) {
+    if (i > 0 && (digits.size() - i) % kGroup == 0) text += ',';
+    text += digits[i];
+  }
+  return text;
+}
+
+std::string Counted(uint64_t count, const std::string& what) {
+  return Grouped(count) + ' ' + what + (count == 1 ? "" : "s");
+}
+
+}  // namespace
+
+void Summary::Add(const guests::Guests& guests) {
+  lines_ += guests.lines();
+  for (size_t i = 0; i < unparsed_.size(); ++i) unparsed_[i] += guests.unparsed(static_cast<guests::Unparsed>(i));
+  for (const guests::SeenEvent& event : guests.SeenEvents()) {
+    if (!event.declared) continue;
+    declared_ += event.count;
+    kinds_.insert(event.name);
+  }
+}
+
+// A line without an end is in no other count of lines.
+uint64_t Summary::lines() const {
+  return lines_ + unparsed_[static_cast<size_t>(guests::Unparsed::kPartialLine)];
+}
+
+uint64_t Summary::unread() const {
+  return std::accumulate(unparsed_.begin(), unparsed_.end(), uint64_t{0});
+}
+
+std::string Summary::Text() const {
+  const uint64_t read = lines() - std::min(lines(), unread());
+  const uint64_t mismatches = unparsed_[static_cast<size_t>(guests::Unparsed::kFormatMismatch)];
+  const uint64_t events = std::min(read, declared_ - std::min(declared_, mismatches));
+  std::string text = Counted(lines(), "line") + ": " + Counted(events, "event");
+  if (events > 0) text += " (" + Counted(kinds_.size(), "kind") + ')';
+  if (read > events) text += ", " + Grouped(read - events) + " taken by match rules";
+  if (unread() == 0) return text;
+  std::vector<std::pair<uint64_t, std::string>> reasons;
+  for (size_t i = 0; i < unparsed_.size(); ++i) {
+    if (unparsed_[i] > 0) reasons.emplace_back(unparsed_[i], guests::NameOf(static_cast<guests::Unparsed>(i)));
+  }
+  std::stable_sort(reasons.begin(), reasons.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+  text += ", " + Grouped(unread()) + " not read";
+  const char* separator = ": ";
+  for (const auto& [count, reason] : reasons) {
+    text += std::exchange(separator, ", ") + Grouped(count) + ' ' + reason;
+  }
+  return text;
+}
+
+}  // namespace qte::commands
