@@ -18,6 +18,16 @@ std::string Fill(const std::vector<config::TemplatePiece>& pieces, const metrics
   return path;
 }
 
+rules::DriveProbe ProbeOf(const qmp::Drive& drive, int64_t offset) {
+  return {.offset = offset,
+          .file = drive.file,
+          .format = drive.format,
+          .name = drive.backend,
+          .qdev = drive.qdev,
+          .serial = drive.serial,
+          .is_read_only = drive.is_read_only};
+}
+
 }  // namespace
 
 Tracer::Tracer(Ask ask, std::function<bool()> caught_up, const nlohmann::json& saved, Listener listener)
@@ -80,21 +90,32 @@ std::optional<std::vector<qmp::Target>> Tracer::Targets() {
   return list;
 }
 
-std::set<std::string> Tracer::Unknown(const qmp::Target& target, const std::vector<std::string>& files) {
-  std::set<std::string> unknown;
+std::vector<qmp::Drive> Tracer::Unknown(const qmp::Target& target, std::vector<qmp::Drive> drives) {
   ask_([&](const guests::Guests& guests, const source::SourceSet&) {
-    for (const std::string& file : files) {
-      bool lacks = std::any_of(target.streams.begin(), target.streams.end(),
-                               [&](source::StreamId id) { return guests.LacksName(id, file); });
-      if (lacks) unknown.insert(file);
+    std::erase_if(drives, [&](const qmp::Drive& drive) {
+      return std::none_of(target.streams.begin(), target.streams.end(),
+                          [&](source::StreamId id) { return guests.LacksDrive(id, ProbeOf(drive, 0)); });
+    });
+  });
+  return drives;
+}
+
+// A drive without a name stands for any.
+std::set<std::string> Tracer::Unsettled(const std::vector<const qmp::Target*>& targets) {
+  std::set<std::string> unsettled;
+  ask_([&](const guests::Guests& guests, const source::SourceSet&) {
+    for (const qmp::Target* target : targets) {
+      bool lacks = std::any_of(target->streams.begin(), target->streams.end(),
+                               [&](source::StreamId id) { return guests.LacksDrive(id, {}); });
+      if (lacks) unsettled.insert(target->socket);
     }
   });
-  return unknown;
+  return unsettled;
 }
 
 void Tracer::Expect(const qmp::Target& target, const std::vector<qmp::Probe>& probes) {
   std::vector<rules::DriveProbe> expected;
-  for (const qmp::Probe& probe : probes) expected.push_back({probe.offset, probe.drive.file});
+  for (const qmp::Probe& probe : probes) expected.push_back(ProbeOf(probe.drive, probe.offset));
   ask_([&](guests::Guests& guests, const source::SourceSet&) {
     for (source::StreamId id : target.streams) guests.Expect(id, expected);
   });

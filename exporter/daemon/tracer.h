@@ -71,7 +71,8 @@ class Tracer final : private qmp::Host {
   };
 
   std::optional<std::vector<qmp::Target>> Targets() override;
-  std::set<std::string> Unknown(const qmp::Target& target, const std::vector<std::string>& files) override;
+  std::vector<qmp::Drive> Unknown(const qmp::Target& target, std::vector<qmp::Drive> drives) override;
+  std::set<std::string> Unsettled(const std::vector<const qmp::Target*>& targets) override;
   void Expect(const qmp::Target& target, const std::vector<qmp::Probe>& probes) override;
   void OnNewProcess(const qmp::Target& target) override;
   void OnGone(const qmp::Target& target) override;

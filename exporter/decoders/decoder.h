@@ -49,7 +49,17 @@ class Sink {
   ~Sink() = default;
 };
 
-class BlockNames;
+// What QEMU says of a drive by QMP, and the backend that a probe has shown it to be.
+struct Drive {
+  trace::Value backend;  // missing before the probe
+  uint64_t node = 0;
+  std::string_view file;
+  std::string_view format;
+  std::string_view name;
+  std::string_view qdev;
+  std::string_view serial;
+  bool is_read_only = false;
+};
 
 class Decoder {
  public:
@@ -74,8 +84,10 @@ class Decoder {
   // What it knows of the things that an event speaks of, for people: "dbs 0x7 is an open read of /a.img". An event that
   // it has handled; input.args as in OnEvent.
   virtual std::vector<std::string> Explain(const Input& /*input*/) const { return {}; }
-  // What it knows of the names of disks; null where it learns none.
-  virtual const BlockNames* names() const { return nullptr; }
+  // A decoder that knows disks by their names learns this drive.
+  virtual void OnDrive(const Drive& /*drive*/) {}
+  // Whether it does, and has not learned this drive yet.
+  virtual bool LacksDrive(const Drive& /*drive*/) const { return false; }
 };
 
 // Which of a kind's outputs, a bit each.
@@ -95,6 +107,7 @@ struct DecoderOutput {
   std::vector<std::string_view> arguments;
   std::vector<std::string_view> texts;  // those of them that a rule sees as texts: labels, not values
   bool is_in_flight = false;            // comes from CountInFlight alone, when somebody looks; OnEvent does not emit it
+  bool is_of_moment = false;            // the same, and what is not told any more is no more
 };
 
 struct DecoderLimits {

@@ -120,7 +120,10 @@ inline std::string_view ArgumentText(std::string_view arguments, std::string_vie
     break;
   }
   std::string_view rest = arguments.substr(begin);
-  if (rest.starts_with('"')) return rest.substr(1, rest.find("\" flags") - 1);
+  if (rest.starts_with('"')) {
+    size_t end = rest.find("\" flags");  // behind a file's name, which may hold quotes itself
+    return rest.substr(1, (end == rest.npos ? rest.find('"', 1) : end) - 1);
+  }
   return rest.substr(0, rest.find(' '));
 }
 
@@ -203,6 +206,12 @@ class Replay final : public Sink {
     }
     if ((part_.outputs & OutputSet{1} << which) == 0) return;
     CHECK(output.is_in_flight == counting_);
+    if (counting_ && output.event == "block_device") {
+      std::string info;
+      for (const trace::Value& arg : args.first(args.size() - 1)) info += (info.empty() ? "" : " ") + std::string(arg.text());
+      infos.push_back(info.substr(0, info.find_last_not_of(' ') + 1));
+      return;
+    }
     if (counting_) {
       std::string disk = Printed(args[0]) + " " + Printed(args[1]);
       CHECK(now_.emplace(disk, args[2].bits).second);
@@ -220,6 +229,7 @@ class Replay final : public Sink {
   // What is in flight, by "interface device".
   std::map<std::string, uint64_t> InFlight() {
     now_.clear();
+    infos.clear();
     counting_ = true;
     std::as_const(*decoder_).CountInFlight(*this);
     counting_ = false;
@@ -228,6 +238,7 @@ class Replay final : public Sink {
 
   std::vector<std::string> emitted;  // "dma_request a.img read 4096 0.5", "-" for what is missing
   bool looks = false;                // at what is in flight after each line
+  std::vector<std::string> infos;    // of disks, as InFlight() found them: "interface device image format ..."
   std::vector<std::string> changes;  // of that: "interface device number"
 
  private:

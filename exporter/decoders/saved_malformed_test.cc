@@ -248,7 +248,7 @@ TEST_CASE("Rows with the key of another are refused") {
     const char* list;
   };
   auto c = GENERATE(
-      Case{{"dma_request", MakeDma}, "/devices/names/files"}, Case{{"dma_request", MakeDma}, "/devices/names/nodes"},
+      Case{{"dma_request", MakeDma}, "/devices/names/nodes"}, Case{{"dma_request", MakeDma}, "/devices/names/attached"},
       Case{{"dma_request", MakeDma}, "/dma/dma/requests"}, Case{{"dma_request", MakeDma}, "/dma/dma/awaiting"},
       Case{{"keystroke", MakeKeystroke}, "/keyboards"}, Case{{"key_press", MakeKeyPress}, "/down"},
       Case{{"lookup", MakeLookup}, "/entries"},

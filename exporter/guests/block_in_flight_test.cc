@@ -74,12 +74,15 @@ TEST_CASE("Block requests in flight: none of a QEMU that is gone") {
   }
 }
 
-TEST_CASE("Block requests in flight: two drives of one image add up") {
+TEST_CASE("Block requests in flight: two drives of one image have a series each") {
+  const std::string other = "in_flight{interface=virtio-blk,device=/a.img#2}";
   GuestsForTest guests(kConfig);
   guests.Feed(kThreeOpen + kOtherDriveOfIt + Handle(2, 20, 8) + Read(2, 8));
-  CHECK(guests.Value(kSeries) == 4);
+  CHECK(guests.Value(kSeries) == 3);
+  CHECK(guests.Value(other) == 1);
   guests.Feed(Complete(2, 20));
   CHECK(guests.Value(kSeries) == 3);
+  CHECK(guests.Value(other) == 0);
 }
 
 TEST_CASE("Block requests in flight: a name that comes late takes them along") {

@@ -25,11 +25,11 @@ std::string DeviceOf(const GuestsForTest& guests) {
 
 TEST_CASE("A read that was expected names its disk, and is no request") {
   GuestsForTest guests(DefaultConfig());
-  CHECK(guests->LacksName(0, "/img/a"));
+  CHECK(guests->LacksDrive(0, {.file = "/img/a"}));
   guests->Expect(0, {{7, "/img/x"}, {1537, "/img/a"}});
   guests.Feed(kProbe);
-  CHECK(!guests->LacksName(0, "/img/a"));
-  CHECK(guests->LacksName(0, "/img/x"));
+  CHECK(!guests->LacksDrive(0, {.file = "/img/a"}));
+  CHECK(guests->LacksDrive(0, {.file = "/img/x"}));
   guests.Feed(kDmaStart + kDmaEnd);
   CHECK(DeviceOf(guests) == "/img/a}=512 ");
   CHECK(guests.Value("qemu_trace_events_total{event=blk_co_preadv}") == 2);
@@ -66,7 +66,7 @@ TEST_CASE("What names no disk") {
     guests->Expect(0, {{1537, "/img/a"}});
     guests.Feed(c.lines + kDmaStart + kDmaEnd);
     CHECK(DeviceOf(guests) == "0xa0}=512 ");
-    CHECK(guests->LacksName(0, "/img/a"));
+    CHECK(guests->LacksDrive(0, {.file = "/img/a"}));
   }
 }
 
@@ -76,14 +76,14 @@ TEST_CASE("A read of nothing that nobody expects, as in a recorded log, is no pa
   CHECK(DeviceOf(guests) == "0xa0}=512 ");
 }
 
-TEST_CASE("A name that the log has told stays") {
+TEST_CASE("A wrong name that the log has told is replaced") {
   GuestsForTest guests(DefaultConfig());
   guests.Feed(
       "bdrv_open_common bs 0xb0 filename \"told.img\" flags 0x2000 format_name \"raw\"\n"
       "blk_root_attach child 0xe0 blk 0xa0 bs 0xb0\n");
   guests->Expect(0, {{1537, "/img/a"}});
   guests.Feed(kProbe + kDmaStart + kDmaEnd);
-  CHECK(DeviceOf(guests) == "told.img}=512 ");
+  CHECK(DeviceOf(guests) == "/img/a}=512 ");
 }
 
 TEST_CASE("Names are lacking again after a restart, and never where nothing would learn them") {
@@ -91,10 +91,10 @@ TEST_CASE("Names are lacking again after a restart, and never where nothing woul
   guests->Expect(0, {{1537, "/img/a"}});
   guests.Feed(kProbe);
   guests->OnRestart(0, source::Restart::kWriterEnded);
-  CHECK(guests->LacksName(0, "/img/a"));
-  CHECK(!guests->LacksName(5, "/img/a"));
+  CHECK(guests->LacksDrive(0, {.file = "/img/a"}));
+  CHECK(!guests->LacksDrive(5, {.file = "/img/a"}));
   GuestsForTest other("metrics: [{name: x_total, type: counter, help: h, event: blk_co_preadv}]");
-  CHECK(!other->LacksName(0, "/img/a"));
+  CHECK(!other->LacksDrive(0, {.file = "/img/a"}));
   other->Expect(0, {{1537, "/img/a"}});
   other.Feed(kProbe);
   CHECK(other.Value("x_total") == 1);
@@ -106,10 +106,10 @@ TEST_CASE("A lookup learns the name as well, and rules do not see the read") {
       "metrics: [{name: x_total, type: counter, help: h, event: blk_co_preadv, value: bytes,\n"
       "           labels: {image: {lookup: image, key: bs}}},\n"
       "          {name: n_total, type: counter, help: h, event: blk_co_preadv}]\n");
-  CHECK(guests->LacksName(0, "/img/a"));
+  CHECK(guests->LacksDrive(0, {.file = "/img/a"}));
   guests->Expect(0, {{1537, "/img/a"}});
   guests.Feed(kProbe + kDmaEnd);
-  CHECK(!guests->LacksName(0, "/img/a"));
+  CHECK(!guests->LacksDrive(0, {.file = "/img/a"}));
   CHECK(guests.Value("x_total{image=/img/a}") == 512);
   CHECK(guests.Value("n_total") == 1);
 }

@@ -294,7 +294,11 @@ void Guest::CountInFlight() {
   std::vector<uint64_t> overflowed(families_.size());
   families_.ForEach([&](size_t i, const metrics::Family& family) {
     overflowed[i] = family.overflowed();
-    if (family.spec().is_in_flight) families_[i].SetAll(0);
+    if (family.spec().is_of_moment) {
+      families_[i].Clear();
+    } else if (family.spec().is_in_flight) {
+      families_[i].SetAll(0);
+    }
   });
   std::vector<const rules::Process*> seen;
   for (auto& [id, log] : logs_) {

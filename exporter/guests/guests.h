@@ -81,7 +81,7 @@ class Guests final : public source::Receiver {
   std::string TakePathWithoutTime();
 
   // Names of disks, by reads that somebody makes on purpose; see rules::Process. A log that is not open lacks none.
-  bool LacksName(source::StreamId id, std::string_view file) const;
+  bool LacksDrive(source::StreamId id, const rules::DriveProbe& drive) const;
   void Expect(source::StreamId id, std::vector<rules::DriveProbe> probes);
   // As Guest's, by what somebody else knows of the QEMU of a log.
   void BeginProcess(source::StreamId id);

@@ -159,9 +159,9 @@ std::string Guests::TakePathWithoutTime() {
   return {};
 }
 
-bool Guests::LacksName(source::StreamId id, std::string_view file) const {
+bool Guests::LacksDrive(source::StreamId id, const rules::DriveProbe& drive) const {
   const rules::Process* of = process(id);
-  return of != nullptr && of->LacksName(file);
+  return of != nullptr && of->LacksDrive(drive);
 }
 
 void Guests::Expect(source::StreamId id, std::vector<rules::DriveProbe> probes) {

@@ -30,6 +30,8 @@ class PointerTable {
 
   size_t size() const { return index_.size(); }
   bool full() const { return size() == max_size_; }
+  // While it is not, nothing will be forgotten soon, and which entry is the newest does not matter.
+  bool is_crowded() const { return size() > max_size_ / 2; }
   // kNone when the table is empty.
   uint32_t oldest() const { return oldest_; }
   // The next one in the row, kNone after the newest.

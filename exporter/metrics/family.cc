@@ -86,6 +86,15 @@ FamilySnapshot Family::TakeSnapshot(std::shared_ptr<const Labels> base) const {
   return snapshot;
 }
 
+void Family::Clear() {
+  share_.GiveBack(series_count());
+  index_ = {};
+  labels_ = LabelList(spec().label_names.size());
+  values_.clear();
+  bucket_counts_.clear();
+  other_ = FlatIndex::kNone;
+}
+
 void Family::Restore(const FamilySnapshot& snapshot) {
   const size_t buckets = spec().bounds.size() + 1;
   const std::vector<size_t> places = PlacesOf(snapshot.spec->label_names, spec().label_names);

@@ -56,6 +56,8 @@ class Family {
   }
 
   FamilySnapshot TakeSnapshot(std::shared_ptr<const Labels> base) const;
+  // Removes all series.
+  void Clear();
   // Adds the series of a snapshot of a compatible spec: counts add up, a gauge is as it is there. What was within the
   // limits in its time stays.
   void Restore(const FamilySnapshot& snapshot);

@@ -25,6 +25,7 @@ struct FamilySpec {
   std::vector<std::string> label_names;  // of the rule; the source's own labels come before them
   std::vector<double> bounds;            // histogram: upper bounds, rising, without +Inf
   bool is_in_flight = false;             // a gauge that counts what is open
+  bool is_of_moment = false;             // in flight, and series of what is no more go
   std::string definition = {};           // what it counts: see rules/definition.h
 };
 

@@ -63,6 +63,10 @@ std::vector<Drive> DrivesOf(const json& query_block) {
     drive.is_qdev = !drive.name.empty();
     if (!drive.is_qdev) drive.name = TextAt(from, "device");
     drive.file = TextAt(*inserted, "file");
+    drive.format = TextAt(*inserted, "drv");
+    drive.backend = TextAt(from, "device");
+    drive.qdev = TextAt(from, "qdev");
+    drive.is_read_only = inserted->value("ro", json()) == json(true);
     drive.size = SizeOf(*inserted);
     drive.is_throttled = inserted->contains("group") || TextAt(*inserted, "drv") == "throttle";
     bool has_room = drive.size >= static_cast<int64_t>(kSector) && drive.size <= kLargest;

@@ -22,6 +22,12 @@ struct Drive {
   std::string file;
   int64_t size = 0;  // bytes
   bool is_throttled = false;
+  // What query-block says beside; empty where it says nothing.
+  std::string format = {};
+  std::string backend = {};
+  std::string qdev = {};
+  std::string serial = {};
+  bool is_read_only = false;
 };
 
 // Of the answer to query-block. Leaves out what is empty, has no file, or a name that the monitor would misread.

@@ -27,6 +27,14 @@ constexpr std::chrono::seconds kAbsence{60};
 // Memory for the disks that one conversation probes. The others have their turn in the next one.
 constexpr size_t kMostProbed = 32768;
 
+size_t BytesOf(const Drive& drive) {
+  size_t texts = 0;
+  for (const std::string* text : {&drive.name, &drive.file, &drive.format, &drive.backend, &drive.qdev, &drive.serial}) {
+    texts += text->size();
+  }
+  return sizeof(Drive) + texts;
+}
+
 }  // namespace
 
 Keeper::Keeper(Host& host, const json& saved, Pace pace) : host_(host), pace_(pace) {
@@ -89,6 +97,7 @@ void Keeper::Step(milliseconds longest_wait) {
   bool is_too_early = !Refresh();
   Clock::time_point now = Clock::now();
   LookAtFiles(now);
+  LookAtDisks(now);
   Connect(now);
   Await(now + (is_too_early ? std::min(longest_wait, kSoon) : longest_wait));
   Talk();
@@ -113,7 +122,7 @@ bool Keeper::Refresh() {
   }
   has_news_ = true;
   Clock::time_point now = Clock::now();
-  next_due_ = next_look_ = now;
+  next_due_ = next_look_ = next_disk_look_ = now;
   std::set<std::string> named;
   for (Target& target : *targets) {
     named.insert(target.socket);
@@ -207,7 +216,7 @@ void Keeper::Begin(Socket& socket) {
 }
 
 void Keeper::Await(Clock::time_point until) {
-  until = std::min(until, next_look_);
+  until = std::min({until, next_look_, next_disk_look_});
   if (talking_.size() < kMostTalks) until = std::min(until, next_due_);
   std::vector<pollfd> fds = {{wake_.fd(), POLLIN, 0}};
   for (const Socket* socket : talking_) {
@@ -266,26 +275,24 @@ void Keeper::Finish(Socket& socket) {
   next_due_ = std::min(next_due_, DueAt(socket));
 }
 
-// Of a QEMU's disks those whose names the log has not told.
+// Of a QEMU's disks those that the log has not told of.
 std::vector<Probe> Keeper::ChooseProbes(Socket& socket, std::vector<Drive> drives) {
-  std::vector<std::string> files;
-  for (const Drive& drive : drives) files.push_back(drive.file);
-  std::set<std::string> unknown = host_.Unknown(socket.target, files);
-  std::set<size_t> hashes;
-  for (const std::string& file : unknown) hashes.insert(TextHash()(file));
-  std::erase_if(socket.tries, [&](const auto& tried) { return !hashes.contains(tried.first); });
+  auto key_of = [](const Drive& drive) { return TextHash()(drive.name + " " + drive.file); };
+  drives = host_.Unknown(socket.target, std::move(drives));
+  std::set<size_t> unknown;
+  for (const Drive& drive : drives) unknown.insert(key_of(drive));
+  std::erase_if(socket.tries, [&](const auto& tried) { return !unknown.contains(tried.first); });
   size_t bytes = 0;
   std::erase_if(drives, [&](const Drive& drive) {
-    if (!unknown.contains(drive.file)) return true;
-    auto tries = socket.tries.find(TextHash()(drive.file));
+    auto tries = socket.tries.find(key_of(drive));
     if (tries != socket.tries.end() && tries->second >= kMostTries) return true;
-    bytes += sizeof(Drive) + drive.name.size() + drive.file.size();
+    bytes += BytesOf(drive);
     return bytes > kMostProbed;
   });
   if (drives.empty()) return {};
   std::vector<Probe> probes = MakeProbes(std::move(drives), [this] { return random_(); });
   host_.Expect(socket.target, probes);
-  for (const Probe& probe : probes) ++socket.tries[TextHash()(probe.drive.file)];
+  for (const Probe& probe : probes) ++socket.tries[key_of(probe.drive)];
   return probes;
 }
 

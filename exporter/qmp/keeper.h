@@ -4,8 +4,8 @@
 // One thread for all sockets, and one poll(2): conversations go on side by side, so a QEMU that hangs delays no other.
 // QEMU serves one client of a socket at a time, so a connection lasts for a few milliseconds: connect, ask, switch,
 // leave. It is made when a source names a socket, when another file takes the socket's path or its process ends (QEMU
-// was started again), when a log is opened or begins anew, and otherwise once a minute, since somebody else may have
-// switched events off. After a failure the keeper tries again 0.1 s later, then less and less often, down to once a
+// was started again), when a log is opened or begins anew, when a log shows a disk that QEMU was not asked about, and
+// otherwise once a minute, since somebody else may have switched events off. After a failure the keeper tries again 0.1 s later, then less and less often, down to once a
 // minute. It counts each failure and logs each reason once.
 //
 // All conversations together take at most 64 MiB: half-read messages 16 MiB, for which strings may reserve 32 MiB; the
@@ -50,8 +50,10 @@ class Host {
  public:
   // Every socket once; nothing as long as it is too early.
   virtual std::optional<std::vector<Target>> Targets() = 0;
-  // Which of these files the readers of a target's logs know no disk of.
-  virtual std::set<std::string> Unknown(const Target& target, const std::vector<std::string>& files) = 0;
+  // Those of these drives that the readers of a target's logs do not know.
+  virtual std::vector<Drive> Unknown(const Target& target, std::vector<Drive> drives) = 0;
+  // The sockets of those targets whose logs show a disk that they have not been told of.
+  virtual std::set<std::string> Unsettled(const std::vector<const Target*>& targets) = 0;
   // These reads will be in the logs.
   virtual void Expect(const Target& target, const std::vector<Probe>& probes) = 0;
   // Another QEMU process than before listens on the target's socket; also if an earlier Keeper saw the one before. QEMU
@@ -71,6 +73,7 @@ class Keeper {
     std::chrono::milliseconds first_retry{100};  // after a failure; twice as long after each further one
     std::chrono::milliseconds last_retry{60'000};
     std::chrono::milliseconds look{1'000};        // at the files of the sockets
+    std::chrono::milliseconds disk_look{1'000};   // at what the logs show of disks
     std::chrono::milliseconds slow_look{10'000};  // while the end of each QEMU process is noticed without
     Conversation::Limits limits{std::chrono::seconds(2), std::chrono::seconds(2), std::chrono::seconds(5)};
     std::chrono::milliseconds farewell{3'000};  // for all there is to do at the end
@@ -126,10 +129,11 @@ class Keeper {
     Instance instance{};                         // that `switches` are of, and that was last heard of
     bool is_gone = true;                         // nothing listens any more
     UniqueFd process;                            // readable when the process of `instance` ends; none: unknown
-    std::map<size_t, int> tries;                 // by hash of a file: how often its name was asked for in vain
+    std::map<size_t, int> tries;                 // by hash of a drive and its file: how often it was probed in vain
     FileId file{};                               // as last seen
     std::optional<Conversation> talk;            // that is going on
     bool is_ready = false;                       // it can go on
+    int asked = 0;                               // how often in a row for disks alone
     bool is_leaving = false;                     // it is, or was, to switch off all that is ours
     Clock::time_point next{};                    // when to talk; never while a conversation lasts
     std::chrono::milliseconds retry{0};          // 0: the last conversation went well
@@ -153,6 +157,7 @@ class Keeper {
   bool stopping() const;
   bool Refresh();
   void LookAtFiles(Clock::time_point now);
+  void LookAtDisks(Clock::time_point now);
   Clock::time_point DueAt(const Socket& socket) const;
   static bool HasLeft(const Socket& socket);
   static bool IsDropped(const Socket& socket);
@@ -179,6 +184,7 @@ class Keeper {
   std::vector<Socket*> watched_;  // those with a process that is watched
   Clock::time_point next_due_{};  // when one of the sockets is due, or before
   Clock::time_point next_look_{};
+  Clock::time_point next_disk_look_{};
   std::array<uint64_t, kReasons> failures_{};
   bool is_farewell_ = false;
   bool has_news_ = true;  // since others were shown

@@ -20,6 +20,7 @@ struct FakeHost final : Host {
   std::vector<Target> targets;
   bool is_early = false;
   std::set<std::string> unknown;  // files
+  bool is_unsettled = false;
   std::vector<Probe> expected;
   List heard;  // of processes: "new socket", "gone socket"
 
@@ -31,12 +32,16 @@ struct FakeHost final : Host {
     if (is_early) return std::nullopt;
     return targets;
   }
-  std::set<std::string> Unknown(const Target&, const std::vector<std::string>& files) override {
-    std::set<std::string> asked;
-    for (const std::string& file : files) {
-      if (unknown.contains(file)) asked.insert(file);
+  std::vector<Drive> Unknown(const Target&, std::vector<Drive> drives) override {
+    std::erase_if(drives, [this](const Drive& drive) { return !unknown.contains(drive.file); });
+    return drives;
+  }
+  std::set<std::string> Unsettled(const std::vector<const Target*>& asked) override {
+    std::set<std::string> sockets;
+    for (const Target* target : asked) {
+      if (is_unsettled) sockets.insert(target->socket);
     }
-    return asked;
+    return sockets;
   }
   void Expect(const Target&, const std::vector<Probe>& probes) override { expected = probes; }
   void OnNewProcess(const Target& target) override { heard.push_back("new " + NameOf(target)); }

@@ -28,6 +28,31 @@ void Keeper::LookAtFiles(Clock::time_point now) {
   next_look_ = sockets_.empty() ? Clock::time_point::max() : now + (all_watched ? pace_.slow_look : pace_.look);
 }
 
+// A disk that is plugged in, snapshotted or moved by a job shows in the log; QEMU tells what it is now. One that it never
+// tells of is asked for a few times.
+void Keeper::LookAtDisks(Clock::time_point now) {
+  constexpr int kMostAsked = 3;
+  if (now < next_disk_look_) return;
+  std::vector<const Target*> targets;
+  std::vector<Socket*> sockets;
+  for (auto& [path, socket] : sockets_) {
+    if (!socket.target.drive_names || !socket.up || socket.talk || socket.leaves_at) continue;
+    targets.push_back(&socket.target);
+    sockets.push_back(&socket);
+  }
+  next_disk_look_ = sockets_.empty() ? Clock::time_point::max() : now + pace_.disk_look;
+  if (targets.empty()) return;
+  std::set<std::string> unsettled = host_.Unsettled(targets);
+  for (Socket* socket : sockets) {
+    if (!unsettled.contains(socket->target.socket)) {
+      socket->asked = 0;
+    } else if (socket->asked < kMostAsked) {
+      ++socket->asked;
+      socket->next = next_due_ = now;
+    }
+  }
+}
+
 // The process of this socket has ended, so a look tells more.
 void Keeper::NoteExit(Socket& socket) {
   Clock::time_point now = Clock::now();

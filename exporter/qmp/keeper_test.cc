@@ -226,6 +226,27 @@ TEST_CASE("Names are asked for before requests are logged, of drives that are no
   CHECK(qemu.command_lines().size() == before);
 }
 
+TEST_CASE("A disk that a log shows anew is asked for at once, and not for ever") {
+  TestDirectory directory;
+  FakeQemu::Manners manners;
+  manners.block.push_back(
+      {{"device", "a"}, {"inserted", {{"file", "a"}, {"drv", "raw"}, {"image", {{"virtual-size", 1 << 20}}}}}});
+  FakeQemu qemu(directory / "qmp", kOff, manners);
+  FakeHost host;
+  host.Want(directory / "qmp", {"begin"});
+  Keeper::Pace pace = Fast();
+  pace.check = std::chrono::hours(1);
+  pace.disk_look = milliseconds(10);
+  Keeper keeper(host, {}, pace);
+  StepUntil(keeper, [&] { return !keeper.report().sockets.empty() && keeper.report().sockets[0].up; });
+  CHECK(qemu.command_lines().empty());
+  host.unknown = {"a"};
+  host.is_unsettled = true;
+  StepUntil(keeper, [&] { return qemu.command_lines().size() == 3; });
+  for (int i = 0; i < 10; ++i) keeper.Step(milliseconds(20));
+  CHECK(qemu.command_lines().size() == 3);
+}
+
 TEST_CASE("Failures are counted by reason and told, and do not keep others waiting") {
   TestDirectory directory;
   FakeQemu::Manners silent, human;

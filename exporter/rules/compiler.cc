@@ -22,14 +22,14 @@ metrics::Type TypeOf(config::MetricType type) {
   return metrics::Type::kCounter;
 }
 
-// Whether this is what a decoder tells of what is in flight.
-bool IsInFlight(std::string_view event) {
+// What a decoder tells of what is in flight; null for other events.
+const decoders::DecoderOutput* InFlightOutput(std::string_view event) {
   for (const decoders::DecoderKind& kind : decoders::BuiltinDecoders()) {
     for (const decoders::DecoderOutput& output : kind.outputs) {
-      if (output.event == event) return output.is_in_flight;
+      if (output.event == event) return output.is_in_flight ? &output : nullptr;
     }
   }
-  return false;
+  return nullptr;
 }
 
 }  // namespace
@@ -106,7 +106,8 @@ void Compiler::CompileInFlight(const config::Metric& metric, uint32_t family,
 bool Compiler::CheckCountedInFlight(const config::Metric& metric, uint32_t family,
                                     const std::vector<EventBuilder*>& events) {
   for (const EventBuilder* event : events) {
-    if (!event->derived() || !IsInFlight(event->name())) continue;
+    const decoders::DecoderOutput* output = event->derived() ? InFlightOutput(event->name()) : nullptr;
+    if (output == nullptr) continue;
     const config::Place& place = metric.events.front().place;
     if (metric.type != config::MetricType::kGauge) {
       checker_.Report(place, event->name() + " goes up and down, so it needs `type: gauge`");
@@ -117,6 +118,7 @@ bool Compiler::CheckCountedInFlight(const config::Metric& metric, uint32_t famil
       return false;
     }
     program_->families[family].is_in_flight = true;
+    program_->families[family].is_of_moment = output->is_of_moment;
   }
   return true;
 }
@@ -132,7 +134,9 @@ void Compiler::JoinLabelSet(LabelSetPlan set, const std::vector<RulePlan>& other
   } else {
     rule.label_set = same->label_set;
   }
-  rule.column = static_cast<uint32_t>(program_->label_sets[rule.label_set].rules++);
+  LabelSetPlan& joined = program_->label_sets[rule.label_set];
+  rule.column = static_cast<uint32_t>(joined.rules++);
+  joined.is_of_moment = program_->families[rule.family].is_of_moment;
 }
 
 RulePlan Compiler::CompileRule(const config::Metric& metric, uint32_t family, const SlotFinder& slot_of) {

@@ -200,10 +200,6 @@ void Compiler::MakeProbeSlots() {
   probe.read_node = read->FindSlot("bs");
   probe.read_offset = read->FindSlot("offset");
   probe.read_bytes = read->FindSlot("bytes");
-  EventBuilder* attach = vocabulary_.Find(kAttachEvent);
-  if (attach == nullptr || !attach->used()) return;
-  probe.attach_backend = attach->FindSlot("blk");
-  probe.attach_node = attach->FindSlot("bs");
 }
 
 void Compiler::LinkProbe() {
@@ -220,7 +216,6 @@ void Compiler::LinkProbe() {
   if (!is_whole) return;
   probe.read = plan_of(kReadEvent);
   program_->plans[probe.read].is_watched = true;
-  if (probe.attach_backend != kNoSlot && probe.attach_node != kNoSlot) probe.attach = plan_of(kAttachEvent);
 }
 
 }  // namespace qte::rules

@@ -46,10 +46,11 @@ bool HasAll(const Template& candidate, const Values& values) {
 LabelSets::LabelSets(const Program& program, Lookups& lookups, metrics::Families& families)
     : program_(program),
       lookups_(lookups),
-      families_(families),
-      max_entries_(program.limits.max_series_per_metric * kCacheEntriesPerSeries) {
+      families_(families) {
+  const size_t max_entries = program.limits.max_series_per_metric * kCacheEntriesPerSeries;
   for (const LabelSetPlan& plan : program.label_sets) {
-    sets_.push_back({&plan, plan.inputs.empty() && !plan.has_lookups});
+    // Series of the moment are others each time.
+    sets_.push_back({&plan, plan.inputs.empty() && !plan.has_lookups, plan.is_of_moment ? 0 : max_entries});
   }
 }
 
@@ -73,7 +74,7 @@ void LabelSets::Enter(Set& set, const Values& values) {
   SeriesKey key = KeyOf(*set.plan, values);
   uint64_t hash = SeriesCache::Hash(key);
   set.entry = set.cache->Find(hash, key);
-  if (set.entry == SeriesCache::kNoEntry) set.entry = set.cache->Insert(hash, key, max_entries_);
+  if (set.entry == SeriesCache::kNoEntry) set.entry = set.cache->Insert(hash, key, set.max_entries);
 }
 
 SeriesKey LabelSets::KeyOf(const LabelSetPlan& plan, const Values& values) {

@@ -47,6 +47,7 @@ class LabelSets {
   struct Set {
     const LabelSetPlan* plan;
     bool is_constant;
+    size_t max_entries;  // of the cache
     std::unique_ptr<SeriesCache> cache = nullptr;  // made when it is first used: a guest has few of all
     uint64_t event = 0;  // the one whose entry is known
     uint32_t entry = SeriesCache::kNoEntry;
@@ -61,7 +62,6 @@ class LabelSets {
   const Program& program_;
   Lookups& lookups_;
   metrics::Families& families_;
-  size_t max_entries_;
   std::vector<Set> sets_;
   uint64_t event_ = 0;  // counts them
   std::string_view line_;

@@ -33,6 +33,17 @@ void AdoptSame(const std::vector<Plan>& old_plans, std::vector<State>& old_state
   }
 }
 
+decoders::Drive DriveOf(const DriveProbe& probe) {
+  return {.backend = {},
+          .node = 0,
+          .file = probe.file,
+          .format = probe.format,
+          .name = probe.name,
+          .qdev = probe.qdev,
+          .serial = probe.serial,
+          .is_read_only = probe.is_read_only};
+}
+
 }  // namespace
 
 Process::Process(std::shared_ptr<const Program> program, metrics::Families& families, Scratch& scratch)
@@ -126,17 +137,16 @@ Process::Sign Process::SignOf(uint32_t index, const EventLine& event, bool is_fi
   return is_first && (first_node_ == 0 || node == first_node_) ? Sign::kAnother : Sign::kUnclear;
 }
 
-bool Process::LacksName(std::string_view file) const {
+bool Process::LacksDrive(const DriveProbe& drive) const {
   const ProbePlan& probe = program_->probe;
   if (probe.read == kNone) return false;
   const EventPlan& open = program_->plans[probe.open];
   return std::any_of(open.lookups.begin(), open.lookups.end(),
                      [&](const LookupFeed& feed) {
-                       return feed.value == probe.open_file && !lookups_.tables()[feed.lookup].HasValue(file);
+                       return !drive.file.empty() && feed.value == probe.open_file && !lookups_.tables()[feed.lookup].HasValue(drive.file);
                      }) ||
-         std::any_of(decoders_.begin(), decoders_.end(), [&](const auto& decoder) {
-           return decoder->names() != nullptr && !decoder->names()->HasFile(file);
-         });
+         std::any_of(decoders_.begin(), decoders_.end(),
+                     [&](const auto& decoder) { return decoder->LacksDrive(DriveOf(drive)); });
 }
 
 // scratch_->values are those of a read.
@@ -150,26 +160,13 @@ bool Process::TakeProbe() {
   Values told;
   told[plan.open_node] = scratch_->values[plan.read_node];
   told[plan.open_file] = Value::Text(probe->file);
-  Values attached;
-  if (plan.attach != kNone) {
-    attached[plan.attach_backend] = scratch_->values[plan.read_backend];
-    attached[plan.attach_node] = scratch_->values[plan.read_node];
-    Teach(plan.attach, attached, 0);
-  }
-  Teach(plan.open, told, scratch_->values[plan.read_node].bits);
+  for (const LookupFeed& feed : program_->plans[plan.open].lookups) lookups_.Learn(feed, told);
+  decoders::Drive drive = DriveOf(*probe);
+  drive.backend = scratch_->values[plan.read_backend];
+  drive.node = scratch_->values[plan.read_node].bits;
+  for (auto& decoder : decoders_) decoder->OnDrive(drive);
   probes_.erase(probe);
   return true;
-}
-
-// Hands an event over to what learns from it, as if it had been logged; but not to a decoder that has a name for `node`
-// already.
-void Process::Teach(uint32_t index, const Values& values, uint64_t node) {
-  const EventPlan& plan = program_->plans[index];
-  for (const LookupFeed& feed : plan.lookups) lookups_.Learn(feed, values);
-  for (const DecoderFeed& feed : plan.decoders) {
-    const decoders::BlockNames* names = decoders_[feed.decoder]->names();
-    if (names != nullptr && !names->IsNamed(node)) FeedDecoder(feed, values, {});
-  }
 }
 
 void Process::FeedSpan(const SpanFeed& feed, const Values& values, int64_t time_us) {
@@ -244,6 +241,7 @@ void Process::AskDecoders(Asked what) {
 
 void Process::AddInFlight(const RulePlan& rule, const Values& values) {
   if (!HoldsAll(rule.where, values)) return;
+  if (asked_ == Asked::kSeries && program_->families[rule.family].is_of_moment) return;
   double amount = asked_ == Asked::kSeries ? 0 : rule.value == kNoSlot ? 1 : values[rule.value].AsDouble();
   metrics::SeriesId series = label_sets_.SeriesOf(rule, values);  // may make the family
   families_[rule.family].Add(series, amount * rule.scale);

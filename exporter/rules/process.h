@@ -35,10 +35,15 @@ enum class Outcome {
 };
 
 // A read of nothing at an offset between two sectors that no guest makes: the line that shows it tells the backend and
-// the node of the drive that has this file open.
+// the node of the drive that QEMU says this of.
 struct DriveProbe {
   int64_t offset = 0;
   std::string file;
+  std::string format = {};
+  std::string name = {};
+  std::string qdev = {};
+  std::string serial = {};
+  bool is_read_only = false;
 };
 
 // Values at work: of no use between two lines, so all processes of a thread share them.
@@ -80,10 +85,10 @@ class Process final : private decoders::Sink {
   // Adds every open span, and what decoders have open, to the gauges that show what is in flight.
   void CountInFlight();
 
-  // Whether something that learns names of disks does not know this one.
-  bool LacksName(std::string_view file) const;
-  // These reads will be seen: their lines teach the names of nodes that have none, and do nothing else. Replaces what
-  // was expected before.
+  // Whether something that learns names of disks does not know this drive.
+  bool LacksDrive(const DriveProbe& drive) const;
+  // These reads will be seen: their lines tell which drive is which, and do nothing else. Replaces what was expected
+  // before.
   void Expect(std::vector<DriveProbe> probes) { probes_ = std::move(probes); }
 
   // The QEMU process has ended, or another one has begun: forgets all that it told.
@@ -127,7 +132,6 @@ class Process final : private decoders::Sink {
   void MakeForeseeableSeries();
   void NoteImage(std::string_view line, const trace::Prefix& prefix);
   bool TakeProbe();
-  void Teach(uint32_t plan, const Values& values, uint64_t node);
   bool Read(const EventPlan& plan, std::string_view arguments, Values& values);
   Origin OriginOf(const EventPlan& plan, std::string_view line, const trace::Prefix& prefix);
   void FeedSpan(const SpanFeed& feed, const Values& values, int64_t time_us);

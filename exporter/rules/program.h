@@ -83,6 +83,7 @@ struct LabelSetPlan {
   std::vector<Slot> inputs;  // the arguments that conditions and templates of the labels use
   bool has_lookups = false;
   size_t rules = 0;  // that share it
+  bool is_of_moment = false;  // its series do not last; see metrics::FamilySpec
 };
 
 // One metric on one event.
@@ -182,7 +183,7 @@ inline constexpr std::string_view kDetachEvent = "blk_root_detach";
 inline constexpr std::string_view kReadEvent = "blk_co_preadv";
 
 // How names of drives that were opened before the log began are learned: a read of nothing that somebody makes on
-// purpose tells a drive's backend and node, and the name is handed over as the events would that tell it otherwise.
+// purpose tells a drive's backend and node.
 struct ProbePlan {
   uint32_t read = kNone;  // plan of blk_co_preadv; kNone where the config has no use for all this
   Slot read_backend = kNoSlot;
@@ -192,9 +193,6 @@ struct ProbePlan {
   uint32_t open = kNone;  // of bdrv_open_common, be it that nothing is probed
   Slot open_node = kNoSlot;
   Slot open_file = kNoSlot;
-  uint32_t attach = kNone;  // of blk_root_attach; may be kNone
-  Slot attach_backend = kNoSlot;
-  Slot attach_node = kNoSlot;
 };
 
 // QEMU's events that a program reads, in the order in which they are to be switched on one by one: `naming` tells which

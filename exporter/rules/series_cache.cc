@@ -6,7 +6,7 @@ uint32_t SeriesCache::Insert(uint64_t hash, const SeriesKey& key, size_t max_ent
   // Arguments may be as long as a line; labels are cut, so these must not fill a cache that each source has many of.
   constexpr size_t kMostBytesPerEntry = 256;
   const size_t most_bytes = kMostBytesPerEntry * max_entries;
-  if (key.text.size() > most_bytes) return kNoEntry;
+  if (max_entries == 0 || key.text.size() > most_bytes) return kNoEntry;
   if (entries_.size() >= max_entries || bytes_.size() + key.text.size() > most_bytes) Clear();
   auto id = static_cast<uint32_t>(entries_.size());
   entries_.push_back({key.shape, static_cast<uint32_t>(bytes_.size()), static_cast<uint32_t>(key.text.size())});

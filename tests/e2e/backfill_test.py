@@ -26,6 +26,7 @@ TIMED = ("nvme-7.2", "ide-raw-5.2", "ide-raw-7.2", "ide-raw-11.1", "virtio-blk-7
 THREAD_TIME = re.compile(rb"^\d+@(\d+)\.(\d{6}):(\w+)")
 ISO_TIME = re.compile(rb"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{6}))?Z (\w+)")
 OWN = ("qemu_trace_exporter_",)
+OF_MOMENT = "qemu_block_device_info"  # shows only what is now
 LONG_AGO = 1_600_000_000
 
 
@@ -103,7 +104,11 @@ class TextTest(Case):
                 series, value = line.rsplit(" ", 1)
                 if not line.startswith(("#", *OWN)):
                     want[series] = float(value)
-            found = {series: values[max(values)] for series, values in samples(backfill(path)).items()}
+            timed = samples(backfill(path))
+            end = max(max(values) for values in timed.values())
+            # What a disk was before has no sample at the end, and replay does not show it.
+            found = {series: values[max(values)] for series, values in timed.items()
+                     if end in values or not series.startswith(OF_MOMENT)}
             self.assertEqual(found, want, name)
 
     def test_a_histogram_stands_together(self):
@@ -173,7 +178,7 @@ class DatabaseTest(Case):
                               capture_output=True, timeout=60)
         self.assertEqual(made.returncode, 0, made.stderr)
         replayed = exporter.replay(*files)
-        names = [name for name, kind in replayed.types.items() if not name.startswith(OWN)]
+        names = [name for name in replayed.types if not name.startswith((*OWN, OF_MOMENT))]
         self.assertGreater(len(names), 20)
         compared = 0
         with prometheus.Prometheus(self.directory, process.free_port(),

@@ -375,7 +375,7 @@ class ReferenceTest(unittest.TestCase):
         documented = self.documented_metrics()
         for name, kind, help_text, rest in rules:
             with self.subTest(metric=name):
-                labels = re.search(r"labels: \{(.*)\}", rest)
+                labels = re.search(r"labels: \{(.*)\}", rest, re.S)
                 own = re.sub(r"\[.*?\]", "", labels[1]) if labels else ""
                 while "{" in own:
                     own = re.sub(r"\{[^{}]*\}", "", own)  # a label's template and conditions

@@ -168,12 +168,20 @@ class Teller:
         return [line for story in stories for line, _ in story]
 
     def open(self, node, image=None):
-        self._images[node] = image or f"/images/{self._guest.vm}-{self._random.randrange(4)}.img"
+        self._images[node] = image or self._random.choice(self._free_images())
         return self._line("bdrv_open_common",
                           f'bs {node:#x} filename "{self._images[node]}" flags 0x2000 format_name "raw"')
 
+    def _free_images(self):
+        """Two disks of one image would have a label each."""
+        return [image for image in (f"/images/{self._guest.vm}-{i}.img" for i in range(4))
+                if image not in self._images.values()]
+
     def attach(self, node, backend):
         return self._line("blk_root_attach", f"child 0x1 blk {backend:#x} bs {node:#x}")
+
+    def detach(self, node, backend):
+        return self._line("blk_root_detach", f"child 0x1 blk {backend:#x} bs {node:#x}")
 
     def _line(self, event, arguments):
         ticks = self._guest.tick()
@@ -257,7 +265,12 @@ class Teller:
         yield self._line("blk_co_preadv", f"blk 0x1 bs {node:#x} offset 7 bytes 512 flags 0x0"), False
 
     def _reopen(self):
-        yield self.open(self._random.choice(list(self._nodes))), False
+        """Another disk at the pointers of one that is gone."""
+        node = self._random.choice(list(self._nodes))
+        backend = self._nodes[node]
+        yield self.detach(node, backend), True
+        yield self.open(node), True
+        yield self.attach(node, backend), False
 
     def _rubbish(self):
         kind = self._random.randrange(3)

@@ -20,18 +20,12 @@ constexpr FrontEnd kScsi = uint64_t{1} << 62;
 // Of those, units of a controller that is known: 8 bits of the target, 9 of the unit, and a pointer without the 3
 // lowest.
 constexpr FrontEnd kOfController = uint64_t{1} << 61;
-// Backends of which only the name is known.
-constexpr uint64_t kByName = uint64_t{1} << 63;
 
 // The same unit, of whichever controller.
 FrontEnd OfAnyController(FrontEnd front_end) {
   constexpr FrontEnd kWhole = kShared | kScsi | kOfController;
   if ((front_end & kWhole) != kWhole) return front_end;
   return ScsiUnit(front_end >> 53 & 0xff, front_end >> 44 & 0x1ff);
-}
-
-bool IsByName(uint64_t backend) {
-  return (backend & kByName) != 0;
 }
 
 }  // namespace
@@ -65,35 +59,73 @@ FrontEndText::FrontEndText(FrontEnd front_end) {
   size_ = static_cast<size_t>(size);
 }
 
-void BlockDevices::Attach(uint64_t backend, uint64_t node) {
-  names_.Attach(backend, node);
-  uint32_t id = backends_.Find(backend);
-  if (id != kNone) backends_[id].before_detach = Interface::kNone;
+void BlockDevices::Open(uint64_t node, const BlockNames::Opened& opened) {
+  left_ = Left();
+  names_.Open(node, opened);
 }
 
-// The epoch ends, so what was learned of the backend holds no more.
-void BlockDevices::Detach(uint64_t backend) {
-  uint32_t id = backends_.Find(backend);
-  if (id != kNone) {
+// A move goes through in one line after the other, of one child. Another device that is plugged in at the pointers of
+// one that was unplugged comes later.
+void BlockDevices::Attach(const Edge& edge) {
+  constexpr int64_t kLongestMoveUs = 50'000;
+  const Edge& left = left_.edge;
+  bool is_late = left.time_us != kNoTime && edge.time_us != kNoTime && edge.time_us - left.time_us > kLongestMoveUs;
+  bool is_move = left.backend == edge.backend && left.child == edge.child && !is_late;
+  names_.Attach(edge.backend, edge.node, is_move ? BlockNames::Attachment::kMove : BlockNames::Attachment::kNew);
+  if (uint32_t id = backends_.Find(edge.backend); id != kNone) {
     Backend& entry = backends_[id];
-    entry.node = names_.NodeOf(backend);
-    if (entry.interface != Interface::kNone) entry.before_detach = entry.interface;
-    entry.interface = Interface::kNone;
-    entry.epoch = ++last_epoch_;
-    entry.is_named_by_requests = false;
-    entry.is_read_by_qemu = false;
-    SetName(entry, {});
+    if (is_move) {
+      static_cast<Learned&>(entry) = left_.learned;
+    } else if (!Returns(entry, edge.node)) {
+      Bury(edge.backend, entry);
+    }
+    entry.before_detach = Interface::kNone;
+    entry.is_detached = false;
   }
-  names_.Detach(backend);
+  left_ = Left();
+}
+
+// IDE disks cannot be unplugged. Others can, but what has a medium to change is read-only.
+bool BlockDevices::Returns(const Backend& entry, uint64_t node) const {
+  bool is_ide = entry.before_detach == Interface::kIde;
+  return entry.is_detached && entry.may_return && (is_ide || names_.IsReadOnly(node));
+}
+
+// The epoch ends, so what was learned of the backend holds no more, unless this is a move.
+void BlockDevices::Detach(const Edge& edge) {
+  left_ = Left();
+  left_.edge = edge;
+  if (uint32_t id = backends_.Find(edge.backend); id != kNone) {
+    Backend& entry = backends_[id];
+    left_.learned = entry;
+    entry.node = edge.node;
+    if (entry.interface != Interface::kNone) entry.before_detach = entry.interface;
+    entry.is_detached = true;
+    entry.may_return = entry.before_detach == Interface::kIde ||
+                       (entry.before_detach == Interface::kScsi && names_.IsReadOnly(edge.node));
+    static_cast<Learned&>(entry) = Learned{.epoch = ++last_epoch_};
+  }
+  names_.Detach(edge.backend);
+}
+
+// What has this pointer from now on is another disk.
+void BlockDevices::Bury(uint64_t backend, Backend& entry) {
+  DropLabel(backend, entry);
+  for (std::string* text : {&entry.name, &entry.told_file, &entry.qdev, &entry.serial}) SetText(*text, {});
+  PointerText pointer = entry.text;
+  static_cast<Standing&>(entry) = Standing();
+  entry.text = pointer;
+  entry.epoch = ++last_epoch_;
 }
 
 void BlockDevices::Reset() {
   names_.Clear();
   while (backends_.size() > 0) {
-    SetName(backends_[backends_.oldest()], {});
+    Bury(backends_.PointerOf(backends_.oldest()), backends_[backends_.oldest()]);
     backends_.Erase(backends_.oldest());
   }
   front_ends_.Clear();
+  left_ = Left();
 }
 
 BlockDevices::Backend& BlockDevices::BackendAt(uint64_t backend) {
@@ -101,20 +133,19 @@ BlockDevices::Backend& BlockDevices::BackendAt(uint64_t backend) {
   bool added = false;
   Backend& entry = backends_[backends_.FindOrAdd(backend, added)];
   if (added) {
-    entry = Backend();
+    static_cast<Standing&>(entry) = Standing();
     entry.epoch = ++last_epoch_;
   }
   return entry;
 }
 
 void BlockDevices::ForgetBackend() {
-  SetName(backends_[backends_.oldest()], {});
+  Bury(backends_.PointerOf(backends_.oldest()), backends_[backends_.oldest()]);
   backends_.Forget();
 }
 
-void BlockDevices::SetName(Backend& entry, std::string_view name) {
-  name_bytes_ += name.size() - entry.name.size();
-  entry.name = std::string(name);
+void BlockDevices::BoundTexts() {
+  while (text_bytes_ > kMaxTextBytes && backends_.size() > 1) ForgetBackend();
 }
 
 BlockDevices::Link& BlockDevices::LinkAt(FrontEnd front_end) {
@@ -126,6 +157,7 @@ BlockDevices::Link& BlockDevices::LinkAt(FrontEnd front_end) {
 
 void BlockDevices::Use(const BlockIo& io, Target target) {
   Backend& entry = BackendAt(io.backend);
+  if (entry.node != io.node) entry.looked_at = kNever;
   entry.node = io.node;
   entry.text.Assign(io.backend_text);
   entry.is_named_by_requests = entry.is_named_by_requests || target == Target::kByName;
@@ -134,8 +166,10 @@ void BlockDevices::Use(const BlockIo& io, Target target) {
 void BlockDevices::Name(uint64_t backend, std::string_view name) {
   if (name.empty()) return;
   Backend& entry = BackendAt(backend);  // the newest
-  if (entry.name != name) SetName(entry, name);
-  while (name_bytes_ > kMaxNameBytes && backends_.size() > 1) ForgetBackend();
+  if (entry.name == name) return;
+  SetText(entry.name, name);
+  if (entry.origin == Origin::kPointer) GiveLabel(backend, entry);
+  BoundTexts();
 }
 
 void BlockDevices::Learn(FrontEnd front_end, BackendPointer pointer, Interface interface) {
@@ -144,6 +178,7 @@ void BlockDevices::Learn(FrontEnd front_end, BackendPointer pointer, Interface i
   if (entry.interface != Interface::kNone && entry.interface != interface) return;
   entry.interface = interface;
   entry.text.Assign(pointer.text);
+  if (entry.label.empty() && HasName(backend)) GiveLabel(backend, entry);
   if (front_end == 0) return;
   Link& link = LinkAt(front_end);
   Known before = Resolve(link);
@@ -221,44 +256,26 @@ bool BlockDevices::IsNamedByRequests(uint64_t backend) const {
   return id != kNone && backends_[id].is_named_by_requests;
 }
 
-// An unplug may detach the backend before its requests end, so its node is remembered.
-std::string_view BlockDevices::NameOf(uint64_t backend) {
-  uint64_t node = names_.NodeOf(backend);
-  if (node != 0) names_.FileOf(node);
-  return PeekName(backend);
-}
-
-std::string_view BlockDevices::PeekName(uint64_t backend) const {
-  uint32_t id = backends_.Find(backend);
-  uint64_t node = names_.PeekNode(backend);
-  if (node == 0 && id != kNone) node = backends_[id].node;
-  std::string_view file = node == 0 ? std::string_view() : names_.PeekFile(node);
-  if (!file.empty()) return file;
-  if (id == kNone) return {};
-  return backends_[id].name.empty() ? backends_[id].text.view() : std::string_view(backends_[id].name);
-}
-
-bool BlockDevices::HasName(uint64_t backend) const {
-  uint32_t id = backends_.Find(backend);
-  if (id != kNone && !backends_[id].name.empty()) return true;
-  uint64_t node = names_.PeekNode(backend);
-  if (node == 0 && id != kNone) node = backends_[id].node;
-  return node != 0 && !names_.PeekFile(node).empty();
-}
-
-// {"names", "backends": [[pointer, interface, before_detach, epoch, node, text, name,
-//  is_named_by_requests, is_read_by_qemu], ...],
-//  "front_ends": [[front end, backend, epoch, ambiguous, other], ...], "last_epoch", "forgotten"}
+// {"names", "backends": [[pointer, interface, before_detach, epoch, node, text, name, is_named_by_requests,
+//  is_read_by_qemu, is_detached, may_return, label, origin, labelled_on, told_on, told_file, qdev, serial,
+//  is_read_only], ...], "left": [child, backend, node, time_us, epoch, interface, is_named_by_requests,
+//  is_read_by_qemu], "front_ends": [[front end, backend, epoch, ambiguous, other], ...], "last_epoch", "forgotten"}
 json BlockDevices::Save() const {
   json backends = SaveRows(backends_, [](uint64_t pointer, const Backend& entry) {
     return json::array({pointer, entry.interface, entry.before_detach, entry.epoch, entry.node,
-                        std::string(entry.text.view()), entry.name, entry.is_named_by_requests, entry.is_read_by_qemu});
+                        std::string(entry.text.view()), entry.name, entry.is_named_by_requests, entry.is_read_by_qemu,
+                        entry.is_detached, entry.may_return, entry.label, entry.origin, entry.labelled_on,
+                        entry.told_on, entry.told_file, entry.qdev, entry.serial, entry.is_read_only});
   });
   json front_ends = SaveRows(front_ends_, [](FrontEnd front_end, const Link& link) {
     return json::array({front_end, link.backend, link.epoch, link.ambiguous, link.other});
   });
+  const auto& [edge, learned] = left_;
   return {{"names", names_.Save()},
           {"backends", std::move(backends)},
+          {"left",
+           {edge.child, edge.backend, edge.node, edge.time_us, learned.epoch, learned.interface,
+            learned.is_named_by_requests, learned.is_read_by_qemu}},
           {"front_ends", std::move(front_ends)},
           {"last_epoch", last_epoch_},
           {"forgotten", backends_.forgotten() + front_ends_.forgotten()}};
@@ -266,21 +283,10 @@ json BlockDevices::Save() const {
 
 void BlockDevices::Restore(const json& state) {
   names_.Restore(state.at("names"));
-  for (const json& from : SavedList(state.at("backends"))) {
-    const json::array_t& row = SavedRow(from, 9);
-    uint64_t backend = SavedUnsigned(row[0]);
-    if (backends_.Find(backend) != kNone) throw std::runtime_error("saved state: the same pointer twice");
-    Backend& entry = BackendAt(backend);
-    entry.interface = SavedEnum<Interface>(row[1]);
-    entry.before_detach = SavedEnum<Interface>(row[2]);
-    entry.epoch = SavedUnsigned(row[3]);
-    entry.node = SavedUnsigned(row[4]);
-    entry.text = SavedPointerText(row[5]);
-    SetName(entry, SavedText(row[6]));
-    entry.is_named_by_requests = SavedFlag(row[7]);
-    entry.is_read_by_qemu = SavedFlag(row[8]);
-    while (name_bytes_ > kMaxNameBytes && backends_.size() > 1) ForgetBackend();
-  }
+  for (const json& from : SavedList(state.at("backends"))) RestoreBackend(SavedRow(from, 19));
+  const json::array_t& left = SavedRow(state.at("left"), 8);
+  left_.edge = {SavedUnsigned(left[0]), SavedUnsigned(left[1]), SavedUnsigned(left[2]), SavedSigned(left[3])};
+  left_.learned = {SavedUnsigned(left[4]), SavedEnum<Interface>(left[5]), SavedFlag(left[6]), SavedFlag(left[7])};
   for (const json& from : SavedList(state.at("front_ends"))) {
     const json::array_t& row = SavedRow(from, 5);
     Link& link = AddSaved(front_ends_, row[0]);
@@ -288,6 +294,33 @@ void BlockDevices::Restore(const json& state) {
   }
   last_epoch_ = SavedUnsigned(state.at("last_epoch"));
   front_ends_.set_forgotten(front_ends_.forgotten() + SavedUnsigned(state.at("forgotten")));
+}
+
+void BlockDevices::RestoreBackend(const json::array_t& row) {
+  uint64_t backend = SavedUnsigned(row[0]);
+  if (backends_.Find(backend) != kNone) throw std::runtime_error("saved state: the same pointer twice");
+  Backend& entry = BackendAt(backend);
+  entry.interface = SavedEnum<Interface>(row[1]);
+  entry.before_detach = SavedEnum<Interface>(row[2]);
+  entry.epoch = SavedUnsigned(row[3]);
+  entry.node = SavedUnsigned(row[4]);
+  entry.text = SavedPointerText(row[5]);
+  SetText(entry.name, SavedText(row[6]));
+  entry.is_named_by_requests = SavedFlag(row[7]);
+  entry.is_read_by_qemu = SavedFlag(row[8]);
+  entry.is_detached = SavedFlag(row[9]);
+  entry.may_return = SavedFlag(row[10]);
+  SetText(entry.label, SavedText(row[11]));
+  entry.origin = SavedEnum<Origin>(row[12]);
+  entry.labelled_on = SavedUnsigned(row[13]);
+  entry.told_on = SavedUnsigned(row[14]);
+  SetText(entry.told_file, SavedText(row[15]));
+  SetText(entry.qdev, SavedText(row[16]));
+  SetText(entry.serial, SavedText(row[17]));
+  entry.is_read_only = SavedFlag(row[18]);
+  bool added = false;
+  if (!entry.label.empty() && !IsByName(backend)) labels_[labels_.FindOrAdd(HashBytes(entry.label), added)] = backend;
+  BoundTexts();
 }
 
 }  // namespace qte::decoders

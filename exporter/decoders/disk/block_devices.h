@@ -1,19 +1,24 @@
-// The disks behind the front ends: which backend a front end's requests go to, and the name of its image.
+// The disks behind the front ends: which backend a front end's requests go to, and the name of its disk.
 //
 // A front end calls a disk by a name of its own (a FrontEnd below). Which backend that is, is learned from a request of
 // which both are known, and holds until the backend is detached from its node: an unplugged device's pointer may be
-// another device's next. After a snapshot or a change of medium the backend comes back, so what was known stays as the
-// best guess until it is learned again. NVMe namespaces and SCSI units are numbers that several controllers may use at
-// once: then they name no disk. A SCSI unit whose controller is known has a name of its own beside that number.
-// Bounded; the least recently used entry gives way.
+// another device's next. A backend that is moved to another node at once, as by a snapshot or a block job, is the same
+// disk as before. After a change of medium the backend comes back, so what was known stays as the best guess until it
+// is learned again. NVMe namespaces and SCSI units are numbers that several controllers may use at once: then they name
+// no disk. A SCSI unit whose controller is known has a name of its own beside that number.
+//
+// A disk has one label as long as it exists: the image that it had at its first request, else QEMU's name of it, else
+// its pointer. Of two disks with one image, the later one's label carries a number. What QEMU says by QMP replaces a
+// label that was no image, or a wrong one. Bounded; the least recently used entry gives way.
 #pragma once
 
 #include <array>
 #include <cstdint>
-#include <nlohmann/json_fwd.hpp>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 
+#include "decoders/decoder.h"
 #include "decoders/disk/block_names.h"
 #include "decoders/disk/dma_requests.h"
 #include "decoders/disk/interface.h"
@@ -44,20 +49,29 @@ class FrontEndText {
 
 class BlockDevices {
  public:
-  // Of all names by Name() together; room for 65,536 of 128 bytes.
-  static constexpr size_t kMaxNameBytes = size_t{8} << 20;
+  // Of all texts of backends together; room for 65,536 of 128 bytes.
+  static constexpr size_t kMaxTextBytes = size_t{8} << 20;
 
-  explicit BlockDevices(size_t max_names) : names_(max_names), backends_(max_names), front_ends_(max_names) {}
+  explicit BlockDevices(size_t max_names)
+      : names_(max_names), backends_(max_names), labels_(max_names), front_ends_(max_names) {}
 
-  void Open(uint64_t node, std::string_view filename) { names_.Open(node, filename); }
-  void Attach(uint64_t backend, uint64_t node);
-  void Detach(uint64_t backend);
+  void Open(uint64_t node, const BlockNames::Opened& opened);
+  // `child` is what connects both; a move leaves it as it is.
+  struct Edge {
+    uint64_t child = 0;
+    uint64_t backend = 0;
+    uint64_t node = 0;
+    int64_t time_us = joins::kNoTime;
+  };
+  void Attach(const Edge& edge);
+  void Detach(const Edge& edge);
   void Reset();
 
   const BlockNames& names() const { return names_; }
-  // As in BlockNames.
-  uint64_t NodeOf(uint64_t backend) { return names_.NodeOf(backend); }
-  std::string_view FileOf(uint64_t node) { return names_.FileOf(node); }
+  // What QEMU says by QMP of the disk that a probe has shown.
+  void Tell(const Drive& drive);
+  // Whether it has not been told of this drive as it is now; of one without a name and a file: of some disk.
+  bool Lacks(const Drive& drive) const;
   // A request of the backend was seen; and if `by_name`, one that names it itself, as a SCSI request does not.
   enum class Target { kByName, kOther };
   void Use(const BlockIo& io, Target target = Target::kOther);
@@ -90,13 +104,33 @@ class BlockDevices {
   Interface InterfaceOf(uint64_t backend) const;
   // Whether requests name it themselves; see Use.
   bool IsNamedByRequests(uint64_t backend) const;
-  // The image's file name, else QEMU's own name of the backend, else its pointer as text; empty if none is known. Valid
-  // until the next change.
-  std::string_view NameOf(uint64_t backend);
-  // The same, but that it is no use which keeps an entry from being forgotten.
-  std::string_view PeekName(uint64_t backend) const;
-  // Whether that is more than the pointer.
+  // The disk's label, which it has from now on; empty if nothing is known of the backend. Valid until the next change.
+  std::string_view LabelOf(uint64_t backend);
+  // The label if there is one, else what it would be but for its number.
+  std::string_view PeekLabel(uint64_t backend) const;
+  // The label if it is an image, else empty.
+  std::string_view ImageLabelOf(uint64_t backend);
+  // Whether the label is, or would be, more than the pointer.
   bool HasName(uint64_t backend) const;
+
+  // What is known of a disk now.
+  struct Info {
+    Interface interface = Interface::kNone;
+    std::string_view label;
+    BlockNames::Image image;
+    std::string_view name;
+    std::string_view qdev;
+    std::string_view serial;
+    std::string_view is_read_only;  // "true", "false", or empty if it is not known
+  };
+  // Calls visit(info) for each disk whose front end is known and that was not unplugged.
+  template <class Visit>
+  void ForEachInfo(Visit&& visit) const {
+    for (uint32_t id = backends_.oldest(); id != kNone; id = backends_.newer(id)) {
+      Info info = InfoOf(id);
+      if (info.interface != Interface::kNone) visit(info);
+    }
+  }
 
   // Calls visit(interface, backend) for each backend whose front end is known, or was until it was detached.
   template <class Visit>
@@ -117,15 +151,41 @@ class BlockDevices {
  private:
   static constexpr uint32_t kNone = FlatIndex::kNone;
 
-  struct Backend {
-    Interface interface = Interface::kNone;      // that used it last
-    Interface before_detach = Interface::kNone;  // that did, as long as it stands on no node
-    uint64_t epoch = 0;                          // another one after each detach
-    uint64_t node = 0;                           // of its latest request
+  // Where a label comes from, the best last.
+  enum class Origin : uint8_t { kNone, kPointer, kName, kImage, kLast = kImage };
+  static constexpr uint64_t kNever = UINT64_MAX;
+  // What is learned from requests, and holds until the backend leaves its node for longer than a move.
+  struct Learned {
+    uint64_t epoch = 0;                      // another one after each detach
+    Interface interface = Interface::kNone;  // that used it last
     bool is_named_by_requests = false;
     bool is_read_by_qemu = false;  // more of it than a probe of its format reads
-    joins::PointerText text;       // its pointer
-    std::string name;              // by Name(), else empty
+  };
+  struct Standing : Learned {
+    Interface before_detach = Interface::kNone;  // that used it, as long as it stands on no node
+    uint64_t node = 0;                           // of its latest request
+    bool is_detached = false;                    // it has left its node
+    bool may_return = false;                     // to a new medium; else it was unplugged
+    joins::PointerText text;                     // its pointer
+    Origin origin = Origin::kNone;               // of the label
+    uint64_t labelled_on = 0;                    // the node where it got the label
+    uint64_t looked_at = kNever;                 // names_.changes() when it was found to have no image
+    uint64_t told_on = 0;                        // the node where Tell() was told of it; 0 if it was not
+    bool is_read_only = false;                   // by Tell()
+  };
+  // Texts keep their memory from one disk to the next.
+  struct Backend : Standing {
+    std::string label;
+    std::string name;  // by Name(), else empty
+    // By Tell().
+    std::string told_file;
+    std::string qdev;
+    std::string serial;
+  };
+  // The backend that was detached in the line of the block layer before.
+  struct Left {
+    Edge edge;
+    Learned learned;
   };
   struct Link {
     uint64_t backend = 0;
@@ -134,17 +194,33 @@ class BlockDevices {
     FrontEnd other = 0;      // another name of the same disk
   };
 
+  // Backends of which only the name is known.
+  static constexpr uint64_t kByName = uint64_t{1} << 63;
+  static bool IsByName(uint64_t backend) { return (backend & kByName) != 0; }
+
   Backend& BackendAt(uint64_t backend);
-  void SetName(Backend& entry, std::string_view name);
+  void RestoreBackend(const nlohmann::json::array_t& row);
+  void SetText(std::string& text, std::string_view to) { SetCounted(text, to, text_bytes_); }
+  void Bury(uint64_t backend, Backend& entry);
   void ForgetBackend();
+  void BoundTexts();
+  bool Returns(const Backend& entry, uint64_t node) const;
+  Info InfoOf(uint32_t id) const;
+  BlockNames::Image ImageOf(uint32_t id) const;
+  void GiveLabel(uint64_t backend, Backend& entry);
+  void MakeLabel(uint64_t backend, std::string_view wanted);
+  void DropLabel(uint64_t backend, Backend& entry);
   Link& LinkAt(FrontEnd front_end);
   Known Resolve(const Link& link) const;
 
   BlockNames names_;
   joins::PointerTable<Backend> backends_;
+  joins::PointerTable<uint64_t> labels_;  // whose it is, by the label's hash
   joins::PointerTable<Link> front_ends_;
-  size_t name_bytes_ = 0;
+  size_t text_bytes_ = 0;
+  std::string label_;  // that MakeLabel made
   uint64_t last_epoch_ = 0;
+  Left left_;
 };
 
 }  // namespace qte::decoders

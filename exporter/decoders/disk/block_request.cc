@@ -34,7 +34,7 @@ std::string_view NameOf(BlockStatus status) {
 }  // namespace
 
 void BlockRequestSink::Emit(const BlockRequest& request) {
-  std::string_view device = request.backend != 0 ? devices_.NameOf(request.backend) : std::string_view();
+  std::string_view device = request.backend != 0 ? devices_.LabelOf(request.backend) : std::string_view();
   std::array<Value, 7> args = {Value::Text(decoders::NameOf(request.interface)),
                                Value::Text(device.empty() ? request.name : device),
                                Value::Text(NameOf(request.operation)),
@@ -55,14 +55,29 @@ void BlockRequestSink::EmitDma(std::string_view device, DmaDirection direction, 
   sink_.Emit(kDmaRequest, args);
 }
 
+void EmitDiskInfos(const BlockDevices& devices, Sink& sink) {
+  devices.ForEachInfo([&](const BlockDevices::Info& info) {
+    std::array<Value, 9> args = {Value::Text(decoders::NameOf(info.interface)),
+                                 Value::Text(info.label),
+                                 Value::Text(info.image.file),
+                                 Value::Text(info.image.format),
+                                 Value::Text(info.name),
+                                 Value::Text(info.qdev),
+                                 Value::Text(info.serial),
+                                 Value::Text(info.is_read_only),
+                                 Value::Unsigned(1)};
+    sink.Emit(kDiskInfo, args);
+  });
+}
+
 BlockRequestsInFlight::BlockRequestsInFlight(const BlockDevices& devices) : devices_(devices) {
   devices.ForEachDisk([this](Interface interface, uint64_t backend) {
-    counts_.try_emplace({interface, std::string(devices_.PeekName(backend))}, 0);
+    counts_.try_emplace({interface, std::string(devices_.PeekLabel(backend))}, 0);
   });
 }
 
 void BlockRequestsInFlight::Add(Interface interface, uint64_t backend, std::string_view name) {
-  std::string_view device = backend != 0 ? devices_.PeekName(backend) : std::string_view();
+  std::string_view device = backend != 0 ? devices_.PeekLabel(backend) : std::string_view();
   ++counts_[{interface, std::string(device.empty() ? name : device)}];
 }
 

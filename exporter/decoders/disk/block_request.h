@@ -32,7 +32,7 @@ struct BlockRequest {
 };
 
 // Indices into the outputs of DiskDecoderKind.
-enum DiskOutput : size_t { kDmaStart, kDmaRequest, kBlockRequest, kInFlight };
+enum DiskOutput : size_t { kDmaStart, kDmaRequest, kBlockRequest, kInFlight, kDiskInfo };
 
 class BlockRequestSink {
  public:
@@ -47,6 +47,9 @@ class BlockRequestSink {
   BlockDevices& devices_;
   Sink& sink_;
 };
+
+// What is known of each disk now.
+void EmitDiskInfos(const BlockDevices& devices, Sink& sink);
 
 // Reads and writes in flight, by disk; one that has none is there as well.
 class BlockRequestsInFlight {

@@ -24,7 +24,7 @@ using trace::Value;
 // Indices into DecoderKind::parts, and the outputs that come of each.
 enum DiskPart : size_t { kTransfers, kRequests };
 constexpr OutputSet kDmaOutputs = 1 << kDmaStart | 1 << kDmaRequest;
-constexpr OutputSet kBlockOutputs = 1 << kBlockRequest | 1 << kInFlight;
+constexpr OutputSet kBlockOutputs = 1 << kBlockRequest | 1 << kInFlight | 1 << kDiskInfo;
 
 // All kinds of hints, to restore them.
 constexpr std::array kHintKinds = {&IdeCommands::kDma,          &IdeCommands::kPio,  &IdeCommands::kNcq,
@@ -49,7 +49,8 @@ class DiskDecoder final : public Decoder {
     return part == kTransfers ? devices_.names().forgotten() : devices_.forgotten();
   }
   std::vector<std::string> Explain(const Input& input) const override;
-  const BlockNames* names() const override { return &devices_.names(); }
+  void OnDrive(const Drive& drive) override { devices_.Tell(drive); }
+  bool LacksDrive(const Drive& drive) const override { return devices_.Lacks(drive); }
 
  private:
   using Out = BlockRequestSink;
@@ -123,6 +124,10 @@ class DiskDecoder final : public Decoder {
     visit("nvme", self.nvme_);
   }
 
+  // Of blk_root_attach or blk_root_detach.
+  static BlockDevices::Edge EdgeOf(const Input& input) {
+    return {input.args[2].bits, input.args[0].bits, input.args[1].bits, input.time_us};
+  }
   std::string ExplainBackend(uint64_t backend) const;
   void LeaveToDma(const Input& io);
   void Claim(const BlockIo& io, Out& out);
@@ -155,9 +160,9 @@ const std::vector<DiskDecoder::Event>& DiskDecoder::Events() {
     return input;
   };
   static const std::vector<Event> kEvents = {
-      {{"bdrv_open_common", {"bs", "filename"}}, &D::OnOpen},
-      {{"blk_root_attach", {"blk", "bs"}}, &D::OnAttach},
-      {{"blk_root_detach", {"blk", "bs"}}, &D::OnDetach},
+      {{"bdrv_open_common", {"bs", "filename", "flags", "format_name"}}, &D::OnOpen},
+      {{"blk_root_attach", {"blk", "bs", "child"}}, &D::OnAttach},
+      {{"blk_root_detach", {"blk", "bs", "child"}}, &D::OnDetach},
       {{"dma_blk_io", {"dbs", "bs", "offset", "to_dev"}, true}, &D::OnDmaIo},
       {{"dma_blk_cb", {"dbs", "ret"}}, &D::OnDmaCallback},
       {{"dma_map_wait", {"dbs"}}, &D::OnDmaMapWait},
@@ -214,17 +219,17 @@ void DiskDecoder::OnEvent(const Input& input, Sink& sink) {
 
 void DiskDecoder::OnOpen(const Input& input, Out&) {
   dma_.OnBlockLayer();
-  devices_.Open(input.args[0].bits, input.args[1].text());
+  devices_.Open(input.args[0].bits, {input.args[1].text(), input.args[2].bits, input.args[3].text()});
 }
 
 void DiskDecoder::OnAttach(const Input& input, Out&) {
   dma_.OnBlockLayer();
-  devices_.Attach(input.args[0].bits, input.args[1].bits);
+  devices_.Attach(EdgeOf(input));
 }
 
 void DiskDecoder::OnDetach(const Input& input, Out&) {
   dma_.OnBlockLayer();
-  devices_.Detach(input.args[0].bits);
+  devices_.Detach(EdgeOf(input));
 }
 
 template <DmaDirection kDirection>
@@ -289,7 +294,7 @@ void DiskDecoder::Claim(const BlockIo& io, Out& out) {
 
 // "/a.img, nvme"; empty if nothing is known.
 std::string DiskDecoder::ExplainBackend(uint64_t backend) const {
-  std::string text(devices_.PeekName(backend));
+  std::string text(devices_.PeekLabel(backend));
   Interface interface = devices_.InterfaceOf(backend);
   if (!text.empty() && interface != Interface::kNone) text += ", " + std::string(decoders::NameOf(interface));
   return text;
@@ -307,7 +312,7 @@ std::vector<std::string> DiskDecoder::Explain(const Input& input) const {
     } else if (name == "blk" || (name == "bs" && event.event == "dma_blk_io")) {
       what = ExplainBackend(bits);
     } else if (name == "bs") {
-      what = devices_.names().PeekFile(bits);
+      what = devices_.names().ImageOfNode(bits).file;
     } else if (name == "vdev" || name == "state" || name == "nsid") {
       FrontEnd front_end = name == "nsid" ? NvmeNamespace(bits) : FrontEndOf(bits);
       what = ExplainBackend(devices_.BackendOf(front_end).backend);
@@ -344,6 +349,7 @@ void DiskDecoder::CountInFlight(Sink& sink) const {
   BlockRequestsInFlight in_flight(devices_);
   ForEachWithRequests(*this, [&](const char*, const auto& each) { each.CountInFlight(in_flight); });
   in_flight.EmitAll(sink);
+  EmitDiskInfos(devices_, sink);
 }
 
 void DiskDecoder::Reset() {
@@ -387,7 +393,12 @@ DecoderKind DiskDecoderKind() {
                   {"block_request",
                    {"interface", "device", "direction", "bytes", "duration", "status", "failed"},
                    {"interface", "device", "direction", "status"}},
-                  {"block_requests_in_flight", {"interface", "device", "requests"}, {"interface", "device"}, true}},
+                  {"block_requests_in_flight", {"interface", "device", "requests"}, {"interface", "device"}, true},
+                  {"block_device",
+                   {"interface", "device", "image", "format", "drive", "qdev", "serial", "read_only", "present"},
+                   {"interface", "device", "image", "format", "drive", "qdev", "serial", "read_only"},
+                   true,
+                   true}},
       .make = Make};
 }
 

@@ -30,19 +30,20 @@
 // discard, and CD-ROMs read by ATAPI commands.
 //
 // Out: dma_request_start(device, direction) once for each transfer, as soon as it is known to be one, and
-// dma_request(device, direction, bytes, duration) when it has ended. `device` is the file's name where it is known,
+// dma_request(device, direction, bytes, duration) when it has ended. `device` is the disk's label where that is an image,
 // else a pointer as printed, of the backend if possible; `direction` is "read" or "write", seen from the guest; `bytes`
 // is the sum of the parts, missing if none was seen or the request failed; `duration` is in seconds, missing without
 // timestamps.
 //
 // And block_request(interface, device, direction, bytes, duration, status, failed) when a request has ended.
-// `interface` is "virtio-blk", "nvme", "scsi" or "ide"; `device` the image's file name, else QEMU's own name of the
-// backend where it prints it (NVMe), else a pointer as printed, or for a flush of a drive that several controllers
+// `interface` is "virtio-blk", "nvme", "scsi" or "ide"; `device` the disk's label (block_devices.h), or for a flush of a drive that several controllers
 // number alike "nsid 1" or "target 0 lun 0"; `direction` is "read", "write" or "flush"; `bytes` is missing for a flush,
 // or if the request failed; `duration` is in seconds, missing without timestamps or where the end is not logged;
 // `status` is "ok", "error" or "cancelled"; `failed` is 1 for an error, else 0, so that a counter of errors exists
 // before the first. And block_requests_in_flight(interface, device, requests), when somebody looks, for each disk: its
-// reads and writes that have begun and not ended. Programmed I/O is not in it.
+// reads and writes that have begun and not ended. Programmed I/O is not in it. And block_device(interface, device, image,
+// format, drive, qdev, serial, read_only, present), when somebody looks, for each disk: the image and format that it has
+// now, and what QEMU tells by QMP; `present` is 1.
 #pragma once
 
 #include "decoders/decoder.h"

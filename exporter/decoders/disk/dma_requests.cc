@@ -12,10 +12,10 @@ namespace {
 
 using nlohmann::json;
 
-// [dbs, target, backend, node, next_offset, bytes, start_us, thread, name, direction, started, interface, front_end,
+// [dbs, target, backend, next_offset, bytes, start_us, thread, name, direction, started, interface, front_end,
 // length, order, has_part, waits_for_memory]; tens of thousands of JSON objects would take a hundred megabytes.
 json SaveRequest(uint64_t dbs, const DmaRequest& request) {
-  return json::array({dbs, request.target, request.backend, request.node, request.next_offset, request.bytes,
+  return json::array({dbs, request.target, request.backend, request.next_offset, request.bytes,
                       request.start_us, request.thread, std::string(request.name.view()), request.direction,
                       request.started, request.interface, request.front_end, request.length, request.order,
                       request.has_part, request.waits_for_memory});
@@ -24,20 +24,19 @@ json SaveRequest(uint64_t dbs, const DmaRequest& request) {
 void RestoreRequest(const json::array_t& row, DmaRequest& request) {
   request.target = SavedUnsigned(row[1]);
   request.backend = SavedUnsigned(row[2]);
-  request.node = SavedUnsigned(row[3]);
-  request.next_offset = SavedSigned(row[4]);
-  request.bytes = SavedUnsigned(row[5]);
-  request.start_us = SavedSigned(row[6]);
-  request.thread = SavedUnsigned(row[7]);
-  request.name = SavedPointerText(row[8]);
-  request.direction = SavedEnum<DmaDirection>(row[9]);
-  request.started = SavedFlag(row[10]);
-  request.interface = SavedEnum<Interface>(row[11]);
-  request.front_end = SavedUnsigned(row[12]);
-  request.length = SavedUnsigned(row[13]);
-  request.order = SavedUnsigned(row[14]);
-  request.has_part = SavedFlag(row[15]);
-  request.waits_for_memory = SavedFlag(row[16]);
+  request.next_offset = SavedSigned(row[3]);
+  request.bytes = SavedUnsigned(row[4]);
+  request.start_us = SavedSigned(row[5]);
+  request.thread = SavedUnsigned(row[6]);
+  request.name = SavedPointerText(row[7]);
+  request.direction = SavedEnum<DmaDirection>(row[8]);
+  request.started = SavedFlag(row[9]);
+  request.interface = SavedEnum<Interface>(row[10]);
+  request.front_end = SavedUnsigned(row[11]);
+  request.length = SavedUnsigned(row[12]);
+  request.order = SavedUnsigned(row[13]);
+  request.has_part = SavedFlag(row[14]);
+  request.waits_for_memory = SavedFlag(row[15]);
 }
 
 }  // namespace
@@ -111,7 +110,6 @@ void DmaRequests::AddPart(uint32_t id, const BlockIo& io, Claim claim) {
   request.has_part = true;
   if (claim == Claim::kSure) {
     request.backend = io.backend;
-    request.node = io.node;
     request.name.Assign(io.backend_text);
   }
   request.bytes += static_cast<uint64_t>(io.bytes);
@@ -146,7 +144,7 @@ json DmaRequests::Save() const {
 }
 
 void DmaRequests::Restore(const json& state) {
-  open_.Restore(state.at("requests"), 17, RestoreRequest, [this](uint32_t id) { Abandon(id); });
+  open_.Restore(state.at("requests"), 16, RestoreRequest, [this](uint32_t id) { Abandon(id); });
   bool all_kept = state.at("requests").size() == open();
   const json::array_t& awaiting = SavedList(state.at("awaiting"));
   for (auto dbs = awaiting.rbegin(); dbs != awaiting.rend(); ++dbs) {

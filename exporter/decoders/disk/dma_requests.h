@@ -21,7 +21,6 @@ enum class DmaDirection : uint8_t { kRead, kWrite, kLast = kWrite };
 struct DmaRequest {
   uint64_t target = 0;      // what dma_blk_io calls bs: a backend, a SCSIDiskReq or an IDEState
   uint64_t backend = 0;     // of the latest part; 0 before the first, or if it is only guessed
-  uint64_t node = 0;        // under the backend when it was last looked up; 0 if not known
   int64_t next_offset = 0;  // where the next part starts
   uint64_t bytes = 0;       // of all parts so far
   uint64_t length = 0;      // that they cannot exceed; 0 if it is not known

@@ -20,12 +20,10 @@ uint64_t BackendOf(const DmaRequest& request) {
   return request.interface == Interface::kScsi ? 0 : request.target;
 }
 
-// The file under the backend. An unplug may detach the backend before its requests end, so the node is remembered.
-std::string_view DeviceOf(DmaRequest& request, BlockDevices& devices) {
-  uint64_t node = devices.NodeOf(BackendOf(request));
-  if (node != 0) request.node = node;
-  std::string_view file = request.node != 0 ? devices.FileOf(request.node) : std::string_view();
-  return file.empty() ? request.name.view() : file;
+// The label of its disk if that is an image.
+std::string_view DeviceOf(const DmaRequest& request, BlockDevices& devices) {
+  std::string_view label = devices.ImageLabelOf(BackendOf(request));
+  return label.empty() ? request.name.view() : label;
 }
 
 // Of its device, where no backend is known: what is known of a SCSI request's pointer is that another has it next.
@@ -191,7 +189,7 @@ std::string DmaTransfers::Explain(uint64_t dbs, const BlockDevices& devices) con
   uint32_t id = dma_.Find(dbs);
   if (id == DmaRequests::kNone) return {};
   const DmaRequest& request = dma_[id];
-  std::string_view device = devices.PeekName(BackendOf(request));
+  std::string_view device = devices.PeekLabel(BackendOf(request));
   return std::string("an open ") + (request.direction == DmaDirection::kRead ? "read of " : "write to ") +
          std::string(device.empty() ? request.name.view() : device) + ", " + std::to_string(request.bytes) +
          " bytes so far";
