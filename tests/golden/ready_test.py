@@ -34,6 +34,9 @@ OPERATIONS = {"command": {"0": "TEST_UNIT_READY", "3": "REQUEST_SENSE", "18": "I
                           "90": "MODE_SENSE_10", "158": "SERVICE_ACTION_IN_16", "160": "REPORT_LUNS",
                           "163": "MAINTENANCE_IN"}}
 
+# Cases with virtqueues. lines_of() puts the names of device and queue at the end of their lines.
+VIRTQUEUES = ("virtqueue", "virtqueue-restart")
+
 # (case, counter, regex over a line; names of labels). The regex's groups are labels, but for `value`, which is added
 # instead of 1.
 COUNTERS = [
@@ -70,17 +73,21 @@ COUNTERS = [
      r"(?P<state>complete|canceled)$", {}),
     ("usb", "qemu_usb_attaches_total", r"usb_port_attach bus (?P<bus>\d+), port (?P<port>\S+),", {}),
     ("usb", "qemu_usb_storage_command_size_bytes_sum", r"usb_msd_cmd_submit .* data-len (?P<value>\d+)$", {}),
-    ("virtqueue", "qemu_virtqueue_written_bytes_total",
-     r"virtqueue_fill vq (?P<queue>\S+) .* len (?P<value>\d+) ", {}),
-    ("virtqueue", "qemu_virtqueue_notifications_total",
-     r"virtio_queue_notify vdev (?P<device>\S+) n (?P<index>\d+) vq (?P<queue>\S+)", {}),
+    *((case, name, pattern, {}) for case in VIRTQUEUES for name, pattern in (
+        ("qemu_virtqueue_written_bytes_total",
+         r"virtqueue_fill .* len (?P<value>\d+) .* device (?P<device>\S+) queue (?P<queue>\S+)"),
+        ("qemu_virtqueue_notifications_total", r"virtio_queue_notify .* queue (?P<queue>\S+) type (?P<type>\S+)"))),
+    *((case, name, pattern, {}) for case in ("virtqueue-restart",) for name, pattern in (
+        ("qemu_virtqueue_interrupts_total", r"virtio_notify(_irqfd)? .* queue (?P<queue>\S+) type (?P<type>\S+)"),
+        ("qemu_virtio_device_resets_total", r"enter_begin obj=(?P<device>\w+)\((?P<type>virtio-\w+-device)\)"))),
 ]
 
 # (case, what the metrics begin with, regex of a start, regex of an end, names of labels). Groups called key* join the two;
 # the others of the start are labels.
 SPANS = [
-    ("virtqueue", "qemu_virtqueue_element", r"virtqueue_pop vq (?P<queue>(?P<key1>\S+)) elem (?P<key2>\S+)",
-     r"virtqueue_fill vq (?P<key1>\S+) elem (?P<key2>\S+)", {}),
+    *((case, "qemu_virtqueue_element",
+       r"virtqueue_pop vq (?P<key1>\S+) elem (?P<key2>\S+) .* device (?P<device>\S+) queue (?P<queue>\S+)",
+       r"virtqueue_fill vq (?P<key1>\S+) elem (?P<key2>\S+)", {}) for case in VIRTQUEUES),
     ("thread_pool", "qemu_thread_pool_request", r"thread_pool_submit pool (?P<pool>\S+) req (?P<key>\S+)",
      r"thread_pool_complete pool \S+ req (?P<key>\S+)", {}),
     ("qcow2", "qemu_qcow2_write", r"qcow2_writev_start_req co (?P<key>\S+)",
@@ -97,7 +104,23 @@ SPANS = [
 def lines_of(case):
     """[(time in seconds, text after the prefix)]"""
     lines = (HERE / f"ready-{case}/trace.log").read_text().splitlines()
-    return [(float(time), text) for time, text in (re.match(r"\d+@([\d.]+):(.*)", line).groups() for line in lines)]
+    found = [(float(time), text) for time, text in (re.match(r"\d+@([\d.]+):(.*)", line).groups() for line in lines)]
+    return with_queue_names(found) if case in VIRTQUEUES else found
+
+
+def with_queue_names(lines):
+    """The lines, and after those of a virtqueue its device, its number and the device's type, as far as they are known."""
+    devices, numbers, types, named = {}, {}, {}, []
+    for time, text in lines:
+        if match := re.match(r"resettable_phase_enter_begin obj=(\w+)\((.*)\)", text):
+            types[match[1]] = match[2]
+        elif match := re.match(r"virtio_queue_notify vdev (\w+) n (\d+) vq (\w+)", text):
+            devices[match[3]], numbers[match[3]] = match[1], match[2]
+        if match := re.search(r"\bvq (\w+)", text):
+            device = devices.get(match[1], match[1])
+            text += f" device {device} queue {numbers.get(match[1], match[1])} type {types.get(device, device)}"
+        named.append((time, text))
+    return named
 
 
 def labels_of(groups, names):
@@ -168,6 +191,14 @@ class ReadyTest(unittest.TestCase):
         # dirty-sync-count of the one that completed, and the one sync of that which was cancelled.
         self.assertEqual(3 + 1, expected("migration").total("qemu_migration_dirty_syncs_total"))
         self.assertEqual(0, expected("runstate").total("qemu_vm_running"))
+
+    def test_types_and_numbers_of_queues_stay_over_a_restart(self):
+        # Two disks in two runs: their pointers are new in the second, and their kicks one series.
+        metrics = expected("virtqueue-restart")
+        self.assertEqual(4, len(found(metrics, "qemu_virtio_device_resets_total")))
+        for name in ("qemu_virtqueue_notifications_total", "qemu_virtqueue_interrupts_total"):
+            self.assertEqual([(("queue", "0"), ("type", "virtio-blk-device"))],
+                             [tuple(sorted(labels)) for labels in found(metrics, name)])
 
     def test_every_file_is_a_case(self):
         cases = set()
