@@ -8,6 +8,7 @@ tell that the exporter says the same. A few numbers are QEMU's own, asked by QMP
 
 import collections
 import fnmatch
+import json
 import pathlib
 import re
 import sys
@@ -33,6 +34,11 @@ OPERATIONS = {"command": {"0": "TEST_UNIT_READY", "3": "REQUEST_SENSE", "18": "I
                           "37": "READ_CAPACITY_10", "40": "READ_10", "42": "WRITE_10", "53": "SYNCHRONIZE_CACHE_10",
                           "90": "MODE_SENSE_10", "158": "SERVICE_ACTION_IN_16", "160": "REPORT_LUNS",
                           "163": "MAINTENANCE_IN"}}
+
+# Cases with virtqueues. lines_of() puts the names of device and queue at the end of their lines.
+VIRTQUEUES = ("virtqueue", "virtqueue-restart", "nics-virtio-net")
+
+NICS = ("e1000", "e1000e", "igb", "rtl8139", "virtio-net")
 
 # (case, counter, regex over a line; names of labels). The regex's groups are labels, but for `value`, which is added
 # instead of 1.
@@ -70,17 +76,21 @@ COUNTERS = [
      r"(?P<state>complete|canceled)$", {}),
     ("usb", "qemu_usb_attaches_total", r"usb_port_attach bus (?P<bus>\d+), port (?P<port>\S+),", {}),
     ("usb", "qemu_usb_storage_command_size_bytes_sum", r"usb_msd_cmd_submit .* data-len (?P<value>\d+)$", {}),
-    ("virtqueue", "qemu_virtqueue_written_bytes_total",
-     r"virtqueue_fill vq (?P<queue>\S+) .* len (?P<value>\d+) ", {}),
-    ("virtqueue", "qemu_virtqueue_notifications_total",
-     r"virtio_queue_notify vdev (?P<device>\S+) n (?P<index>\d+) vq (?P<queue>\S+)", {}),
+    *((case, name, pattern, {}) for case in VIRTQUEUES for name, pattern in (
+        ("qemu_virtqueue_written_bytes_total",
+         r"virtqueue_fill .* len (?P<value>\d+) .* device (?P<device>\S+) queue (?P<queue>\S+)"),
+        ("qemu_virtqueue_notifications_total", r"virtio_queue_notify .* queue (?P<queue>\S+) type (?P<type>\S+)"))),
+    *((case, name, pattern, {}) for case in ("nics-virtio-net", "virtqueue-restart") for name, pattern in (
+        ("qemu_virtqueue_interrupts_total", r"virtio_notify(_irqfd)? .* queue (?P<queue>\S+) type (?P<type>\S+)"),
+        ("qemu_virtio_device_resets_total", r"enter_begin obj=(?P<device>\w+)\((?P<type>virtio-\w+-device)\)"))),
 ]
 
 # (case, what the metrics begin with, regex of a start, regex of an end, names of labels). Groups called key* join the two;
 # the others of the start are labels.
 SPANS = [
-    ("virtqueue", "qemu_virtqueue_element", r"virtqueue_pop vq (?P<queue>(?P<key1>\S+)) elem (?P<key2>\S+)",
-     r"virtqueue_fill vq (?P<key1>\S+) elem (?P<key2>\S+)", {}),
+    *((case, "qemu_virtqueue_element",
+       r"virtqueue_pop vq (?P<key1>\S+) elem (?P<key2>\S+) .* device (?P<device>\S+) queue (?P<queue>\S+)",
+       r"virtqueue_fill vq (?P<key1>\S+) elem (?P<key2>\S+)", {}) for case in VIRTQUEUES),
     ("thread_pool", "qemu_thread_pool_request", r"thread_pool_submit pool (?P<pool>\S+) req (?P<key>\S+)",
      r"thread_pool_complete pool \S+ req (?P<key>\S+)", {}),
     ("qcow2", "qemu_qcow2_write", r"qcow2_writev_start_req co (?P<key>\S+)",
@@ -97,7 +107,23 @@ SPANS = [
 def lines_of(case):
     """[(time in seconds, text after the prefix)]"""
     lines = (HERE / f"ready-{case}/trace.log").read_text().splitlines()
-    return [(float(time), text) for time, text in (re.match(r"\d+@([\d.]+):(.*)", line).groups() for line in lines)]
+    found = [(float(time), text) for time, text in (re.match(r"\d+@([\d.]+):(.*)", line).groups() for line in lines)]
+    return with_queue_names(found) if case in VIRTQUEUES else found
+
+
+def with_queue_names(lines):
+    """The lines, and after those of a virtqueue its device, its number and the device's type, as far as they are known."""
+    devices, numbers, types, named = {}, {}, {}, []
+    for time, text in lines:
+        if match := re.match(r"resettable_phase_enter_begin obj=(\w+)\((.*)\)", text):
+            types[match[1]] = match[2]
+        elif match := re.match(r"virtio_queue_notify vdev (\w+) n (\d+) vq (\w+)", text):
+            devices[match[3]], numbers[match[3]] = match[1], match[2]
+        if match := re.search(r"\bvq (\w+)", text):
+            device = devices.get(match[1], match[1])
+            text += f" device {device} queue {numbers.get(match[1], match[1])} type {types.get(device, device)}"
+        named.append((time, text))
+    return named
 
 
 def labels_of(groups, names):
@@ -168,6 +194,67 @@ class ReadyTest(unittest.TestCase):
         # dirty-sync-count of the one that completed, and the one sync of that which was cancelled.
         self.assertEqual(3 + 1, expected("migration").total("qemu_migration_dirty_syncs_total"))
         self.assertEqual(0, expected("runstate").total("qemu_vm_running"))
+
+    def test_nics_count_what_a_capture_holds(self):
+        # The capture stands beside the NIC, and holds all that goes to it. QEMU 10 counts the frame check sequence.
+        for case, check_bytes in (("e1000e", 0), ("igb", 4)):
+            with self.subTest(case):
+                metrics, truth = self.nic(case)
+                self.assertEqual(truth["receive"]["packets"], metrics.total("qemu_nic_receive_packets_total"))
+                self.assertEqual(truth["receive"]["bytes"], metrics.total("qemu_nic_receive_bytes_total"))
+                sent = truth["transmit"]
+                self.assertEqual(sent["packets"], metrics.total("qemu_nic_transmit_packets_total"))
+                self.assertEqual(sent["bytes"] + check_bytes * sent["packets"],
+                                 metrics.total("qemu_nic_transmit_bytes_total"))
+                self.assertEqual({}, found(metrics, "qemu_nic_receive_no_buffer_total"))
+        for case in ("e1000", "e1000e", "igb"):
+            with self.subTest(case):
+                metrics, truth = self.nic(case)
+                self.assertEqual({(("nic", "52:54:00:12:34:56"),): truth["receive_unicast"]["packets"]},
+                                 found(metrics, "qemu_nic_receive_unicast_packets_total"))
+                self.assertEqual(truth["too_long"]["packets"], metrics.total("qemu_nic_receive_drops_total"))
+        misaddressed, too_long = 5, 3
+        for case, filtered in (("e1000", 0), ("e1000e", misaddressed), ("igb", misaddressed + too_long)):
+            self.assertEqual(filtered, self.nic(case)[0].total("qemu_nic_receive_filtered_total"))
+
+    def test_a_virtio_nic_counts_what_a_capture_holds(self):
+        # It takes long frames, in several buffers, and puts a header of 12 bytes in front of each packet.
+        metrics, truth = self.nic("virtio-net")
+        received = {what: truth["receive"][what] + truth["too_long"][what] for what in ("packets", "bytes")}
+        (((_, device),),) = found(metrics, "qemu_virtio_net_resets_total")
+
+        for name, queue, count in (
+                ("receive_packets", "0", received["packets"]),
+                ("receive_bytes", "0", received["bytes"] + 12 * received["packets"]),
+                ("transmit_packets", "1", truth["transmit"]["packets"])):
+            self.assertEqual(count, metrics.total(f"qemu_virtio_net_{name}_total", device=device, queue=queue), name)
+
+    def test_nothing_counts_that_a_nic_does_not_trace(self):
+        metrics, truth = self.nic("rtl8139")
+        self.assertLess(0, truth["receive"]["packets"])
+        for name, _ in metrics.samples:
+            if name.startswith(("qemu_nic_", "qemu_virtio_net_")):
+                self.assertEqual(0, metrics.total(name), name)
+
+    def test_captures_are_what_guests_say(self):
+        for case in NICS:
+            with self.subTest(case):
+                truth = self.nic(case)[1]
+                self.assertEqual(truth["guest"]["transmit"], truth["transmit"])
+                received = truth["receive"]["packets"] + (truth["too_long"]["packets"] if case == "virtio-net" else 0)
+                self.assertEqual(received, truth["guest"]["receive"]["packets"])
+
+    @staticmethod
+    def nic(case):
+        return expected(f"nics-{case}"), json.loads((HERE / f"ready-nics-{case}/truth.json").read_text())
+
+    def test_types_and_numbers_of_queues_stay_over_a_restart(self):
+        # Two disks in two runs: their pointers are new in the second, and their kicks one series.
+        metrics = expected("virtqueue-restart")
+        self.assertEqual(4, len(found(metrics, "qemu_virtio_device_resets_total")))
+        for name in ("qemu_virtqueue_notifications_total", "qemu_virtqueue_interrupts_total"):
+            self.assertEqual([(("queue", "0"), ("type", "virtio-blk-device"))],
+                             [tuple(sorted(labels)) for labels in found(metrics, name)])
 
     def test_every_file_is_a_case(self):
         cases = set()
