@@ -55,8 +55,8 @@ std::string RefusalOf(const ContentKind& kind) {
       return "is compressed (" + std::string(kind.name) +
              "), so it is not followed; leave such files out by `exclude`, and read them by `replay`";
     case Content::kSimpletrace:
-      return "is a binary trace of QEMU's `simple` backend, so it is not followed; run a QEMU that is built with "
-             "--enable-trace-backends=log";
+      return "is a binary trace of QEMU's `simple` backend, so it is not followed; leave such files out by "
+             "`exclude`, and read them by `replay` or `backfill`";
     case Content::kText:
       break;
   }

@@ -145,9 +145,16 @@ int Backfill(const Options& options) {
         guest.Open(id, AbsolutePath(options.files[file]), recording.labels, before);
         guest.Pin(id, envelopes[file]);
         source.Open(envelopes[file]);
+        const TraceReading reading{.catalog = loaded.catalog.get(),
+                                   .progress = &progress,
+                                   .clock_offset = ClockOffsetOf(options.files[file]),
+                                   .needs_date = true};
+        TraceFacts facts;
         Status read = ReadTrace(
-            options.files[file], [&](std::string_view bytes) { source.OnBytes(id, bytes); }, &progress);
+            options.files[file], [&](std::string_view bytes) { source.OnBytes(id, bytes); }, reading, &facts);
         source.OnEnd(id);
+        remarks[file].dropped_events = facts.dropped_events;
+        summary.AddDropped(facts.dropped_events);
         if (!read) remarks[file].error = read.error();
         if (read && !source.has_time() && guest.lines() > 0) {
           remarks[file].error = AbsolutePath(options.files[file]) +
@@ -161,7 +168,7 @@ int Backfill(const Options& options) {
       Tell(guest.TakeUnread(guests::FirstLines::Input::kHasEnded));
     }
   }
-  int exit_code = Tell(remarks);
+  int exit_code = Tell(options.files, remarks);
   writer.Write(std::cout);
   std::cout.flush();
   std::cerr << summary.Text() << '\n';

@@ -7,6 +7,7 @@
 
 #include "commands/options.h"
 #include "commands/sources.h"
+#include "commands/summary.h"
 #include "commands/trace_reader.h"
 
 namespace qte::commands {
@@ -63,9 +64,14 @@ uint64_t SizeOf(const std::vector<std::string>& files) {
   return total;
 }
 
-int Tell(const std::vector<Remarks>& all) {
+int Tell(const std::vector<std::string>& files, const std::vector<Remarks>& all) {
   int exit_code = kExitFine;
-  for (const Remarks& remarks : all) {
+  for (size_t i = 0; i < all.size(); ++i) {
+    const Remarks& remarks = all[i];
+    if (remarks.dropped_events > 0) {
+      std::cerr << "warning: " << AbsolutePath(files[i]) << ": " << DroppedText(remarks.dropped_events)
+                << " because its trace buffer was full, so counts are too low by that; trace fewer events\n";
+    }
     if (!remarks.without_time.empty()) {
       std::cerr << "warning: " << remarks.without_time
                 << ": no timestamps, so durations stay empty; run QEMU with -msg timestamp=on\n";

@@ -23,6 +23,7 @@ struct Recording {
 struct Remarks {
   std::string without_time;  // its path, if durations stay empty
   std::string error;
+  uint64_t dropped_events = 0;  // that a binary trace lacks
 };
 
 // As a source's path would be: "-" stays.
@@ -43,8 +44,8 @@ std::vector<trace::LineOpener::Pin> EnvelopesOf(const config::Config& config, co
 // Bytes of all files together, 0 where one of them cannot be told.
 uint64_t SizeOf(const std::vector<std::string>& files);
 
-// Prints what there is to say; the exit code.
-int Tell(const std::vector<Remarks>& remarks);
+// Prints what there is to say of each file; the exit code.
+int Tell(const std::vector<std::string>& files, const std::vector<Remarks>& remarks);
 void Tell(const std::vector<Warning>& warnings);
 
 }  // namespace qte::commands

@@ -75,9 +75,11 @@ void Replayer::Read(const Recording& group, Guests& guest) {
     const source::StreamId before = std::exchange(id, static_cast<source::StreamId>(file + 1));
     guest.Open(id, AbsolutePath(files_[file]), group.labels, before);
     guest.Pin(id, envelopes_[file]);
+    const TraceReading reading{.catalog = loaded_.catalog.get(), .progress = &progress_};
+    TraceFacts facts;
     Status read = ReadTrace(
-        files_[file], [&](std::string_view bytes) { guest.OnBytes(id, bytes); }, &progress_);
-    remarks_[file] = {guest.TakePathWithoutTime(), read ? "" : read.error()};
+        files_[file], [&](std::string_view bytes) { guest.OnBytes(id, bytes); }, reading, &facts);
+    remarks_[file] = {guest.TakePathWithoutTime(), read ? "" : read.error(), facts.dropped_events};
   }
   for (size_t file : group.files) guest.EndOfRecording(static_cast<source::StreamId>(file + 1));
 }
@@ -104,6 +106,7 @@ std::vector<Warning> Replayer::TakeUnread() {
 Summary Replayer::Summarize() const {
   Summary summary;
   for (const auto& guest : guests_) summary.Add(*guest);
+  for (const Remarks& remarks : remarks_) summary.AddDropped(remarks.dropped_events);
   return summary;
 }
 
@@ -115,7 +118,7 @@ int Replay(const Options& options) {
   if (!outcome.loaded || !CheckTraces(options.files)) return kExitBadInput;
   Replayer replayer(*outcome.loaded, options.files);
   replayer.Run(WorkersOf(outcome.loaded->config));
-  int exit_code = Tell(replayer.remarks());
+  int exit_code = Tell(options.files, replayer.remarks());
   Tell(replayer.TakeUnread());
   std::cout << exposition::ToText(replayer.TakeSnapshot()) << std::flush;
   const Summary summary = replayer.Summarize();

@@ -26,6 +26,10 @@ std::string Counted(uint64_t count, const std::string& what) {
 
 }  // namespace
 
+std::string DroppedText(uint64_t events) {
+  return "QEMU dropped " + Counted(events, "event");
+}
+
 void Summary::Add(const guests::Guests& guests) {
   lines_ += guests.lines();
   for (size_t i = 0; i < unparsed_.size(); ++i) unparsed_[i] += guests.unparsed(static_cast<guests::Unparsed>(i));
@@ -52,7 +56,15 @@ std::string Summary::Text() const {
   std::string text = Counted(lines(), "line") + ": " + Counted(events, "event");
   if (events > 0) text += " (" + Counted(kinds_.size(), "kind") + ')';
   if (read > events) text += ", " + Grouped(read - events) + " taken by match rules";
-  if (unread() == 0) return text;
+  text += ReasonsText();
+  if (dropped_ > 0) text += "; " + DroppedText(dropped_);
+  return text;
+}
+
+// ", 104 not read: 100 not_an_event, 4 format_mismatch"
+std::string Summary::ReasonsText() const {
+  if (unread() == 0) return {};
+  std::string text;
   std::vector<std::pair<uint64_t, std::string>> reasons;
   for (size_t i = 0; i < unparsed_.size(); ++i) {
     if (unparsed_[i] > 0) reasons.emplace_back(unparsed_[i], guests::NameOf(static_cast<guests::Unparsed>(i)));

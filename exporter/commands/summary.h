@@ -1,5 +1,5 @@
 // The last line of a command that has read lines:
-//   1,204 lines: 1,100 events (12 kinds), 104 not read: 100 not_an_event, 4 format_mismatch
+//   1,204 lines: 1,100 events (12 kinds), 104 not read: 100 not_an_event, 4 format_mismatch; QEMU dropped 7 events
 #pragma once
 
 #include <array>
@@ -11,10 +11,15 @@
 
 namespace qte::commands {
 
+// "QEMU dropped 7 events"
+std::string DroppedText(uint64_t events);
+
 class Summary {
  public:
   // Adds what these guests have read.
   void Add(const guests::Guests& guests);
+  // Adds events that no line was read of, since QEMU could not store them.
+  void AddDropped(uint64_t events) { dropped_ += events; }
 
   uint64_t lines() const;
   uint64_t unread() const;
@@ -23,8 +28,11 @@ class Summary {
   std::string Text() const;
 
  private:
+  std::string ReasonsText() const;
+
   uint64_t lines_ = 0;     // those that end
   uint64_t declared_ = 0;  // lines that begin with the name of a declared event
+  uint64_t dropped_ = 0;
   std::set<std::string> kinds_;
   std::array<uint64_t, guests::kUnparsedReasons> unparsed_{};
 };

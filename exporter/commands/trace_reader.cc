@@ -7,14 +7,17 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/content.h"
 #include "base/unique_fd.h"
 #include "source/receiver.h"
+#include "trace/simple_trace.h"
 
 namespace qte::commands {
 namespace {
@@ -22,6 +25,9 @@ namespace {
 constexpr size_t kChunk = size_t{64} << 10;
 
 using OnBytes = std::function<void(std::string_view)>;
+
+// Takes the next bytes of a trace, unpacked and padded; false if no more are wanted.
+using Sink = std::function<bool(std::string_view)>;
 
 // Reads until `buffer` is full or the file ends; -1 on an error.
 ssize_t ReadFully(int fd, char* buffer, size_t size) {
@@ -78,18 +84,18 @@ class Input {
   bool first_read_done_ = false;
 };
 
-Status ReadPlain(Input& input, const OnBytes& on_bytes) {
+Status ReadPlain(Input& input, const Sink& sink) {
   while (true) {
     Result<std::string_view> piece = input.Next();
     if (!piece) return Error{piece.error()};
     if (piece->empty()) return {};
-    on_bytes(*piece);
+    if (!sink(*piece)) return {};
   }
 }
 
 // gzip and zstd are read here and not by libarchive, which drops up to 64 KiB before the place where data end early, and
 // does not check gzip's sums.
-Status ReadGzip(Input& input, const OnBytes& on_bytes) {
+Status ReadGzip(Input& input, const Sink& sink) {
   z_stream stream{};
   constexpr int kGzipOnly = 15 + 16;
   if (inflateInit2(&stream, kGzipOnly) != Z_OK) return Error{"cannot start zlib"};
@@ -108,14 +114,14 @@ Status ReadGzip(Input& input, const OnBytes& on_bytes) {
       stream.avail_out = static_cast<uInt>(kChunk);
       state = inflate(&stream, Z_NO_FLUSH);
       if (state != Z_OK && state != Z_STREAM_END && state != Z_BUF_ERROR) return Error{"bad gzip data"};
-      if (size_t size = kChunk - stream.avail_out; size > 0) on_bytes({out.data(), size});
+      if (size_t size = kChunk - stream.avail_out; size > 0 && !sink({out.data(), size})) return {};
     } while (stream.avail_in > 0 || (stream.avail_out == 0 && state != Z_STREAM_END));
   }
   if (state != Z_STREAM_END) return Error{"gzip data ends early"};
   return {};
 }
 
-Status ReadZstd(Input& input, const OnBytes& on_bytes) {
+Status ReadZstd(Input& input, const Sink& sink) {
   std::unique_ptr<ZSTD_DCtx, size_t (*)(ZSTD_DCtx*)> context(ZSTD_createDCtx(), ZSTD_freeDCtx);
   std::vector<char> out(kChunk + source::kReadPadding);
   size_t state = 0;
@@ -129,7 +135,7 @@ Status ReadZstd(Input& input, const OnBytes& on_bytes) {
       ZSTD_outBuffer to{out.data(), kChunk, 0};
       state = ZSTD_decompressStream(context.get(), &to, &from);
       if (ZSTD_isError(state) != 0) return Error{std::string("bad zstd data: ") + ZSTD_getErrorName(state)};
-      if (to.pos > 0) on_bytes({out.data(), to.pos});
+      if (to.pos > 0 && !sink({out.data(), to.pos})) return {};
       full = to.pos == to.size;
     }
   }
@@ -164,7 +170,7 @@ la_ssize_t NextPiece(archive* reader, void* input, const void** bytes) {
   return static_cast<la_ssize_t>(piece->size());
 }
 
-Status ReadCompressed(Input& input, std::string_view kind, const OnBytes& on_bytes) {
+Status ReadCompressed(Input& input, std::string_view kind, const Sink& sink) {
   const auto reader = NewArchive();
   auto failure = [&] {
     const char* why = archive_error_string(reader.get());
@@ -183,28 +189,91 @@ Status ReadCompressed(Input& input, std::string_view kind, const OnBytes& on_byt
     const la_ssize_t size = archive_read_data(reader.get(), out.data(), kChunk);
     if (size < 0) return failure();
     if (size == 0) return {};
-    on_bytes({out.data(), static_cast<size_t>(size)});
+    if (!sink({out.data(), static_cast<size_t>(size)})) return {};
   }
 }
 
-Status ReadDescriptor(int fd, const OnBytes& on_bytes, Progress* progress) {
-  Input input(fd, progress);
+Status ReadUnpacked(Input& input, const Sink& sink) {
   Result<std::string_view> first = input.Peek();
   if (!first) return Error{first.error()};
   const ContentKind kind = ContentOf(*first);
-  switch (kind.content) {
-    case Content::kCompressed:
-      if (kind.name == "gzip") return ReadGzip(input, on_bytes);
-      if (kind.name == "zstd") return ReadZstd(input, on_bytes);
-      return ReadCompressed(input, kind.name, on_bytes);
-    case Content::kSimpletrace:
-      return Error{
-          "is a binary trace of QEMU's `simple` backend, which is not read; run a QEMU that is built with "
-          "--enable-trace-backends=log, and give the file that it writes (-D FILE)"};
-    case Content::kText:
-      break;
+  if (kind.content != Content::kCompressed) return ReadPlain(input, sink);
+  if (kind.name == "gzip") return ReadGzip(input, sink);
+  if (kind.name == "zstd") return ReadZstd(input, sink);
+  return ReadCompressed(input, kind.name, sink);
+}
+
+// Hands on the lines of a trace. Its first bytes tell whether it is text, which passes as it is, or a binary trace, of
+// which SimpleTrace makes lines.
+class LineSink {
+ public:
+  enum class Wanted { kLines, kNoBinary, kBinaryAlone };
+
+  LineSink(const OnBytes& on_bytes, const TraceReading& reading, Wanted wanted)
+      : on_bytes_(on_bytes), reading_(reading), wanted_(wanted) {}
+
+  // False if no more is wanted: of a trace that is damaged, or of no kind that is wanted.
+  bool Add(std::string_view bytes) {
+    if (is_known_) return HandOn(bytes);
+    head_ += bytes;
+    if (head_.size() < kContentHeadBytes) return true;
+    return HandOnHead();
   }
-  return ReadPlain(input, on_bytes);
+  // The trace has ended.
+  Status Finish() {
+    if (!is_known_ && status_ && !head_.empty()) HandOnHead();
+    return binary_ && status_ ? binary_->Finish() : status_;
+  }
+
+  const std::optional<trace::SimpleTrace>& binary() const { return binary_; }
+
+ private:
+  bool HandOnHead() {
+    is_known_ = true;
+    const bool is_binary = ContentOf(head_).content == Content::kSimpletrace;
+    if (is_binary && wanted_ == Wanted::kNoBinary) {
+      status_ = Error{
+          "is a binary trace of QEMU's `simple` backend, whose times have no date; give the file itself instead of a "
+          "pipe, so that its modification time tells the date"};
+      return false;
+    }
+    if (!is_binary && wanted_ == Wanted::kBinaryAlone) return false;
+    static const trace::Catalog kNothingDeclared;
+    const trace::Catalog& catalog = reading_.catalog == nullptr ? kNothingDeclared : *reading_.catalog;
+    if (is_binary) binary_.emplace(catalog, reading_.clock_offset);
+    const size_t size = head_.size();
+    head_.append(source::kReadPadding, '\0');
+    return HandOn(std::string_view(head_).substr(0, size));
+  }
+
+  bool HandOn(std::string_view bytes) {
+    if (!binary_) {
+      on_bytes_(bytes);
+      return true;
+    }
+    lines_.clear();
+    status_ = binary_->Read(bytes, lines_);
+    const size_t size = lines_.size();
+    lines_.append(source::kReadPadding, '\0');
+    if (size > 0) on_bytes_(std::string_view(lines_).substr(0, size));
+    return status_.ok();
+  }
+
+  const OnBytes& on_bytes_;
+  const TraceReading& reading_;
+  const Wanted wanted_;
+  bool is_known_ = false;
+  std::string head_;                          // until it is known
+  std::optional<trace::SimpleTrace> binary_;  // none: text
+  std::string lines_;                         // of the last bytes
+  Status status_;
+};
+
+Status ReadDescriptor(int fd, LineSink& lines, Progress* progress) {
+  Input input(fd, progress);
+  Status read = ReadUnpacked(input, [&](std::string_view bytes) { return lines.Add(bytes); });
+  Status ended = lines.Finish();
+  return read ? ended : read;
 }
 
 }  // namespace
@@ -218,16 +287,35 @@ Status CheckTrace(const std::string& path) {
   return {};
 }
 
-Status ReadTrace(const std::string& path, const OnBytes& on_bytes, Progress* progress) {
-  Status status;
-  if (path == "-") {
-    status = ReadDescriptor(STDIN_FILENO, on_bytes, progress);
-  } else {
-    UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    status = fd ? ReadDescriptor(fd.get(), on_bytes, progress) : Status(Error{std::strerror(errno)});
-  }
+Status ReadTrace(const std::string& path, const OnBytes& on_bytes, const TraceReading& reading, TraceFacts* facts) {
+  const bool is_input = path == "-";
+  UniqueFd fd(is_input ? -1 : ::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  Status status = fd ? Status() : Error{std::strerror(errno)};
+  struct stat file {};
+  const bool can_be_dated = fd && ::fstat(fd.get(), &file) == 0 && S_ISREG(file.st_mode);
+  using Wanted = LineSink::Wanted;
+  LineSink lines(on_bytes, reading, reading.needs_date && !can_be_dated ? Wanted::kNoBinary : Wanted::kLines);
+  if (is_input || fd) status = ReadDescriptor(is_input ? STDIN_FILENO : fd.get(), lines, reading.progress);
+  if (facts != nullptr && lines.binary()) facts->dropped_events = lines.binary()->dropped_events();
   if (status) return {};
-  return Error{(path == "-" ? "standard input" : path) + ": " + status.error()};
+  return Error{(is_input ? "standard input" : path) + ": " + status.error()};
+}
+
+std::chrono::microseconds ClockOffsetOf(const std::string& path) {
+  // A FIFO is not even opened: its writer would get a reader that goes away.
+  struct stat file {};
+  if (path == "-" || ::stat(path.c_str(), &file) != 0 || !S_ISREG(file.st_mode)) return {};
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return {};
+  const OnBytes nowhere = [](std::string_view) {};
+  const TraceReading reading;
+  LineSink lines(nowhere, reading, LineSink::Wanted::kBinaryAlone);
+  static_cast<void>(ReadDescriptor(fd.get(), lines, nullptr));  // a damaged trace has a last record as well
+  if (!lines.binary() || !lines.binary()->last_time()) return {};
+  constexpr time_t kLastSecond = 100'000'000'000;
+  constexpr int64_t kNanosInMicro = 1000;
+  const std::chrono::seconds written(std::clamp<time_t>(file.st_mtim.tv_sec, 0, kLastSecond));
+  return written + std::chrono::microseconds(file.st_mtim.tv_nsec / kNanosInMicro) - *lines.binary()->last_time();
 }
 
 }  // namespace qte::commands

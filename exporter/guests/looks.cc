@@ -23,7 +23,7 @@ struct LineLook {
 const std::array kLineLooks = {
     LineLook{R"(^[A-Za-z_]\w* -?\d+\.\d{3} pid=\d+( |$))",
              {"the output of simpletrace.py",
-              "use a QEMU that is built with --enable-trace-backends=log, and read the file that it writes (-D FILE)"}},
+              "replay the binary trace from which it was made: qemu-trace-exporter replay FILE"}},
     LineLook{R"(^\{"log":")", {"Docker's json-file log", kUseTheLog}},
     LineLook{R"(^\d{4}-\d\d-\d\dT\S+ (stdout|stderr) [FP] )", {"a container's log (CRI)", kUseTheLog}},
     LineLook{R"(^\s*\{".*\}\s*$)", {"JSON, one object a line", kUseTheLog}},
@@ -61,8 +61,7 @@ const std::vector<std::unique_ptr<const re2::RE2>>& Regexes() {
 const Look* ByteLookOf(std::string_view text) {
   constexpr std::string_view kNeedsRecording = "give recorded traces to `replay`, which reads compressed ones";
   static const Look kCompressed{"compressed data", kNeedsRecording};
-  static const Look kSimpletrace{"a binary trace of QEMU's `simple` backend",
-                                 "use a QEMU that is built with --enable-trace-backends=log"};
+  static const Look kSimpletrace{"a binary trace of QEMU's `simple` backend", "read it by `replay` or `backfill`"};
   static const Look kUtf16{"UTF-16", "convert it: iconv -f UTF-16 -t UTF-8"};
   static const Look kBinary{"binary data", kUseTheLog};
   switch (ContentOf(text).content) {

@@ -25,6 +25,8 @@
 
 namespace qte::trace {
 
+struct FormatSpec;
+
 class FormatReader {
  public:
   static constexpr uint8_t kSkip = 0xff;
@@ -85,9 +87,7 @@ class FormatReader {
     bool is_number() const { return is_conversion() && conversion < Conversion::kChar; }
   };
 
-  struct Spec;
-  static Result<Spec> ParseSpec(std::string_view format, size_t& at);
-  Status AddConversion(const Spec& spec, size_t& argument, size_t arguments);
+  Status AddConversion(const FormatSpec& spec, size_t& argument, size_t arguments);
   void AddLiteral(char c);
   void Finish();
   Op OpOf(size_t step) const;

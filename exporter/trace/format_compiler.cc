@@ -5,49 +5,11 @@
 
 #include "base/hash.h"
 #include "trace/format.h"
+#include "trace/format_spec.h"
 
 namespace qte::trace {
 
-// What stands between '%' and the conversion letter.
-struct FormatReader::Spec {
-  bool zero = false;
-  bool left = false;
-  bool base = false;
-  int stars = 0;  // arguments taken for '*'
-  unsigned width = 0;
-  unsigned precision = 0;
-  char letter = 0;
-};
-
-Result<FormatReader::Spec> FormatReader::ParseSpec(std::string_view format, size_t& at) {
-  Spec spec;
-  auto peek = [&] { return at < format.size() ? format[at] : '\0'; };
-  auto number = [&] {
-    unsigned n = 0;
-    if (peek() == '*') {
-      ++spec.stars;
-      ++at;
-    }
-    for (; peek() >= '0' && peek() <= '9'; ++at) n = std::min(n * 10 + static_cast<unsigned>(peek() - '0'), 255u);
-    return n;
-  };
-  for (; peek() != '\0' && std::strchr("-+ #0", peek()) != nullptr; ++at) {
-    if (peek() == '0') spec.zero = true;
-    if (peek() == '-') spec.left = true;
-    if (peek() == '#') spec.base = true;
-  }
-  spec.width = number();
-  if (peek() == '.') {
-    ++at;
-    spec.precision = number();
-  }
-  while (peek() != '\0' && std::strchr("hlzjtLq", peek()) != nullptr) ++at;
-  if (peek() == '\0') return Error{"format ends inside a conversion"};
-  spec.letter = format[at++];
-  return spec;
-}
-
-Status FormatReader::AddConversion(const Spec& spec, size_t& argument, size_t arguments) {
+Status FormatReader::AddConversion(const FormatSpec& spec, size_t& argument, size_t arguments) {
   static constexpr std::pair<char, Conversion> kLetters[] = {
       {'u', Conversion::kUnsigned}, {'d', Conversion::kSigned}, {'i', Conversion::kSigned},  {'x', Conversion::kHex},
       {'X', Conversion::kHex},      {'o', Conversion::kOctal},  {'p', Conversion::kPointer}, {'c', Conversion::kChar},
@@ -55,7 +17,7 @@ Status FormatReader::AddConversion(const Spec& spec, size_t& argument, size_t ar
   const auto* known = std::find_if(std::begin(kLetters), std::end(kLetters),
                                    [&](const auto& entry) { return entry.first == spec.letter; });
   if (known == std::end(kLetters)) return Error{"unknown conversion %" + std::string(1, spec.letter)};
-  argument += static_cast<size_t>(spec.stars);
+  argument += spec.stars();
   if (argument >= arguments) return Error{"more conversions than arguments"};
   Step step;
   step.conversion = known->second;
@@ -132,19 +94,17 @@ FormatReader::Op FormatReader::OpOf(size_t index) const {
 
 Result<FormatReader> FormatReader::Compile(const Declaration& declaration) {
   FormatReader reader;
-  std::string_view format = declaration.format;
-  // What follows a newline stands on the next line; no line holds a NUL of a format.
-  format = format.substr(0, format.find_first_of(std::string_view("\n\0", 2)));
+  const std::string_view format = FirstLineOf(declaration.format);
   size_t argument = 0;
   for (size_t at = 0; at < format.size();) {
-    char c = format[at++];
-    bool is_conversion = c == '%' && at < format.size() && format[at] != '%';
+    const bool is_conversion = IsConversion(format, at);
+    const char c = format[at++];
     if (!is_conversion) {
       if (c == '%') ++at;  // "%%"
       reader.AddLiteral(c);
       continue;
     }
-    Result<Spec> spec = ParseSpec(format, at);
+    Result<FormatSpec> spec = ParseFormatSpec(format, at);
     if (!spec) return Error{spec.error()};
     if (Status s = reader.AddConversion(*spec, argument, declaration.arguments.size()); !s) return Error{s.error()};
   }

@@ -3,7 +3,6 @@
 
 import pathlib
 import shutil
-import struct
 import subprocess
 import sys
 import time
@@ -45,11 +44,9 @@ for suffix in suffixes:
     big = compressed(suffix, (PRESS + RELEASE) * 50_000)
     if total(replay("big.log", big).stdout, "qemu_keyboard_keycodes_total") != 100_000:
         wrong.append(f"big by {suffix}")
-for name, content, word in (("a.zip", b"PK\x03\x04\x14\0\0\0" + bytes(50), "zip"),
-                            ("simple", struct.pack("<QQQ", 2**64 - 1, 0xf2b177cb0aa429b4, 4) + bytes(100), "simple")):
-    refused = replay(name, content)
-    if refused.returncode != 1 or word not in refused.stderr:
-        wrong.append(f"{name}: {refused.stderr}")
+refused = replay("a.zip", b"PK\x03\x04\x14\0\0\0" + bytes(50))
+if refused.returncode != 1 or "zip" not in refused.stderr:
+    wrong.append(f"a.zip: {refused.stderr}")
 
 (DIR / "vm.log").write_text(PRESS)
 (DIR / "vm.log.1.gz").write_bytes(compressed("gz", PRESS + RELEASE))
