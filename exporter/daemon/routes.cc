@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "base/epoch.h"
-#include "base/utf8.h"
 #include "commands/embedded.h"
 #include "daemon/process_metrics.h"
 #include "daemon/server.h"
+#include "daemon/source_metrics.h"
 #include "exposition/text.h"
 #include "page/landing_page.h"
 #include "page/live_files.h"
@@ -45,24 +45,6 @@ void SortByCount(std::vector<guests::SeenEvent>& events) {
             [](const auto& a, const auto& b) { return a.count != b.count ? a.count > b.count : a.name < b.name; });
 }
 
-uint64_t Lag(const source::StreamStatus& stream) {
-  return stream.size > stream.offset ? stream.size - stream.offset : 0;
-}
-
-// The newest stream of each path as a label shows it. In the middle of a rotation two stand at one path, and two paths
-// may be one text when they hold what is no UTF-8; Prometheus would refuse the scrape over a series that comes twice.
-std::map<std::string, source::StreamStatus> BySourceLabel(const std::vector<source::StreamStatus>& streams) {
-  std::map<std::string, source::StreamStatus> newest;
-  for (const source::StreamStatus& stream : streams) {
-    if (stream.refused) continue;  // no log
-    std::string label = stream.path;
-    MakeValidUtf8(label);
-    auto [known, added] = newest.try_emplace(std::move(label), stream);
-    if (!added && stream.id > known->second.id) known->second = stream;
-  }
-  return newest;
-}
-
 }  // namespace
 
 std::map<std::string, Route> Server::Routes() {
@@ -93,32 +75,30 @@ Response Server::Metrics() {
   metrics::Snapshot snapshot;
   std::vector<source::StreamStatus> streams;
   source::SourceTotals now;
+  std::map<source::StreamId, guests::Guests::LogReport> reports;
+  guests::Guests::UpList up;
   if (!Ask([&](guests::Guests& guests, const source::SourceSet& sources) {
         snapshot = guests.TakeSnapshot();
         streams = sources.Streams();
+        reports = ReportsOf(streams, guests);
+        up = guests.Up();
         now = sources.Totals();
         // Here and now: a line that is read before the answer is written is in neither.
         if (checkpointer_ != nullptr) checkpointer_->Confirm(VersionOf(guests, now), SecondsSinceEpoch());
       })) {
     return Unavailable("not running");
   }
-  AppendOwnMetrics(snapshot, streams, now);
+  AppendOwnMetrics(snapshot, now);
+  AppendSourceMetrics(streams, reports, snapshot);
+  AppendQemuUp(up, snapshot);
   return {200, std::string(exposition::kTextContentType), exposition::ToText(snapshot)};
 }
 
-void Server::AppendOwnMetrics(metrics::Snapshot& snapshot, const std::vector<source::StreamStatus>& streams,
-                              const source::SourceTotals& now) const {
+void Server::AppendOwnMetrics(metrics::Snapshot& snapshot, const source::SourceTotals& now) const {
   auto add = [&](const char* name, const char* help, Type type, std::vector<PlainFamily::Series> series) {
     snapshot.plain.push_back({std::string("qemu_trace_exporter_") + name, help, type, std::move(series)});
   };
   auto single = [](auto value) { return std::vector<PlainFamily::Series>{{{}, static_cast<double>(value)}}; };
-  auto by_source = [sources = BySourceLabel(streams)](auto value_of) {
-    std::vector<PlainFamily::Series> series;
-    for (const auto& [label, stream] : sources) {
-      series.push_back({{{"source", label}}, static_cast<double>(value_of(stream))});
-    }
-    return series;
-  };
   guests::Totals totals = checkpointer_ == nullptr ? Sum(totals_before_, now) : checkpointer_->totals();
   ReloadState reload = reload_state();
   add("build_info", "Version of the exporter; the value is always 1.", Type::kGauge,
@@ -127,12 +107,6 @@ void Server::AppendOwnMetrics(metrics::Snapshot& snapshot, const std::vector<sou
       single(reload.successful));
   add("config_last_reload_success_timestamp_seconds", "Timestamp of the last successful configuration reload.",
       Type::kGauge, single(reload.success_time));
-  add("source_up", "Whether the log is open and readable.", Type::kGauge,
-      by_source([](const source::StreamStatus& s) { return s.up; }));
-  add("source_offset_bytes", "Read position in the log's current file, in bytes.", Type::kGauge,
-      by_source([](const source::StreamStatus& s) { return s.offset; }));
-  add("source_lag_bytes", "Number of bytes of the log's current file that are not read yet.", Type::kGauge,
-      by_source(Lag));
   add("source_rotations_total", "Total number of log rotations, including those while the log was not followed.",
       Type::kCounter, single(totals.rotations));
   add("source_truncations_total", "Total number of log truncations.", Type::kCounter, single(totals.truncations));
@@ -244,6 +218,7 @@ Response Server::Landing() {
   for (const source::StreamStatus& stream : streams) {
     page.sources.push_back({stream.path, stream.up, stream.error, stream.offset, stream.size});
   }
+  page.warnings = warnings_.All();
   SortByCount(events);
   SampleHistory();
   page.activities = Activities();
@@ -257,10 +232,12 @@ Response Server::Landing() {
 
 Response Server::StatusJson() {
   std::vector<source::StreamStatus> streams;
+  std::map<source::StreamId, guests::Guests::LogReport> reports;
   uint64_t lines = 0;
   size_t series = 0;
   if (!Ask([&](guests::Guests& guests, const source::SourceSet& sources) {
         streams = sources.Streams();
+        reports = ReportsOf(streams, guests);
         lines = guests.lines();
         series = guests.series_count();
       })) {
@@ -275,6 +252,7 @@ Response Server::StatusJson() {
                   {"size_bytes", stream.size},
                   {"lag_bytes", Lag(stream)}};
     if (!stream.error.empty()) entry["error"] = stream.error;
+    if (auto report = reports.find(stream.id); report != reports.end()) entry.update(ToJson(report->second));
     sources.push_back(std::move(entry));
   }
   json warnings = json::array();

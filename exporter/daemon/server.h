@@ -69,8 +69,7 @@ class Server {
 
   // `now` are counts since the start of the process. With checkpoints, those of the last one are shown, since a later
   // process goes on from these.
-  void AppendOwnMetrics(metrics::Snapshot& snapshot, const std::vector<source::StreamStatus>& streams,
-                        const source::SourceTotals& now) const;
+  void AppendOwnMetrics(metrics::Snapshot& snapshot, const source::SourceTotals& now) const;
   void AppendQmpMetrics(metrics::Snapshot& snapshot) const;
   // What the charts show grows by a point, unless the last one is very young.
   void SampleHistory();

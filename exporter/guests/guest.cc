@@ -8,6 +8,8 @@ namespace {
 
 // A QEMU opens its images among the first things it logs.
 constexpr uint32_t kDoubtfulLines = 10'000;
+// How long after a QEMU's end its last lines may come.
+constexpr std::chrono::seconds kLateLines{5};
 
 }  // namespace
 
@@ -58,27 +60,18 @@ void Guest::Open(source::StreamId id, const std::string& path, source::StreamId 
   auto before = logs_.find(predecessor);
   if (predecessor == 0 || before == logs_.end() || before == found) {
     log.process = MakeProcess();
+    log.counts = std::make_shared<LogCounts>();
     return;
   }
   log.process = before->second.process;
+  log.counts = before->second.path == path ? before->second.counts : std::make_shared<LogCounts>();
+  log.has_ended = before->second.has_ended;
   log.torn_log = predecessor;
   log.doubtful_lines = kDoubtfulLines;
 }
 
 void Guest::Pin(source::StreamId id, trace::LineOpener::Pin envelope) {
   if (auto found = logs_.find(id); found != logs_.end()) found->second.opener.Use(envelope);
-}
-
-void Guest::EndOfRecording(source::StreamId id) {
-  auto found = logs_.find(id);
-  if (found == logs_.end()) return;
-  Log& log = found->second;
-  for (const Opened& opened : log.opener.Finish(program_->names)) OnOpened(log, opened);
-  // UTF-16 of the usual order of bytes ends in half a newline.
-  const bool is_half_newline = log.splitter.partial() == std::string_view("\0", 1);
-  if ((log.splitter.Drop() && !is_half_newline) || !log.torn.empty()) Reject(Unparsed::kPartialLine);
-  log.torn.clear();
-  log.torn_log = 0;
 }
 
 void Guest::OnRestart(source::StreamId id, source::Restart why) {
@@ -139,6 +132,7 @@ bool Guest::IsShared(const Log& log) const {
 // Late lines of the old process may still come to an older log that shares it.
 void Guest::BeginProcess(Log& log) {
   is_in_flight_counted_ = false;
+  log.has_ended = false;
   log.process->Restart();
   log.doubtful_lines = 0;
   if (IsShared(log)) log.process = MakeProcess();
@@ -146,15 +140,38 @@ void Guest::BeginProcess(Log& log) {
 
 void Guest::BeginProcess(source::StreamId id) {
   auto found = logs_.find(id);
-  if (found == logs_.end() || std::exchange(found->second.is_renewed, false)) return;
-  BeginProcess(found->second);
+  if (found == logs_.end()) return;
+  found->second.has_ended = false;
+  if (!std::exchange(found->second.is_renewed, false)) BeginProcess(found->second);
 }
 
 void Guest::EndProcess(source::StreamId id) {
   is_in_flight_counted_ = false;
   auto found = logs_.find(id);
   // What came since is another's already.
-  if (found != logs_.end() && !std::exchange(found->second.is_renewed, true)) found->second.process->Restart();
+  if (found == logs_.end() || std::exchange(found->second.is_renewed, true)) return;
+  found->second.process->Restart();
+  found->second.has_ended = true;
+  found->second.ended_at = {};
+}
+
+std::optional<Guest::LogReport> Guest::ReportOf(source::StreamId id) const {
+  auto log = logs_.find(id);
+  if (log == logs_.end()) return std::nullopt;
+  return LogReport{*log->second.counts, log->second.opener.seen()};
+}
+
+bool Guest::may_be_up() const {
+  return std::any_of(logs_.begin(), logs_.end(), [](const auto& entry) { return !entry.second.has_ended; });
+}
+
+void Guest::LookForLife(Clock::Time now) {
+  for (auto& [id, log] : logs_) {
+    if (!log.has_ended) continue;
+    if (log.ended_at == Clock::Time{}) log.ended_at = now;
+    const uint64_t lines = std::exchange(log.lines_at_end, log.counts->lines);
+    if (log.lines_at_end != lines && now - log.ended_at >= kLateLines) log.has_ended = false;
+  }
 }
 
 std::vector<source::StreamId> Guest::Logs() const {
@@ -170,6 +187,7 @@ void Guest::TakeLog(source::StreamId id, Guest& from) {
   std::shared_ptr<rules::Process> process = MakeProcess();
   if (!from.IsShared(found->second)) process->Adopt(std::move(*found->second.process));
   Log log = std::move(found->second);
+  log.counts = std::make_shared<LogCounts>(*log.counts);  // no other thread's
   from.logs_.erase(found);
   from.is_in_flight_counted_ = false;
   log.process = std::move(process);
@@ -225,8 +243,8 @@ OwnCounts Guest::TakeOwnCounts() const {
 }
 
 std::optional<int64_t> Guest::LastEventTime() const {
-  if (last_stamp_.prefix.kind == trace::PrefixKind::kNone) return counts_.last_event_us;
-  return trace::ReadTime({last_stamp_.text.data(), last_stamp_.text.size()}, last_stamp_.prefix);
+  const std::optional<int64_t> last = last_stamp_.Time();
+  return last ? last : counts_.last_event_us;
 }
 
 std::string Guest::TakePathWithoutTime() {

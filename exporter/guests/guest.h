@@ -25,6 +25,7 @@
 #include "guests/common.h"
 #include "guests/event_counts.h"
 #include "guests/first_lines.h"
+#include "guests/log_counts.h"
 #include "guests/newcomers.h"
 #include "guests/own_counts.h"
 #include "metrics/families.h"
@@ -70,7 +71,16 @@ class Guest {
   void EndProcess(source::StreamId id);
   bool has_logs() const { return !logs_.empty(); }
   std::vector<source::StreamId> Logs() const;
-  // Where a log of this guest stands.
+  // What a log has given, over its rotations, and the envelopes that its events had, a bit each.
+  struct LogReport {
+    LogCounts counts;
+    uint32_t envelopes = 0;
+  };
+  std::optional<LogReport> ReportOf(source::StreamId id) const;
+  // False once the end of its QEMU was told, until another one begins or more lines come.
+  bool may_be_up() const;
+  // To be called every few seconds: finds out whether lines come after the end was told.
+  void LookForLife(Clock::Time now);
   // Takes over a log, with its process as far as no other log of `from` has that.
   void TakeLog(source::StreamId id, Guest& from);
 
@@ -109,6 +119,7 @@ class Guest {
     OwnCounts counts;
     nlohmann::json logs;
     nlohmann::json processes;
+    nlohmann::json files;  // LogCounts
   };
   Saved Save();
   static nlohmann::json ToJson(Saved saved);
@@ -139,19 +150,14 @@ class Guest {
     bool is_renewed = false;        // its process has begun anew, or ended, since BeginProcess was called
     bool is_told_of_time = false;
     FirstLines first_lines;
+    std::shared_ptr<LogCounts> counts;  // with the files of its path before and after it
+    bool has_ended = false;             // the process, as somebody has told
+    uint64_t lines_at_end = 0;          // of `counts`, as far as they may be of the time before
+    Clock::Time ended_at{};             // when LookForLife saw it first
     bool has_prefixes = false;      // as the last event that was opened
     Newcomers newcomers;
 
     bool may_complete() const { return torn_log != 0 || !torn.empty(); }
-  };
-
-  // Keeps the last prefix that held a time; read when somebody asks. Within a batch it is only pointed at.
-  struct LastStamp {
-    std::array<char, 64> text{};
-    trace::Prefix prefix;
-    const char* in_batch = nullptr;
-
-    void Keep(const char* line);
   };
 
   std::shared_ptr<rules::Process> MakeProcess();
@@ -161,6 +167,8 @@ class Guest {
   void AddJoins(const rules::Process& process, JoinCounts& counts) const;
   std::optional<int64_t> LastEventTime() const;
   void Feed(Log& log, std::string_view bytes);
+  template <class Work>
+  UnparsedCounts CountUnread(Log& log, Work&& work);
   std::optional<std::string> TakeUnused(FirstLines::Input input);
 
   using Opened = trace::LineOpener::Opened;

@@ -43,11 +43,6 @@ bool MayBeginPrefix(std::string_view head) {
 
 }  // namespace
 
-void Guest::LastStamp::Keep(const char* line) {
-  std::memcpy(text.data(), line, std::min<size_t>(prefix.size, text.size()));
-  in_batch = nullptr;
-}
-
 // Bytes to lines.
 void Guest::OnBytes(source::StreamId id, std::string_view bytes) {
   auto found = logs_.find(id);
@@ -57,16 +52,39 @@ void Guest::OnBytes(source::StreamId id, std::string_view bytes) {
   counts_.bytes += bytes.size();
   is_in_flight_counted_ = false;
   if (is_expired_) Revive();
-  if (log.first_lines.is_over()) {
-    Feed(log, bytes);
-  } else {
-    const uint64_t lines = counts_.lines;
-    FirstLines::Unread unread = counts_.unparsed;
-    Feed(log, bytes);
-    for (size_t i = 0; i < unread.size(); ++i) unread[i] = counts_.unparsed[i] - unread[i];
-    log.first_lines.Add(bytes, counts_.lines - lines, unread);
-  }
+  const uint64_t lines = counts_.lines;
+  const UnparsedCounts unread = CountUnread(log, [&] { Feed(log, bytes); });
+  log.counts->lines += counts_.lines - lines;
+  if (!log.first_lines.is_over()) log.first_lines.Add(bytes, counts_.lines - lines, unread);
   if (last_stamp_.in_batch != nullptr) last_stamp_.Keep(last_stamp_.in_batch);
+  if (std::exchange(last_stamp_.is_new, false)) log.counts->last_stamp = last_stamp_;
+}
+
+// What `work` on a log finds unread is the log's as well.
+template <class Work>
+UnparsedCounts Guest::CountUnread(Log& log, Work&& work) {
+  UnparsedCounts unread = counts_.unparsed;
+  work();
+  for (size_t i = 0; i < unread.size(); ++i) {
+    unread[i] = counts_.unparsed[i] - unread[i];
+    log.counts->unparsed[i] += unread[i];
+  }
+  return unread;
+}
+
+// No byte will follow.
+void Guest::EndOfRecording(source::StreamId id) {
+  auto found = logs_.find(id);
+  if (found == logs_.end()) return;
+  Log& log = found->second;
+  CountUnread(log, [&] {
+    for (const Opened& opened : log.opener.Finish(program_->names)) OnOpened(log, opened);
+    // UTF-16 of the usual order of bytes ends in half a newline.
+    const bool is_half_newline = log.splitter.partial() == std::string_view("\0", 1);
+    if ((log.splitter.Drop() && !is_half_newline) || !log.torn.empty()) Reject(Unparsed::kPartialLine);
+  });
+  log.torn.clear();
+  log.torn_log = 0;
 }
 
 void Guest::Feed(Log& log, std::string_view bytes) {
@@ -220,7 +238,8 @@ void Guest::OnText(Log& log, std::string_view text) {
       break;
     case LibvirtLine::kEnd:
       log.process->Restart();
-      log.is_renewed = true;
+      log.is_renewed = log.has_ended = true;
+      log.ended_at = {};
       break;
   }
   Count(log.process->OnText(text));

@@ -2,11 +2,11 @@
 //
 //   {"labels": as in saved_series.h, "families": [[number of the spec, series as in saved_series.h], ...],
 //    "events": as in event_counts.h, "counts": as in own_counts.h,
-//    "processes": [as in rules/process_state.cc, ...],
+//    "processes": [as in rules/process_state.cc, ...], "log_counts": [as in log_counts.h, ...],
 //    "logs": [{"id", "path", "process": its number, "partial": bytes, "skipping": bool, "torn": bytes, "torn_log",
 //              "doubtful_lines", "at_start", "renewed", "prefixes": bool, "once": [name, ...], "waiting": [hash, ...],
 //              "next", "opener": {"seen", "lines", "whole", "parts": [[text, time, kind of time, envelope, too long],
-//              ...]}}, ...]}
+//              ...]}, "ended": bool, "counts": its number}, ...]}
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
@@ -61,8 +61,16 @@ Guest::Saved Guest::Save() {
   saved.counts.overflowed_events += events_.overflowed();
   saved.counts.last_event_us = LastEventTime();
   saved.logs = json::array();
+  saved.files = json::array();
   saved.processes = json::array();
   std::vector<const rules::Process*> processes;
+  std::vector<const LogCounts*> files;
+  auto place_of = [&files](const Log& log) {
+    auto known = std::find(files.begin(), files.end(), log.counts.get());
+    const auto place = static_cast<size_t>(known - files.begin());
+    if (known == files.end()) files.push_back(log.counts.get());
+    return place;
+  };
   for (const auto& [id, log] : logs_) {
     auto process = std::find(processes.begin(), processes.end(), log.process.get());
     const auto number = static_cast<size_t>(process - processes.begin());
@@ -84,8 +92,11 @@ Guest::Saved Guest::Save() {
                           {"once", log.newcomers.state().once},
                           {"waiting", log.newcomers.state().waiting},
                           {"next", log.newcomers.state().next},
-                          {"opener", OpenerToJson(log.opener)}});
+                          {"opener", OpenerToJson(log.opener)},
+                          {"ended", log.has_ended},
+                          {"counts", place_of(log)}});
   }
+  for (const LogCounts* counts : files) saved.files.push_back(guests::ToJson(*counts));
   return saved;
 }
 
@@ -99,6 +110,7 @@ json Guest::ToJson(Saved saved) {
           {"events", guests::ToJson(saved.events, saved.common->program->names)},
           {"counts", guests::ToJson(saved.counts, *saved.common)},
           {"processes", std::move(saved.processes)},
+          {"log_counts", std::move(saved.files)},
           {"logs", std::move(saved.logs)}};
 }
 
@@ -125,6 +137,10 @@ void Guest::Restore(const json& saved, const Specs& specs) {
       processes.back()->Restart();  // the file was whole, so this is a bug of ours: names are lost, counts are not
     }
   }
+  std::vector<std::shared_ptr<LogCounts>> counts;
+  for (const json& entry : saved.at("log_counts")) {
+    counts.push_back(std::make_shared<LogCounts>(LogCountsFromJson(entry)));
+  }
   for (const json& entry : saved.at("logs")) {
     const size_t max_line_bytes = common_->program->limits.max_line_bytes;
     Log log{entry.at("path").get<std::string>(), source::LineSplitter(max_line_bytes),
@@ -141,6 +157,9 @@ void Guest::Restore(const json& saved, const Specs& specs) {
                                entry.at("waiting").get<std::vector<uint64_t>>(), entry.at("next").get<size_t>()};
     log.newcomers.Resume(std::move(newcomers));
     log.opener.Resume(OpenerFromJson(entry.at("opener")));
+    entry.at("ended").get_to(log.has_ended);
+    log.counts = counts.at(entry.at("counts").get<size_t>());
+    log.lines_at_end = log.counts->lines;
     if (!logs_.emplace(entry.at("id").get<source::StreamId>(), std::move(log)).second) {
       throw std::runtime_error("a guest has the same log twice");
     }

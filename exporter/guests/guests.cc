@@ -226,6 +226,7 @@ size_t Guests::ExpireIdle(Clock::Time now) {
   size_t removed = 0;
   for (auto guest = guests_.begin(); guest != guests_.end();) {
     Guest& looked_at = *guest->second;
+    looked_at.LookForLife(now);
     if (looked_at.last_active == Clock::Time{} || looked_at.bytes() != looked_at.bytes_seen) {
       looked_at.bytes_seen = looked_at.bytes();
       looked_at.last_active = now;

@@ -79,6 +79,14 @@ class Guests final : public source::Receiver {
   // Those of logs of which most was not read, and of events that no rule uses.
   std::vector<Warning> TakeUnread(FirstLines::Input input);
   std::string TakePathWithoutTime();
+  // What a log has given, and whose it is; nothing for a log that is not open.
+  struct LogReport : Guest::LogReport {
+    std::shared_ptr<const metrics::Labels> labels;
+  };
+  std::optional<LogReport> ReportOf(source::StreamId id) const;
+  // Of each guest, whether a QEMU may be running; see Guest::may_be_up.
+  using UpList = std::vector<std::pair<std::shared_ptr<const metrics::Labels>, bool>>;
+  UpList Up() const;
 
   // Names of disks, by reads that somebody makes on purpose; see rules::Process. A log that is not open lacks none.
   bool LacksDrive(source::StreamId id, const rules::DriveProbe& drive) const;

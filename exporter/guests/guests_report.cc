@@ -159,6 +159,20 @@ std::string Guests::TakePathWithoutTime() {
   return {};
 }
 
+std::optional<Guests::LogReport> Guests::ReportOf(source::StreamId id) const {
+  auto log = logs_.find(id);
+  if (log == logs_.end()) return std::nullopt;
+  std::optional<Guest::LogReport> report = log->second.guest->ReportOf(id);
+  if (!report) return std::nullopt;
+  return LogReport{std::move(*report), log->second.guest->base()};
+}
+
+Guests::UpList Guests::Up() const {
+  UpList list;
+  for (const auto& [labels, guest] : guests_) list.emplace_back(guest->base(), guest->may_be_up());
+  return list;
+}
+
 bool Guests::LacksDrive(source::StreamId id, const rules::DriveProbe& drive) const {
   const rules::Process* of = process(id);
   return of != nullptr && of->LacksDrive(drive);

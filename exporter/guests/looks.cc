@@ -13,6 +13,9 @@ namespace qte::guests {
 namespace {
 
 constexpr std::string_view kUseTheLog = "let the exporter read the file that QEMU writes itself (-D FILE)";
+// Of what is read wherever events are within.
+constexpr std::string_view kNoEvents =
+    "no trace events are within; switch on those of `qemu-trace-exporter qemu-args`, and leave `envelope:` out";
 
 struct LineLook {
   const char* regex;  // on a line
@@ -24,17 +27,17 @@ const std::array kLineLooks = {
     LineLook{R"(^[A-Za-z_]\w* -?\d+\.\d{3} pid=\d+( |$))",
              {"the output of simpletrace.py",
               "replay the binary trace from which it was made: qemu-trace-exporter replay FILE"}},
-    LineLook{R"(^\{"log":")", {"Docker's json-file log", kUseTheLog}},
-    LineLook{R"(^\d{4}-\d\d-\d\dT\S+ (stdout|stderr) [FP] )", {"a container's log (CRI)", kUseTheLog}},
-    LineLook{R"(^\s*\{".*\}\s*$)", {"JSON, one object a line", kUseTheLog}},
-    LineLook{R"(^\d+@\d{16,} [A-Za-z_])", {"the output of qemu-trace-stap", kUseTheLog}},
+    LineLook{R"(^\{"log":")", {"Docker's json-file log", kNoEvents}},
+    LineLook{R"(^\d{4}-\d\d-\d\dT\S+ (stdout|stderr) [FP] )", {"a container's log (CRI)", kNoEvents}},
+    LineLook{R"(^\s*\{".*\}\s*$)", {"JSON, one object a line", kNoEvents}},
+    LineLook{R"(^\d+@\d{16,} [A-Za-z_])", {"the output of qemu-trace-stap", kNoEvents}},
     LineLook{R"(^\[\d\d:\d\d:\d\d\.\d+\] \([+?])", {"the output of LTTng's babeltrace", kUseTheLog}},
     LineLook{R"(^\s*\S.*\s\[\d+\]\s+\S*\s*\d+\.\d+: \w)", {"the output of perf or ftrace", kUseTheLog}},
     LineLook{R"(^(<\d+>\d? ?)?([A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT\S+) \S+ [^\s:]+(\[\d+\])?:? )",
-             {"a log of syslog or the journal", kUseTheLog}},
+             {"a log of syslog or the journal", kNoEvents}},
     LineLook{R"(^\d{4}-\d\d-\d\dT\S+Z? +[A-Za-z_]\w*( |$))",
-             {"lines with a time that something else has put before them", kUseTheLog}},
-    LineLook{R"(\x1b\[)", {"text with escape codes of a terminal", kUseTheLog}},
+             {"lines with a time that something else has put before them", kNoEvents}},
+    LineLook{R"(\x1b\[)", {"text with escape codes of a terminal", kNoEvents}},
     LineLook{R"(^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+[+-]\d{4}: )"
              R"(|^[A-Z][A-Z_]*=\S* \\$|^/\S*qemu\S* \\$|^-\S+( .*)? \\$|^-\S+ \S+$|^-\S+$)",
              {"libvirt's log of a domain without trace events",
@@ -62,7 +65,7 @@ const Look* ByteLookOf(std::string_view text) {
   constexpr std::string_view kNeedsRecording = "give recorded traces to `replay`, which reads compressed ones";
   static const Look kCompressed{"compressed data", kNeedsRecording};
   static const Look kSimpletrace{"a binary trace of QEMU's `simple` backend", "read it by `replay` or `backfill`"};
-  static const Look kUtf16{"UTF-16", "convert it: iconv -f UTF-16 -t UTF-8"};
+  static const Look kUtf16{"UTF-16", kNoEvents};
   static const Look kBinary{"binary data", kUseTheLog};
   switch (ContentOf(text).content) {
     case Content::kCompressed:

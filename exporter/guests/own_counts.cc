@@ -37,10 +37,10 @@ uint64_t At(const std::vector<uint64_t>& counts, size_t index) {
   return index < counts.size() ? counts[index] : 0;
 }
 
-ByName UnparsedByName(const OwnCounts& counts) {
+ByName UnparsedByName(const UnparsedCounts& counts) {
   ByName by_name;
   for (size_t i = 0; i < kUnparsedReasons; ++i) {
-    by_name[std::string(NameOf(static_cast<Unparsed>(i)))] = counts.unparsed[i];
+    by_name[std::string(NameOf(static_cast<Unparsed>(i)))] = counts[i];
   }
   return by_name;
 }
@@ -109,6 +109,18 @@ std::string_view NameOf(Unparsed reason) {
   return "";
 }
 
+json UnparsedToJson(const UnparsedCounts& counts) {
+  return NotZero(UnparsedByName(counts));
+}
+
+UnparsedCounts UnparsedFromJson(const json& from) {
+  UnparsedCounts counts;
+  for (size_t i = 0; i < kUnparsedReasons; ++i) {
+    counts[i] = from.value(std::string(NameOf(static_cast<Unparsed>(i))), uint64_t{0});
+  }
+  return counts;
+}
+
 void JoinCounts::Add(const JoinCounts& other) {
   AddUp(open, other.open);
   AddUp(abandoned, other.abandoned);
@@ -135,7 +147,7 @@ std::vector<PlainFamily> ToFamilies(const OwnCounts& counts, const Common& commo
   families.push_back(Single("series_expired_total", "Total number of series removed after expire_after without a line.",
                             Type::kCounter, counts.expired));
   families.push_back(CountersBy("reason", "unparsed_lines_total", "Total number of lines that no rule could use.",
-                                UnparsedByName(counts)));
+                                UnparsedByName(counts.unparsed)));
   ByName overflowed = OverflowedByName(counts, common);
   overflowed["qemu_trace_events_total"] = counts.overflowed_events;
   families.push_back(CountersBy("metric", "series_overflow_total",
@@ -162,7 +174,7 @@ json ToJson(const OwnCounts& counts, const Common& common) {
   return {{"lines", counts.lines},
           {"bytes", counts.bytes},
           {"expired", counts.expired},
-          {"unparsed", NotZero(UnparsedByName(counts))},
+          {"unparsed", UnparsedToJson(counts.unparsed)},
           {"overflowed", NotZero(OverflowedByName(counts, common))},
           {"overflowed_events", counts.overflowed_events},
           {"abandoned", NotZero(JoinsByName(counts.joins.abandoned, common, Opens))},
@@ -175,9 +187,7 @@ OwnCounts OwnCountsFromJson(const json& from, const Common& common) {
   from.at("lines").get_to(counts.lines);
   from.at("bytes").get_to(counts.bytes);
   from.at("expired").get_to(counts.expired);
-  for (size_t i = 0; i < kUnparsedReasons; ++i) {
-    counts.unparsed[i] = from.at("unparsed").value(std::string(NameOf(static_cast<Unparsed>(i))), uint64_t{0});
-  }
+  counts.unparsed = UnparsedFromJson(from.at("unparsed"));
   for (const auto& kind : *common.kinds) {
     counts.overflowed.push_back(from.at("overflowed").value(kind->spec.name, uint64_t{0}));
   }

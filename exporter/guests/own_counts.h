@@ -24,7 +24,11 @@ enum class Unparsed {
   kNotANumber,     // a value was no number, or not a finite one
 };
 inline constexpr size_t kUnparsedReasons = 7;
+using UnparsedCounts = std::array<uint64_t, kUnparsedReasons>;
 std::string_view NameOf(Unparsed reason);
+// {reason: count}; reasons whose count is 0 are left out.
+nlohmann::json UnparsedToJson(const UnparsedCounts& counts);
+UnparsedCounts UnparsedFromJson(const nlohmann::json& from);
 
 // What joins hold and have given up, by Common::joins. Both are empty where all are 0.
 struct JoinCounts {
@@ -40,7 +44,7 @@ struct OwnCounts {
   uint64_t bytes = 0;
   uint64_t series = 0;
   uint64_t expired = 0;  // series
-  std::array<uint64_t, kUnparsedReasons> unparsed{};
+  UnparsedCounts unparsed{};
   std::vector<uint64_t> overflowed;  // by family
   uint64_t overflowed_events = 0;
   JoinCounts joins;

@@ -75,6 +75,7 @@ constexpr std::string_view kSectionEnd = "</section>\n";
 constexpr size_t kMostEvents = 50;
 constexpr size_t kMostActivities = 100;
 constexpr size_t kMostSources = 100;
+constexpr size_t kMostWarnings = 20;
 
 // Paths may hold any bytes; the page is UTF-8.
 std::string Escape(std::string_view text) {
@@ -170,6 +171,20 @@ std::string EventRow(const LandingPage::Event& event) {
       event.used ? "yes" : "<span class=\"dim\">no</span>");
 }
 
+std::string WarningList(const std::vector<Warning>& warnings) {
+  if (warnings.empty()) return {};
+  std::string html = "<ul id=\"warnings\">\n";
+  for (size_t i = 0; i < warnings.size() && i < kMostWarnings; ++i) {
+    html += "<li class=\"bad\">" + Escape(warnings[i].Line()) + "</li>\n";
+  }
+  html += "</ul>\n";
+  if (warnings.size() > kMostWarnings) {
+    html += fmt::format("<p class=\"dim\">and {} more, in <a href=\"api/v1/status\">/api/v1/status</a></p>\n",
+                        warnings.size() - kMostWarnings);
+  }
+  return html;
+}
+
 std::string Summary(const LandingPage& page) {
   std::string html = fmt::format("<div id=\"status\">\n<p class=\"dim\">version {} · config {} <small>{}</small></p>\n",
                                  Escape(page.version), Escape(page.config_file), Escape(page.config_hash));
@@ -181,7 +196,7 @@ std::string Summary(const LandingPage& page) {
   if (!page.last_reload_successful) {
     html += "<p class=\"bad\">The last reload failed; the config before it is in use. See the log.</p>\n";
   }
-  return html + "</div>\n";
+  return html + WarningList(page.warnings) + "</div>\n";
 }
 
 std::string ActivityTable(const std::vector<LandingPage::Activity>& activities) {

@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "base/warning.h"
+
 namespace qte::page {
 
 struct LandingPage {
@@ -41,6 +43,7 @@ struct LandingPage {
   std::string progress;  // while not ready: "12.5 of 50.0 MB (25 %)"
   uint64_t lines = 0;
   uint64_t series = 0;
+  std::vector<Warning> warnings;
   std::vector<Activity> activities;
   std::vector<Source> sources;
   std::vector<Event> events;  // the busiest first

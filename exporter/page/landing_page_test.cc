@@ -25,6 +25,18 @@ TEST_CASE("The page shows figures and escapes every text") {
   CHECK(html.find("//") == std::string::npos);  // no request leaves for anywhere
 }
 
+TEST_CASE("Warnings are listed, but not all of very many") {
+  LandingPage page;
+  CHECK(ToHtml(page).find("warnings") == std::string::npos);
+  page.warnings = {{"/log/<a>", "no file matches"}, {"", "the rest"}};
+  std::string html = ToHtml(page);
+  CHECK(html.find("<li class=\"bad\">/log/&lt;a&gt;: no file matches</li>") != std::string::npos);
+  CHECK(html.find("<li class=\"bad\">the rest</li>") != std::string::npos);
+  page.warnings.resize(25, {"a", "b"});
+  html = ToHtml(page);
+  CHECK(html.find("and 5 more") != std::string::npos);
+}
+
 TEST_CASE("A path that is no UTF-8 does not make the page invalid") {
   LandingPage page;
   page.sources = {{"/log/a\xff.log", true, "", 5, 5}};

@@ -90,6 +90,8 @@ class LineOpener {
     bool has_whole_records = false;  // Docker's records without a newline are whole lines
     std::array<Part, 2> parts;       // of standard output and standard error
   };
+  // A bit for each envelope that held an event.
+  uint32_t seen() const { return seen_; }
   State TakeState() const { return {seen_, lines_to_open_, has_whole_records_, parts_}; }
   void Resume(State state);
 

@@ -1,0 +1,124 @@
+#include "daemon/source_metrics.h"
+
+#include <numeric>
+#include <string>
+#include <utility>
+
+#include "base/utf8.h"
+#include "trace/envelope.h"
+
+namespace qte::daemon {
+namespace {
+
+using metrics::PlainFamily;
+using metrics::Type;
+using Report = guests::Guests::LogReport;
+
+// The newest stream of each path as a label shows it. In the middle of a rotation two stand at one path, and two paths
+// may be one text when they hold what is no UTF-8; Prometheus would refuse the scrape over a series that comes twice.
+std::map<std::string, source::StreamStatus> BySourceLabel(const std::vector<source::StreamStatus>& streams) {
+  std::map<std::string, source::StreamStatus> newest;
+  for (const source::StreamStatus& stream : streams) {
+    if (stream.refused) continue;  // no log
+    std::string label = stream.path;
+    MakeValidUtf8(label);
+    auto [known, added] = newest.try_emplace(std::move(label), stream);
+    if (!added && stream.id > known->second.id) known->second = stream;
+  }
+  return newest;
+}
+
+// Those of the VM, but for one that is called as the label of the log.
+metrics::Labels InfoLabels(const std::string& source, const metrics::Labels& of_guest) {
+  metrics::Labels labels{{"source", source}};
+  for (const auto& label : of_guest) {
+    if (label.first != "source") labels.push_back(label);
+  }
+  return labels;
+}
+
+std::vector<std::string> EnvelopesOf(const Report& report) {
+  std::vector<std::string> names;
+  for (size_t i = 0; i < trace::kEnvelopes; ++i) {
+    if ((report.envelopes >> i & 1) != 0) names.emplace_back(trace::NameOf(static_cast<trace::Envelope>(i)));
+  }
+  if (names.empty()) names.emplace_back(trace::NameOf(trace::Envelope::kNone));
+  return names;
+}
+
+}  // namespace
+
+uint64_t Lag(const source::StreamStatus& stream) {
+  return stream.size > stream.offset ? stream.size - stream.offset : 0;
+}
+
+LogReports ReportsOf(const std::vector<source::StreamStatus>& streams, const guests::Guests& guests) {
+  LogReports reports;
+  for (const source::StreamStatus& stream : streams) {
+    if (std::optional<Report> report = guests.ReportOf(stream.id)) reports.emplace(stream.id, std::move(*report));
+  }
+  return reports;
+}
+
+void AppendSourceMetrics(const std::vector<source::StreamStatus>& streams, const LogReports& reports,
+                         metrics::Snapshot& snapshot) {
+  auto family = [](const char* name, const char* help, Type type) {
+    return PlainFamily{std::string("qemu_trace_exporter_source_") + name, help, type, {}};
+  };
+  PlainFamily up = family("up", "Whether the log is open and readable.", Type::kGauge);
+  PlainFamily offset = family("offset_bytes", "Read position in the log's current file, in bytes.", Type::kGauge);
+  PlainFamily lag =
+      family("lag_bytes", "Number of bytes of the log's current file that are not read yet.", Type::kGauge);
+  PlainFamily info = family("info", "The labels that the log gives to its series; the value is always 1.", Type::kGauge);
+  PlainFamily lines = family("lines_total", "Total number of lines read from the log.", Type::kCounter);
+  PlainFamily unparsed = family("unparsed_lines_total", "Total number of lines of the log that no rule could use.",
+                                Type::kCounter);
+  PlainFamily last =
+      family("last_event_timestamp_seconds", "Timestamp of the most recent trace event of the log.", Type::kGauge);
+  PlainFamily envelope =
+      family("envelope_info", "What the log's lines are wrapped in, as far as seen; the value is always 1.",
+             Type::kGauge);
+  for (const auto& [label, stream] : BySourceLabel(streams)) {
+    const metrics::Labels labels{{"source", label}};
+    auto add = [&](PlainFamily& to, auto value) { to.series.push_back({labels, static_cast<double>(value)}); };
+    auto add_by = [&](PlainFamily& to, const char* name, std::string value, uint64_t count) {
+      to.series.push_back({{{"source", label}, {name, std::move(value)}}, static_cast<double>(count)});
+    };
+    add(up, stream.up);
+    add(offset, stream.offset);
+    add(lag, Lag(stream));
+    auto found = reports.find(stream.id);
+    if (found == reports.end()) continue;
+    const Report& report = found->second;
+    info.series.push_back({InfoLabels(label, *report.labels), 1});
+    add(lines, report.counts.lines);
+    for (size_t i = 0; i < guests::kUnparsedReasons; ++i) {
+      const uint64_t count = report.counts.unparsed[i];
+      if (count > 0) add_by(unparsed, "reason", std::string(NameOf(static_cast<guests::Unparsed>(i))), count);
+    }
+    if (std::optional<int64_t> time = report.counts.LastEventTime()) add(last, static_cast<double>(*time) / 1e6);
+    if (report.counts.lines == 0) continue;
+    for (std::string& name : EnvelopesOf(report)) add_by(envelope, "envelope", std::move(name), 1);
+  }
+  for (PlainFamily* each : {&up, &offset, &lag, &info, &lines, &unparsed, &last, &envelope}) {
+    snapshot.plain.push_back(std::move(*each));
+  }
+}
+
+void AppendQemuUp(const guests::Guests::UpList& up, metrics::Snapshot& snapshot) {
+  PlainFamily family{"qemu_trace_exporter_qemu_up",
+                     "Whether QEMU may be running: 0 from when its end is known until another one begins.",
+                     Type::kGauge,
+                     {}};
+  for (const auto& [labels, is_up] : up) family.series.push_back({*labels, is_up ? 1.0 : 0.0});
+  snapshot.plain.push_back(std::move(family));
+}
+
+nlohmann::json ToJson(const Report& report) {
+  const guests::UnparsedCounts& unparsed = report.counts.unparsed;
+  return {{"lines", report.counts.lines},
+          {"unparsed_lines", std::accumulate(unparsed.begin(), unparsed.end(), uint64_t{0})},
+          {"envelopes", EnvelopesOf(report)}};
+}
+
+}  // namespace qte::daemon
