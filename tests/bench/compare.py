@@ -27,7 +27,8 @@ import mixed_lines
 CORE = "1" if (os.cpu_count() or 1) > 1 else "0"
 THREAD = mixed_lines.THREAD_PREFIX
 ISO = "2026-11-23T04:41:06.310976Z "
-PREFIX_PATTERNS = {"": "", THREAD: r"\d+@\d+\.\d+:", ISO: r"\d+-\d+-\d+T\d+:\d+:[\d.]+Z "}
+DOCKER, DOCKER_END = '{"log":"', '\\n","stream":"stderr","time":"2026-11-23T04:41:06.310976231Z"}'
+PREFIX_PATTERNS = {"": "", THREAD: r"\d+@\d+\.\d+:", ISO: r"\d+-\d+-\d+T\d+:\d+:[\d.]+Z ", DOCKER: r'\{"log":"'}
 # By hand, as fast as awk goes: fields are split once, the first one decides.
 MAWK = r"""
 { name = $FIELD; SUB }
@@ -101,7 +102,8 @@ def contenders(prefix, directory):
     program = directory / "four_rules.mtail"
     pattern = PREFIX_PATTERNS[prefix]
     program.write_text((HERE / "four_rules.mtail").read_text().replace("PREFIX", pattern))
-    field, sub = (2, "") if prefix == ISO else (1, 'sub(/^[^:]*:/, "", name)' if prefix else "")
+    subs = {THREAD: 'sub(/^[^:]*:/, "", name)', DOCKER: 'sub(/^{"log":"/, "", name)'}
+    field, sub = 2 if prefix == ISO else 1, subs.get(prefix, "")
     mawk = MAWK.replace("SUB", sub).replace("FIELD", str(field))
     return [
         Contender("ours, four rules", [exporter.BINARY, "replay", f"--config.file={HERE / 'four_rules.yaml'}", "@"],
@@ -116,7 +118,8 @@ def contenders(prefix, directory):
 
 
 def write_lines(path, prefix, lines, count):
-    block = "".join(f"{prefix}{lines[i % len(lines)]}\n" for i in range(10_000))
+    end = DOCKER_END if prefix == DOCKER else ""
+    block = "".join(f"{prefix}{lines[i % len(lines)]}{end}\n" for i in range(10_000))
     with open(path, "w") as log:
         for _ in range(count // 10_000):
             log.write(block)
@@ -137,6 +140,7 @@ def make_inputs(directory, count):
         "short lines": (directory / "short.log", "", short),
         "short lines, tid@time:": (directory / "thread.log", THREAD, short),
         "short lines, ISO time": (directory / "iso.log", ISO, short),
+        "short lines, Docker's json-file": (directory / "docker.log", DOCKER, short),
         "lines of all lengths, DMA joined": (directory / "mixed.log", "", mixed_lines.LINES),
     }
     for path, prefix, lines in inputs.values():
