@@ -75,12 +75,12 @@ Response Server::Metrics() {
   metrics::Snapshot snapshot;
   std::vector<source::StreamStatus> streams;
   source::SourceTotals now;
-  std::map<source::StreamId, guests::Guests::LogReport> reports;
+  guests::Guests::LogReports reports;
   guests::Guests::UpList up;
   if (!Ask([&](guests::Guests& guests, const source::SourceSet& sources) {
         snapshot = guests.TakeSnapshot();
         streams = sources.Streams();
-        reports = ReportsOf(streams, guests);
+        reports = guests.Reports();
         up = guests.Up();
         now = sources.Totals();
         // Here and now: a line that is read before the answer is written is in neither.
@@ -89,7 +89,8 @@ Response Server::Metrics() {
     return Unavailable("not running");
   }
   AppendOwnMetrics(snapshot, now);
-  AppendSourceMetrics(streams, reports, snapshot);
+  AppendFileMetrics(streams, snapshot);
+  AppendLogMetrics(reports, snapshot);
   AppendQemuUp(up, snapshot);
   return {200, std::string(exposition::kTextContentType), exposition::ToText(snapshot)};
 }
@@ -232,12 +233,12 @@ Response Server::Landing() {
 
 Response Server::StatusJson() {
   std::vector<source::StreamStatus> streams;
-  std::map<source::StreamId, guests::Guests::LogReport> reports;
+  guests::Guests::LogReports reports;
   uint64_t lines = 0;
   size_t series = 0;
   if (!Ask([&](guests::Guests& guests, const source::SourceSet& sources) {
         streams = sources.Streams();
-        reports = ReportsOf(streams, guests);
+        reports = guests.Reports();
         lines = guests.lines();
         series = guests.series_count();
       })) {
@@ -252,7 +253,7 @@ Response Server::StatusJson() {
                   {"size_bytes", stream.size},
                   {"lag_bytes", Lag(stream)}};
     if (!stream.error.empty()) entry["error"] = stream.error;
-    if (auto report = reports.find(stream.id); report != reports.end()) entry.update(ToJson(report->second));
+    if (auto report = reports.find(stream.path); report != reports.end()) entry.update(ToJson(report->second));
     sources.push_back(std::move(entry));
   }
   json warnings = json::array();

@@ -1,6 +1,9 @@
 #include "daemon/source_metrics.h"
 
+#include <map>
 #include <numeric>
+#include <optional>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -13,6 +16,10 @@ namespace {
 using metrics::PlainFamily;
 using metrics::Type;
 using Report = guests::Guests::LogReport;
+
+PlainFamily Family(const char* name, const char* help, Type type) {
+  return {std::string("qemu_trace_exporter_source_") + name, help, type, {}};
+}
 
 // The newest stream of each path as a label shows it. In the middle of a rotation two stand at one path, and two paths
 // may be one text when they hold what is no UTF-8; Prometheus would refuse the scrape over a series that comes twice.
@@ -52,57 +59,50 @@ uint64_t Lag(const source::StreamStatus& stream) {
   return stream.size > stream.offset ? stream.size - stream.offset : 0;
 }
 
-LogReports ReportsOf(const std::vector<source::StreamStatus>& streams, const guests::Guests& guests) {
-  LogReports reports;
-  for (const source::StreamStatus& stream : streams) {
-    if (std::optional<Report> report = guests.ReportOf(stream.id)) reports.emplace(stream.id, std::move(*report));
-  }
-  return reports;
-}
-
-void AppendSourceMetrics(const std::vector<source::StreamStatus>& streams, const LogReports& reports,
-                         metrics::Snapshot& snapshot) {
-  auto family = [](const char* name, const char* help, Type type) {
-    return PlainFamily{std::string("qemu_trace_exporter_source_") + name, help, type, {}};
-  };
-  PlainFamily up = family("up", "Whether the log is open and readable.", Type::kGauge);
-  PlainFamily offset = family("offset_bytes", "Read position in the log's current file, in bytes.", Type::kGauge);
+void AppendFileMetrics(const std::vector<source::StreamStatus>& streams, metrics::Snapshot& snapshot) {
+  PlainFamily up = Family("up", "Whether the log is open and readable.", Type::kGauge);
+  PlainFamily offset = Family("offset_bytes", "Read position in the log's current file, in bytes.", Type::kGauge);
   PlainFamily lag =
-      family("lag_bytes", "Number of bytes of the log's current file that are not read yet.", Type::kGauge);
-  PlainFamily info = family("info", "The labels that the log gives to its series; the value is always 1.", Type::kGauge);
-  PlainFamily lines = family("lines_total", "Total number of lines read from the log.", Type::kCounter);
-  PlainFamily unparsed = family("unparsed_lines_total", "Total number of lines of the log that no rule could use.",
-                                Type::kCounter);
-  PlainFamily last =
-      family("last_event_timestamp_seconds", "Timestamp of the most recent trace event of the log.", Type::kGauge);
-  PlainFamily envelope =
-      family("envelope_info", "What the log's lines are wrapped in, as far as seen; the value is always 1.",
-             Type::kGauge);
+      Family("lag_bytes", "Number of bytes of the log's current file that are not read yet.", Type::kGauge);
   for (const auto& [label, stream] : BySourceLabel(streams)) {
     const metrics::Labels labels{{"source", label}};
-    auto add = [&](PlainFamily& to, auto value) { to.series.push_back({labels, static_cast<double>(value)}); };
-    auto add_by = [&](PlainFamily& to, const char* name, std::string value, uint64_t count) {
-      to.series.push_back({{{"source", label}, {name, std::move(value)}}, static_cast<double>(count)});
+    up.series.push_back({labels, stream.up ? 1.0 : 0.0});
+    offset.series.push_back({labels, static_cast<double>(stream.offset)});
+    lag.series.push_back({labels, static_cast<double>(Lag(stream))});
+  }
+  for (PlainFamily* each : {&up, &offset, &lag}) snapshot.plain.push_back(std::move(*each));
+}
+
+void AppendLogMetrics(const guests::Guests::LogReports& reports, metrics::Snapshot& snapshot) {
+  PlainFamily info = Family("info", "The labels that the log gives to its series; the value is always 1.", Type::kGauge);
+  PlainFamily lines = Family("lines_total", "Total number of lines read from the log.", Type::kCounter);
+  PlainFamily unparsed =
+      Family("unparsed_lines_total", "Total number of lines of the log that no rule could use.", Type::kCounter);
+  PlainFamily last =
+      Family("last_event_timestamp_seconds", "Timestamp of the most recent trace event of the log.", Type::kGauge);
+  PlainFamily envelope = Family(
+      "envelope_info", "What the log's lines are wrapped in, as far as seen; the value is always 1.", Type::kGauge);
+  std::set<std::string> told;
+  for (const auto& [path, report] : reports) {
+    std::string label = path;
+    MakeValidUtf8(label);
+    if (!told.insert(label).second) continue;
+    auto add = [&](PlainFamily& to, double value) { to.series.push_back({{{"source", label}}, value}); };
+    auto add_by = [&](PlainFamily& to, const char* name, std::string value, double count) {
+      to.series.push_back({{{"source", label}, {name, std::move(value)}}, count});
     };
-    add(up, stream.up);
-    add(offset, stream.offset);
-    add(lag, Lag(stream));
-    auto found = reports.find(stream.id);
-    if (found == reports.end()) continue;
-    const Report& report = found->second;
     info.series.push_back({InfoLabels(label, *report.labels), 1});
-    add(lines, report.counts.lines);
+    add(lines, static_cast<double>(report.counts.lines));
     for (size_t i = 0; i < guests::kUnparsedReasons; ++i) {
       const uint64_t count = report.counts.unparsed[i];
-      if (count > 0) add_by(unparsed, "reason", std::string(NameOf(static_cast<guests::Unparsed>(i))), count);
+      if (count == 0) continue;
+      add_by(unparsed, "reason", std::string(NameOf(static_cast<guests::Unparsed>(i))), static_cast<double>(count));
     }
     if (std::optional<int64_t> time = report.counts.LastEventTime()) add(last, static_cast<double>(*time) / 1e6);
     if (report.counts.lines == 0) continue;
     for (std::string& name : EnvelopesOf(report)) add_by(envelope, "envelope", std::move(name), 1);
   }
-  for (PlainFamily* each : {&up, &offset, &lag, &info, &lines, &unparsed, &last, &envelope}) {
-    snapshot.plain.push_back(std::move(*each));
-  }
+  for (PlainFamily* each : {&info, &lines, &unparsed, &last, &envelope}) snapshot.plain.push_back(std::move(*each));
 }
 
 void AppendQemuUp(const guests::Guests::UpList& up, metrics::Snapshot& snapshot) {

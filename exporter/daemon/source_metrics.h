@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <nlohmann/json.hpp>
 #include <vector>
 
@@ -14,12 +13,10 @@ namespace qte::daemon {
 
 uint64_t Lag(const source::StreamStatus& stream);
 
-using LogReports = std::map<source::StreamId, guests::Guests::LogReport>;
-LogReports ReportsOf(const std::vector<source::StreamStatus>& streams, const guests::Guests& guests);
-
-// A log that is gone has no series. Of reasons and envelopes, those that it has had.
-void AppendSourceMetrics(const std::vector<source::StreamStatus>& streams, const LogReports& reports,
-                         metrics::Snapshot& snapshot);
+// How files are read goes by where they stand, what came of them by the path at which they stood first. What is gone has
+// no series. Of reasons and envelopes, those show that a log has had.
+void AppendFileMetrics(const std::vector<source::StreamStatus>& streams, metrics::Snapshot& snapshot);
+void AppendLogMetrics(const guests::Guests::LogReports& reports, metrics::Snapshot& snapshot);
 void AppendQemuUp(const guests::Guests::UpList& up, metrics::Snapshot& snapshot);
 
 // {"lines", "unparsed_lines", "envelopes": [name, ...]} for /api/v1/status.

@@ -79,11 +79,12 @@ class Guests final : public source::Receiver {
   // Those of logs of which most was not read, and of events that no rule uses.
   std::vector<Warning> TakeUnread(FirstLines::Input input);
   std::string TakePathWithoutTime();
-  // What a log has given, and whose it is; nothing for a log that is not open.
+  // What the log at a path has given over its rotations, and whose it is. Paths are those of OnOpen.
   struct LogReport : Guest::LogReport {
     std::shared_ptr<const metrics::Labels> labels;
   };
-  std::optional<LogReport> ReportOf(source::StreamId id) const;
+  using LogReports = std::map<std::string, LogReport>;
+  LogReports Reports() const;
   // Of each guest, whether a QEMU may be running; see Guest::may_be_up.
   using UpList = std::vector<std::pair<std::shared_ptr<const metrics::Labels>, bool>>;
   UpList Up() const;

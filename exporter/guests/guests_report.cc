@@ -159,12 +159,14 @@ std::string Guests::TakePathWithoutTime() {
   return {};
 }
 
-std::optional<Guests::LogReport> Guests::ReportOf(source::StreamId id) const {
-  auto log = logs_.find(id);
-  if (log == logs_.end()) return std::nullopt;
-  std::optional<Guest::LogReport> report = log->second.guest->ReportOf(id);
-  if (!report) return std::nullopt;
-  return LogReport{std::move(*report), log->second.guest->base()};
+// By ascending id, so the newest file of a path is the last one.
+Guests::LogReports Guests::Reports() const {
+  LogReports reports;
+  for (const auto& [id, log] : logs_) {
+    std::optional<Guest::LogReport> report = log.guest->ReportOf(id);
+    if (report) reports.insert_or_assign(log.path, LogReport{std::move(*report), log.guest->base()});
+  }
+  return reports;
 }
 
 Guests::UpList Guests::Up() const {

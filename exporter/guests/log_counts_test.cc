@@ -17,6 +17,12 @@ uint64_t NotEvents(const Guests::LogReport& report) {
   return report.counts.unparsed[static_cast<size_t>(Unparsed::kNotAnEvent)];
 }
 
+Guests::LogReport ReportOf(GuestsForTest& guests, const std::string& path) {
+  Guests::LogReports reports = guests->Reports();
+  REQUIRE(reports.contains(path));
+  return reports.at(path);
+}
+
 bool IsUp(GuestsForTest& guests) {
   Guests::UpList list = guests->Up();
   REQUIRE(list.size() == 1);
@@ -25,45 +31,46 @@ bool IsUp(GuestsForTest& guests) {
 
 }  // namespace
 
-TEST_CASE("Counts of a log go on over its rotations and a restart") {
+TEST_CASE("Counts of a log go on over its rotations and a restart, one for each path") {
   GuestsForTest guests(kConfig);
-  guests.Feed(kKey + "text\n");
-  CHECK(guests->ReportOf(0)->counts.lines == 2);
-  guests->OnOpen(1, 0, kLog, 0);  // none of its rotation
+  guests->OnOpen(1, 0, "/log/other.log", 0);
   guests.Feed(kKey, std::string::npos, 1);
-  CHECK(guests->ReportOf(1)->counts.lines == 1);
-  guests->OnOpen(2, 0, kLog, 1);
+  guests->OnOpen(2, 0, "/log/other.log", 1);
   guests.Feed("8@1795408733.500000:new_event_of_qemu 1\nmore text\n", std::string::npos, 2);
   guests.Feed(kKey, std::string::npos, 1);  // a late line
-  CHECK(guests->ReportOf(2)->counts.lines == 4);
-  CHECK(NotEvents(*guests->ReportOf(2)) == 1);
-  CHECK(NotEvents(*guests->ReportOf(0)) == 1);
-  CHECK(guests->ReportOf(2)->counts.LastEventTime() == 1'795'408'732'250'000);
-  guests->OnOpen(3, 0, "/log/vm1.log.1", 2);
-  CHECK(guests->ReportOf(3)->counts.lines == 0);
-  CHECK_FALSE(guests->ReportOf(9));
+  CHECK(ReportOf(guests, "/log/other.log").counts.lines == 4);
+  CHECK(NotEvents(ReportOf(guests, "/log/other.log")) == 1);
+  CHECK(ReportOf(guests, "/log/other.log").counts.LastEventTime() == 1'795'408'732'250'000);
+  CHECK(ReportOf(guests, kLog).counts.lines == 0);
+  guests->OnOpen(3, 0, "/log/other.log.1", 2);
+  CHECK(ReportOf(guests, "/log/other.log.1").counts.lines == 0);
+  CHECK(guests->Reports().size() == 3);
 
   auto next = guests.Resume(kConfig);
-  CHECK((*next)->ReportOf(2)->counts.lines == 4);
-  CHECK((*next)->ReportOf(2)->counts.LastEventTime() == 1'795'408'732'250'000);
+  CHECK(ReportOf(*next, "/log/other.log").counts.lines == 4);
+  CHECK(ReportOf(*next, "/log/other.log").counts.LastEventTime() == 1'795'408'732'250'000);
   next->Feed(kKey + "\n", std::string::npos, 1);
-  CHECK((*next)->ReportOf(2)->counts.lines == 6);
-  CHECK(NotEvents(*(*next)->ReportOf(2)) == 2);
+  CHECK(ReportOf(*next, "/log/other.log").counts.lines == 6);
+  CHECK(NotEvents(ReportOf(*next, "/log/other.log")) == 2);
+  (*next)->OnClose(1);
+  CHECK(ReportOf(*next, "/log/other.log").counts.lines == 6);
+  (*next)->OnClose(2);
+  CHECK_FALSE((*next)->Reports().contains("/log/other.log"));
 }
 
 TEST_CASE("What a log's end leaves unfinished counts as the log's") {
   GuestsForTest guests(kConfig);
   guests.Feed(kKey + "7@1795408732.2");
   guests->EndOfRecording(0);
-  CHECK(guests->ReportOf(0)->counts.unparsed[static_cast<size_t>(Unparsed::kPartialLine)] == 1);
+  CHECK(ReportOf(guests, kLog).counts.unparsed[static_cast<size_t>(Unparsed::kPartialLine)] == 1);
 }
 
 TEST_CASE("The envelopes of a log are told") {
   GuestsForTest guests(kConfig);
   guests.Feed(kKey);
-  CHECK(guests->ReportOf(0)->envelopes == 0);
+  CHECK(ReportOf(guests, kLog).envelopes == 0);
   guests.Feed("2026-11-23T04:38:20.000000001Z stderr F " + kKey);
-  CHECK(guests->ReportOf(0)->envelopes == 1U << static_cast<unsigned>(trace::Envelope::kCri));
+  CHECK(ReportOf(guests, kLog).envelopes == 1U << static_cast<unsigned>(trace::Envelope::kCri));
 }
 
 TEST_CASE("A QEMU may be up until its end is told") {

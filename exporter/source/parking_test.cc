@@ -317,5 +317,35 @@ TEST_CASE("a pattern in a directory that does not exist is a problem") {
         "cannot list " + f.dir / "none" + ": No such file or directory; create it, or correct the path");
 }
 
+TEST_CASE("a link's target is written while the directory of the link is away") {
+  for (bool is_empty : {false, true}) {
+    for (int seconds_away : {1, 30, 1000}) {
+      INFO(is_empty << " " << seconds_away);
+      Following f;
+      f.MakeDirectory(f.dir / "logs");
+      f.MakeDirectory(f.dir / "elsewhere");
+      f.Append(f.dir / "elsewhere/run", is_empty ? "" : "one\n");
+      std::filesystem::create_symlink(f.dir / "elsewhere/run", f.dir / "logs/vm.log");
+      f.Follow(f.dir / "logs/vm*.log");
+      f.Settle();
+      f.Append(f.dir / "elsewhere/run2", "");
+      std::filesystem::create_symlink(f.dir / "elsewhere/run2", f.dir / "logs/new");
+      f.Rename(f.dir / "logs/new", f.dir / "logs/vm.log");
+      f.Settle();
+      f.Rename(f.dir / "logs", f.dir / "away");
+      f.MakeDirectory(f.dir / "logs");
+      f.Settle();
+      f.Append(f.dir / "elsewhere/run2", "two\n");
+      f.Pass(seconds(seconds_away));
+      f.Remove(f.dir / "logs");
+      f.Rename(f.dir / "away", f.dir / "logs");
+      f.Pass(seconds(6));
+      f.Append(f.dir / "elsewhere/run2", "three\n");
+      f.Pass(seconds(6));
+      CHECK(f.seen.All() == (is_empty ? "two\nthree\n" : "one\ntwo\nthree\n"));
+    }
+  }
+}
+
 }  // namespace
 }  // namespace qte::source
