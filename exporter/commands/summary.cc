@@ -32,6 +32,7 @@ std::string DroppedText(uint64_t events) {
 
 void Summary::Add(const guests::Guests& guests) {
   lines_ += guests.lines();
+  has_match_rules_ = has_match_rules_ || guests.has_match_rules();
   for (size_t i = 0; i < unparsed_.size(); ++i) unparsed_[i] += guests.unparsed(static_cast<guests::Unparsed>(i));
   for (const guests::SeenEvent& event : guests.SeenEvents()) {
     if (!event.declared) continue;
@@ -55,7 +56,9 @@ std::string Summary::Text() const {
   const uint64_t events = std::min(read, declared_ - std::min(declared_, mismatches));
   std::string text = Counted(lines(), "line") + ": " + Counted(events, "event");
   if (events > 0) text += " (" + Counted(kinds_.size(), "kind") + ')';
-  if (read > events) text += ", " + Grouped(read - events) + " taken by match rules";
+  // Without such rules, these are the parts of lines that Docker or CRI has split.
+  const char* others = has_match_rules_ ? " taken by match rules" : " joined to others";
+  if (read > events) text += ", " + Grouped(read - events) + others;
   text += ReasonsText();
   if (dropped_ > 0) text += "; " + DroppedText(dropped_);
   return text;

@@ -33,6 +33,7 @@ class Summary {
   uint64_t lines_ = 0;     // those that end
   uint64_t declared_ = 0;  // lines that begin with the name of a declared event
   uint64_t dropped_ = 0;
+  bool has_match_rules_ = false;
   std::set<std::string> kinds_;
   std::array<uint64_t, guests::kUnparsedReasons> unparsed_{};
 };

@@ -63,6 +63,8 @@ class Guests final : public source::Receiver {
   OwnCounts TakeOwnCounts() const;
   const Common& common() const { return *common_; }
   std::vector<SeenEvent> SeenEvents() const;
+  // Whether the config has rules for text that is no event.
+  bool has_match_rules() const { return !common_->program->matches.empty(); }
   uint64_t lines() const;
   uint64_t bytes() const;
   // Rises with all that a checkpoint holds.

@@ -250,7 +250,10 @@ metrics:
         undeclared = b"new_event x 1\n" * 2
         mismatch = b"pci_cfg_read what\n"
         config = self.write("match.yaml", "metrics: [{name: junk_total, type: counter, match: '^[0-9]+ junk$'}]\n")
-        cases = (([], good, "3 lines: 3 events (1 kind)", 0),
+        split = (b"2026-11-23T04:38:20.1Z stderr P pci_cfg_read i440FX 00:00.0\n"
+                 b"2026-11-23T04:38:20.2Z stderr F  @0x0 -> 0x12378086\n")
+        cases = (([], split, "2 lines: 1 event (1 kind), 1 joined to others", 0),
+                 ([], good, "3 lines: 3 events (1 kind)", 0),
                  ([], b"", "0 lines: 0 events", 0),
                  ([], good + mismatch, "4 lines: 3 events (1 kind), 1 not read: 1 format_mismatch", 0),
                  ([], good + undeclared + b"pci_cf", "6 lines: 3 events (1 kind), 3 not read: 2 undeclared_event, "
