@@ -90,6 +90,7 @@ Response Server::Metrics() {
   }
   AppendOwnMetrics(snapshot, now);
   AppendFileMetrics(streams, snapshot);
+  RemoveRefused(streams, reports);
   AppendLogMetrics(reports, snapshot);
   AppendQemuUp(up, snapshot);
   return {200, std::string(exposition::kTextContentType), exposition::ToText(snapshot)};

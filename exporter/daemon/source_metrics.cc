@@ -49,7 +49,6 @@ std::vector<std::string> EnvelopesOf(const Report& report) {
   for (size_t i = 0; i < trace::kEnvelopes; ++i) {
     if ((report.envelopes >> i & 1) != 0) names.emplace_back(trace::NameOf(static_cast<trace::Envelope>(i)));
   }
-  if (names.empty()) names.emplace_back(trace::NameOf(trace::Envelope::kNone));
   return names;
 }
 
@@ -73,6 +72,12 @@ void AppendFileMetrics(const std::vector<source::StreamStatus>& streams, metrics
   for (PlainFamily* each : {&up, &offset, &lag}) snapshot.plain.push_back(std::move(*each));
 }
 
+void RemoveRefused(const std::vector<source::StreamStatus>& streams, guests::Guests::LogReports& reports) {
+  for (const source::StreamStatus& stream : streams) {
+    if (stream.refused) reports.erase(stream.path);
+  }
+}
+
 void AppendLogMetrics(const guests::Guests::LogReports& reports, metrics::Snapshot& snapshot) {
   PlainFamily info = Family("info", "The labels that the log gives to its series; the value is always 1.", Type::kGauge);
   PlainFamily lines = Family("lines_total", "Total number of lines read from the log.", Type::kCounter);
@@ -81,7 +86,7 @@ void AppendLogMetrics(const guests::Guests::LogReports& reports, metrics::Snapsh
   PlainFamily last =
       Family("last_event_timestamp_seconds", "Timestamp of the most recent trace event of the log.", Type::kGauge);
   PlainFamily envelope = Family(
-      "envelope_info", "What the log's lines are wrapped in, as far as seen; the value is always 1.", Type::kGauge);
+      "envelope_info", "What lines of the log are wrapped in, if they are; the value is always 1.", Type::kGauge);
   std::set<std::string> told;
   for (const auto& [path, report] : reports) {
     std::string label = path;
@@ -99,7 +104,6 @@ void AppendLogMetrics(const guests::Guests::LogReports& reports, metrics::Snapsh
       add_by(unparsed, "reason", std::string(NameOf(static_cast<guests::Unparsed>(i))), static_cast<double>(count));
     }
     if (std::optional<int64_t> time = report.counts.LastEventTime()) add(last, static_cast<double>(*time) / 1e6);
-    if (report.counts.lines == 0) continue;
     for (std::string& name : EnvelopesOf(report)) add_by(envelope, "envelope", std::move(name), 1);
   }
   for (PlainFamily* each : {&info, &lines, &unparsed, &last, &envelope}) snapshot.plain.push_back(std::move(*each));

@@ -17,6 +17,8 @@ uint64_t Lag(const source::StreamStatus& stream);
 // no series. Of reasons and envelopes, those show that a log has had.
 void AppendFileMetrics(const std::vector<source::StreamStatus>& streams, metrics::Snapshot& snapshot);
 void AppendLogMetrics(const guests::Guests::LogReports& reports, metrics::Snapshot& snapshot);
+// Files that hold no text are no logs.
+void RemoveRefused(const std::vector<source::StreamStatus>& streams, guests::Guests::LogReports& reports);
 void AppendQemuUp(const guests::Guests::UpList& up, metrics::Snapshot& snapshot);
 
 // {"lines", "unparsed_lines", "envelopes": [name, ...]} for /api/v1/status.

@@ -35,7 +35,7 @@ void LineOpener::Resume(State state) {
 
 std::string_view LineOpener::Clean(std::string_view line) {
   if (pin_ == Envelope::kNone) return line;
-  const std::string_view text = cleaners_[0].Clean(line);
+  const std::string_view text = work().cleaners[0].Clean(line, is_big_endian_);
   if (text.size() != line.size()) lines_to_open_ = kLinesBehind;
   return text;
 }
@@ -45,7 +45,7 @@ size_t LineOpener::FindBehind(std::string_view text, const NameTable& declared) 
 }
 
 std::span<const LineOpener::Opened> LineOpener::Open(std::string_view line, const NameTable& declared) {
-  count_ = 0;
+  work().count = 0;
   if (lines_to_open_ != 0) --lines_to_open_;
   Layers layers;
   TakeApart(Clean(line), declared, layers);
@@ -56,15 +56,15 @@ std::span<const LineOpener::Opened> LineOpener::Open(std::string_view line, cons
     TakeApart(line.substr(next), declared, layers);
   }
   if (!layers.is_part) HandOn(layers, declared);
-  return {opened_.data(), count_};
+  return {work().opened.data(), work().count};
 }
 
 std::span<const LineOpener::Opened> LineOpener::Finish(const NameTable& declared) {
-  count_ = 0;
+  work().count = 0;
   for (Part& part : parts_) {
     if (part.is_there()) HandOn(part, declared);
   }
-  return {opened_.data(), count_};
+  return {work().opened.data(), work().count};
 }
 
 void LineOpener::TakeApart(std::string_view text, const NameTable& declared, Layers& layers) {
@@ -75,9 +75,10 @@ void LineOpener::TakeApart(std::string_view text, const NameTable& declared, Lay
     const bool may_have_envelope = pin_ ? *pin_ != Envelope::kNone && layers.count == 0 : layers.count < kMostLayers;
     if (layers.is_event || !may_have_envelope) return;
     Peeled& peeled = layers.peeled[layers.count];
-    peeled = Peel(text, unescaped_[layers.count]);
+    peeled = Peel(text, work().unescaped[layers.count]);
     if (peeled.envelope == Envelope::kNone || (pin_ && peeled.envelope != *pin_)) return;
-    text = cleaners_[++layers.count].Clean(peeled.text);
+    bool is_big_endian = false;  // UTF-16 is around everything
+    text = work().cleaners[++layers.count].Clean(peeled.text, is_big_endian);
     layers.texts[layers.count] = text;
     const bool may_be_part = peeled.envelope == Envelope::kCri || peeled.envelope == Envelope::kDockerJson;
     if (!may_be_part) continue;
@@ -107,10 +108,10 @@ bool LineOpener::Join(Layers& layers, const NameTable& declared) {
   if (!part.is_there()) return true;
   Keep(part, peeled, text);
   layers.is_too_long = part.is_too_long;
-  joined_ = std::exchange(part, {}).text;
-  const size_t size = joined_.size();
-  joined_.append(kChunkPadding, '\0');
-  text = std::string_view(joined_).substr(0, size);
+  work().joined = std::exchange(part, {}).text;
+  const size_t size = work().joined.size();
+  work().joined.append(kChunkPadding, '\0');
+  text = std::string_view(work().joined).substr(0, size);
   return !layers.is_too_long;
 }
 
@@ -130,11 +131,11 @@ void LineOpener::Keep(Part& part, const Peeled& peeled, std::string_view text) c
 
 // Docker's are lines without a newline.
 void LineOpener::HandOn(Part& part, const NameTable& declared) {
-  Part& kept = handed_on_[count_];
+  Part& kept = work().handed_on[work().count];
   kept = std::exchange(part, {});
   const size_t size = kept.text.size();
   kept.text.append(kChunkPadding, '\0');
-  Opened& opened = opened_[count_++] = {};
+  Opened& opened = work().opened[work().count++] = {};
   opened.kind = kept.is_too_long                         ? Opened::Kind::kTooLong
                 : kept.envelope == Envelope::kDockerJson ? Opened::Kind::kLine
                                                          : Opened::Kind::kTornParts;
@@ -147,7 +148,7 @@ void LineOpener::HandOn(Part& part, const NameTable& declared) {
 }
 
 void LineOpener::HandOn(const Layers& layers, const NameTable& declared) {
-  Opened& opened = opened_[count_++] = {};
+  Opened& opened = work().opened[work().count++] = {};
   if (layers.is_too_long) {
     opened.kind = Opened::Kind::kTooLong;
     return;
@@ -176,7 +177,7 @@ void LineOpener::HandOn(const Layers& layers, const NameTable& declared) {
 
 void LineOpener::PutTime(Opened& opened) {
   opened.has_prefix = FindPrefix(opened.line).kind != PrefixKind::kNone;
-  std::string& line = lines_[count_ - 1];
+  std::string& line = work().lines[work().count - 1];
   if (opened.has_prefix || !WritePrefix(opened, line)) return;
   line += opened.line;
   const size_t size = line.size();
@@ -188,11 +189,11 @@ void LineOpener::PutTime(Opened& opened) {
 bool LineOpener::WritePrefix(const Opened& opened, std::string& line) {
   if (opened.thread == 0) {
     TimeReader::PrefixText prefix;
-    if (!times_.WritePrefix(opened.time, prefix)) return false;
+    if (!work().times.WritePrefix(opened.time, prefix)) return false;
     line.assign(prefix.data(), prefix.size());
     return true;
   }
-  const std::optional<int64_t> micros = times_.Microseconds(opened.time);
+  const std::optional<int64_t> micros = work().times.Microseconds(opened.time);
   if (!micros || *micros < 0) return false;
   const std::string fraction = std::to_string(1'000'000 + *micros % 1'000'000).substr(1);
   line = std::to_string(opened.thread) + '@' + std::to_string(*micros / 1'000'000) + '.' + fraction + ':';

@@ -60,19 +60,19 @@ class LineOpener {
   // The next lines may be others than before.
   void LookAgain();
 
-  // None for a part of a line, two where the parts before it were a line. Their texts are valid until the next call of
-  // this object. `line` has kChunkPadding readable bytes behind it.
+  // None for a part of a line, two where the parts before it were a line. Their texts are valid until the next call by
+  // this thread, of any such object. `line` has kChunkPadding readable bytes behind it.
   std::span<const Opened> Open(std::string_view line, const NameTable& declared);
   // No line will follow: hands on what parts there are.
   std::span<const Opened> Finish(const NameTable& declared);
 
-  // The text of a line, cleaned.
+  // The text of a line, cleaned. As valid.
   std::string_view Clean(std::string_view line);
   // Where an event begins behind other text; 0 if there is none.
   size_t FindBehind(std::string_view text, const NameTable& declared) const;
 
   // Microseconds since the epoch.
-  std::optional<int64_t> TimeOf(const Opened& opened) { return times_.Microseconds(opened.time); }
+  std::optional<int64_t> TimeOf(const Opened& opened) { return work().times.Microseconds(opened.time); }
 
   // What goes on over a restart.
   struct Part {
@@ -106,6 +106,22 @@ class LineOpener {
     bool is_too_long = false;
   };
 
+  // What a call works with: of no use to the next one, so all logs of a thread share it.
+  struct Work {
+    std::array<TextCleaner, kMostLayers + 1> cleaners;
+    std::array<std::string, kMostLayers> unescaped;
+    std::string joined;
+    TimeReader times;
+    std::array<Opened, 3> opened;
+    std::array<Part, 3> handed_on;     // what `opened` points to
+    std::array<std::string, 3> lines;  // as well
+    size_t count = 0;                  // of `opened`
+  };
+  static Work& work() {
+    thread_local Work work;
+    return work;
+  }
+
   void TakeApart(std::string_view text, const NameTable& declared, Layers& layers);
   bool Join(Layers& layers, const NameTable& declared);
   void Keep(Part& part, const Peeled& peeled, std::string_view text) const;
@@ -121,14 +137,7 @@ class LineOpener {
   uint32_t lines_to_open_ = kLinesToOpen;
   bool has_whole_records_ = false;
   std::array<Part, 2> parts_;
-  std::array<TextCleaner, kMostLayers + 1> cleaners_;
-  std::array<std::string, kMostLayers> unescaped_;
-  std::string joined_;
-  TimeReader times_;
-  std::array<Opened, 3> opened_;
-  std::array<Part, 3> handed_on_;     // what opened_ points to
-  std::array<std::string, 3> lines_;  // as well
-  size_t count_ = 0;                  // of opened_
+  bool is_big_endian_ = false;  // see TextCleaner
 };
 
 }  // namespace qte::trace

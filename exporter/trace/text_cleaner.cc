@@ -77,9 +77,9 @@ std::string_view Pad(std::string& text) {
 
 }  // namespace
 
-std::string_view TextCleaner::Clean(std::string_view line) {
+std::string_view TextCleaner::Clean(std::string_view line, bool& is_big_endian) {
   if (IsUtf16(line)) {
-    DecodeUtf16(line);
+    DecodeUtf16(line, is_big_endian);
     line = Pad(text_);
   }
   line = Trim(line);
@@ -90,18 +90,18 @@ std::string_view TextCleaner::Clean(std::string_view line) {
   return Trim(Pad(text_));
 }
 
-void TextCleaner::DecodeUtf16(std::string_view line) {
+void TextCleaner::DecodeUtf16(std::string_view line, bool& is_big_endian) {
   text_.clear();
   if (HasUtf16Mark(line)) {
-    is_big_endian_ = line.starts_with(kBigEndianMark);
+    is_big_endian = line.starts_with(kBigEndianMark);
     line.remove_prefix(2);
-  } else if (!is_big_endian_ && line.size() % 2 == 1 && line[0] == '\0') {
+  } else if (!is_big_endian && line.size() % 2 == 1 && line[0] == '\0') {
     line.remove_prefix(1);  // of the newline before
   }
   auto unit_at = [&](size_t at) -> uint32_t {
     auto first = static_cast<unsigned char>(line[at]);
     auto second = static_cast<unsigned char>(line[at + 1]);
-    return is_big_endian_ ? first << 8 | second : second << 8 | first;
+    return is_big_endian ? first << 8 | second : second << 8 | first;
   };
   for (size_t at = 0; at + 1 < line.size(); at += 2) {
     uint32_t c = unit_at(at);

@@ -13,12 +13,12 @@ namespace qte::trace {
 class TextCleaner {
  public:
   // The cleaned line: a part of `line`, or valid until the next call. kScanPadding readable bytes stand behind both.
-  std::string_view Clean(std::string_view line);
+  // `is_big_endian` is the log's: what its last byte order mark of UTF-16 said, false before.
+  std::string_view Clean(std::string_view line, bool& is_big_endian);
 
  private:
-  void DecodeUtf16(std::string_view line);
+  void DecodeUtf16(std::string_view line, bool& is_big_endian);
 
-  bool is_big_endian_ = false;  // as the last byte order mark of UTF-16 said
   std::string text_;
 };
 

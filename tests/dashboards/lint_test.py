@@ -286,7 +286,7 @@ class RulesTest(unittest.TestCase):
             with self.subTest(alert=rule["alert"]):
                 self.assertIn(f'alertname="{rule["alert"]}"', cases)
                 self.assertTrue(rule["for"])
-                self.assertIn(rule["labels"]["severity"], ("warning", "critical"))
+                self.assertIn(rule["labels"]["severity"], ("info", "warning", "critical"))
                 for part in ("summary", "description"):
                     self.assertRegex(rule["annotations"][part], r"\.$")
 
