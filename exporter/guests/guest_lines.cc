@@ -113,15 +113,7 @@ inline void Guest::OnLine(Log& log, std::string_view line) {
   std::string_view name = text.substr(0, name_size);
   const rules::Program& program = *program_;
   const uint32_t event = program.names.Find(name);
-  if (event == trace::NameTable::kNone) {
-    const bool is_known = !name.starts_with('_') && events_.HasUndeclared(name);
-    if (!is_known) return OpenLine(log, line);
-    const bool recurs = events_.Increment(events_.UndeclaredId(name)) == 2;
-    if (recurs && prefix.kind == trace::PrefixKind::kNone && !log.has_prefixes) log.newcomers.Recur(name);
-    Remember(line, prefix);
-    log.process->OnText(text);
-    return Reject(Unparsed::kUndeclaredEvent);
-  }
+  if (event == trace::NameTable::kNone) return OnUnknownName(log, line, prefix);
   if (events_.IncrementDeclared(event) == 1) common_->samples->Offer(event, name, line);
   Remember(line, prefix);
   if (!program.matches.empty()) Match(log, text);
@@ -131,6 +123,19 @@ inline void Guest::OnLine(Log& log, std::string_view line) {
   if (outcome == rules::Outcome::kDone) return;
   if (outcome == rules::Outcome::kFormatMismatch) return OnMismatch(log, line);
   Count(outcome);
+}
+
+// A line as it stands whose name no declaration has.
+[[gnu::noinline]] void Guest::OnUnknownName(Log& log, std::string_view line, const trace::Prefix& prefix) {
+  const std::string_view text = line.substr(prefix.size);
+  const std::string_view name = NameIn(text);
+  const bool is_known = !name.starts_with('_') && events_.HasUndeclared(name);
+  if (!is_known) return OpenLine(log, line);
+  const bool recurs = events_.Increment(events_.UndeclaredId(name)) == 2;
+  if (recurs && prefix.kind == trace::PrefixKind::kNone && !log.has_prefixes) log.newcomers.Recur(name);
+  Remember(line, prefix);
+  log.process->OnText(text);
+  Reject(Unparsed::kUndeclaredEvent);
 }
 
 void Guest::OnLineAnyhow(Log& log, std::string_view line) {
