@@ -1,5 +1,8 @@
 #include <atomic>
+#include <functional>
+#include <string>
 #include <thread>
+#include <utility>
 
 #include "source/following.h"
 #include "source/rename_trail.h"
@@ -210,6 +213,47 @@ TEST_CASE("rotations between two looks: the files in the middle are found where 
     f.Pass(seconds(10));
     CHECK(f.seen.All() == "0 1 2 3 4 ");
   }
+}
+
+// Notes all bytes in the order in which they come, and does something when those of one stream do.
+class Interrupted final : public Receiver {
+ public:
+  void OnOpen(StreamId, size_t, const std::string&, StreamId) override {}
+  void OnBytes(StreamId id, std::string_view bytes) override {
+    all += bytes;
+    if (id == 2 && interrupt) std::exchange(interrupt, nullptr)();
+  }
+  void OnRestart(StreamId, Restart) override {}
+  void OnClose(StreamId) override {}
+
+  std::string all;
+  std::function<void()> interrupt;
+};
+
+TEST_CASE("late lines of all files before it are read before a file begins, whenever they come") {
+  Following f;
+  const std::string path = f.dir / "vm.log";
+  f.Append(path, "1 ");
+  f.Append(f.dir / "other.log", "other ");
+  Interrupted seen;
+  SourceSet set({{.path = path}, {.path = f.dir / "other.log"}}, seen, Positions{}, FollowOptions{.clock = f.clock});
+  auto settle = [&] {
+    for (int i = 0; i < 8; ++i) set.Step(std::chrono::milliseconds(0));
+  };
+  settle();
+  f.Rename(path, path + ".1");
+  f.Append(path, "2 ");
+  settle();
+  f.Rename(path + ".1", path + ".2");
+  f.Rename(path, path + ".1");
+  f.Append(path, "");
+  f.Append(f.dir / "other.log", "more ");
+  seen.interrupt = [&] {
+    f.Append(path + ".2", "late ");
+    f.Append(path, "3 ");
+  };
+  settle();
+  CHECK(seen.all == "1 other 2 more late 3 ");
 }
 
 TEST_CASE("rotations in the middle of looks: each file in its turn, and none uncounted") {

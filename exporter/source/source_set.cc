@@ -24,6 +24,7 @@
 #include <algorithm>
 #include <set>
 #include <utility>
+#include <vector>
 
 namespace qte::source {
 namespace {
@@ -161,15 +162,28 @@ bool SourceSet::Impl::IsAtBeginning(const Stream& stream) {
 }
 
 // A line of a file that is moved away may come after its end was seen and before the first line of its successor. What
-// stands in the successor is seen first, so all that was written before it is read now.
+// stands in the successor is seen first, so all that was written before it is read now: the successor may be another
+// QEMU's, which ends what is known of the one before. Files that were moved away earlier may have late lines as well.
 void SourceSet::Impl::ReadLateLines(const Stream& successor, Time now) {
   if (successor.follower->Pending() == 0) return;
-  Stream* stream = table_.Find(successor.predecessor);
-  if (stream == nullptr || stream->follower == nullptr || !stream->is_file()) return;
-  const uint64_t end = stream->follower->offset() + stream->follower->Pending();
-  while (stream->follower != nullptr && stream->follower->offset() < end) {
-    uint64_t before = stream->follower->offset();
-    if (!LookAt(*stream, now) || stream->follower == nullptr || stream->follower->offset() <= before) break;
+  std::vector<StreamId> before;  // the oldest last
+  for (const Stream* stream = &successor; stream != nullptr && stream->predecessor != 0;) {
+    const StreamId id = stream->predecessor;
+    stream = table_.Find(id);
+    if (stream == nullptr || std::find(before.begin(), before.end(), id) != before.end()) break;
+    before.push_back(id);
+  }
+  for (auto id = before.rbegin(); id != before.rend(); ++id) {
+    Stream* stream = table_.Find(*id);
+    if (stream != nullptr && stream->follower != nullptr && stream->is_file()) ReadPending(*stream, now);
+  }
+}
+
+void SourceSet::Impl::ReadPending(Stream& stream, Time now) {
+  const uint64_t end = stream.follower->offset() + stream.follower->Pending();
+  while (stream.follower != nullptr && stream.follower->offset() < end) {
+    uint64_t before = stream.follower->offset();
+    if (!LookAt(stream, now) || stream.follower == nullptr || stream.follower->offset() <= before) break;
   }
 }
 

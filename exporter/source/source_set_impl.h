@@ -54,6 +54,7 @@ class SourceSet::Impl {
   bool LookAt(Stream& stream, Time now);
   static bool IsAtBeginning(const Stream& stream);
   void ReadLateLines(const Stream& successor, Time now);
+  void ReadPending(Stream& stream, Clock::Time now);
   Reading WatchAtEnd(Reading reading, Stream& stream, Time now);
   void NoteData(Stream& stream, Time now);
   std::span<char> chunk() { return {buffer_.data(), chunk_bytes_ + kTailBytes}; }
