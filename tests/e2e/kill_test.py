@@ -32,6 +32,7 @@ import guests
 import process
 
 ROUNDS = 50
+BY_SOURCE = "qemu_trace_exporter_source_"
 CHECKPOINTED = "qemu_trace_exporter_checkpoint_last_success_timestamp_seconds"
 
 SOURCES = """\
@@ -96,6 +97,10 @@ class Scraper(threading.Thread):
                 self.saved_until = self._written
             self._written = written
         now = dict(counters(metrics))
+        # A rotated file that was found beside its log, before this was known, is a source until it is gone.
+        gone = [key for key in self._highest if key[0].startswith(BY_SOURCE) and key not in now]
+        for key in gone:
+            del self._highest[key]
         for key, value in self._highest.items():
             if now.get(key, 0) < value:
                 self.complaints.append(f"{key[0]}{dict(key[1])} fell from {value:.17g} to {now.get(key, 0):.17g}")
