@@ -202,7 +202,8 @@ void StreamTable::NoteFirstPath(Stream& stream, const Look& look) {
   if (!stream.is_file() || stream.has_left) return;
   std::optional<std::string> origin = RotationSearch::OriginalName(stream.path);
   if (!origin || !look.by_path.contains(*origin)) return;
-  if (stream.birth == 0 || stream.birth > BirthOf(AT_FDCWD, *origin)) return;
+  const int64_t at_origin = BirthOf(AT_FDCWD, *origin);  // 0 in the middle of a rotation
+  if (stream.birth == 0 || (at_origin != 0 && stream.birth > at_origin)) return;
   stream.first_path = std::move(*origin);
   stream.has_left = true;
 }

@@ -124,7 +124,9 @@ void StreamTable::FindRenamed(std::vector<RotationSearch::Unseen>& rotated, Look
     int64_t birth = files == known->files.end() ? 0 : BirthOf(AT_FDCWD, file.path);
     std::optional<size_t> source = look.discovery.SourceOf(*origin);
     if (birth == 0 || !source || birth < files->second.first_birth || parked_.Knows(file.identity, birth)) continue;
-    if (!look.by_path.contains(*origin) || birth <= BirthOf(AT_FDCWD, *origin)) {
+    // Nothing stands there for a moment in the middle of a rotation.
+    const int64_t at_origin = look.by_path.contains(*origin) ? BirthOf(AT_FDCWD, *origin) : 0;
+    if (at_origin == 0 || birth <= at_origin) {
       rotated.push_back({*origin, *source, file.path, file.identity, birth});
     } else if (!unclear_.contains(file.identity)) {
       unclear.insert(file.identity);
