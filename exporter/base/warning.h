@@ -1,4 +1,4 @@
-// Something that a user should be told once: it is no error, but most likely not as meant.
+// Something that a user should be told once. It does not stop the program, but is most likely a mistake.
 #pragma once
 
 #include <compare>

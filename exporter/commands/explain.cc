@@ -9,6 +9,7 @@
 #include <optional>
 #include <sstream>
 
+#include "base/printed.h"
 #include "commands/commands.h"
 #include "commands/explain_joins.h"
 #include "commands/load.h"
@@ -69,7 +70,7 @@ class Explainer {
     std::cout << "line      " << Escaped(line) << '\n';
     std::optional<JoinsOfLine> joins;
     const auto lines = opener_.Open(line, loaded_.program->names);
-    if (lines.empty()) std::cout << "envelope  holds a part of a line, which the next one goes on with\n";
+    if (lines.empty()) std::cout << "envelope  holds the first part of a line; the next record continues it\n";
     for (const trace::LineOpener::Opened& opened : lines) ExplainOpened(line, opened, joins);
     ExplainEffect(std::string_view(padded).substr(0, line.size() + 1), joins);
   }
@@ -92,8 +93,7 @@ class Explainer {
       if (c == '\r') {
         escaped += "\\r";
       } else if (static_cast<unsigned char>(c) < 0x20 && c != '\t') {
-        constexpr std::string_view kDigits = "0123456789abcdef";
-        escaped += {'\\', 'x', kDigits[static_cast<size_t>(c) >> 4], kDigits[static_cast<size_t>(c) & 0xf]};
+        escaped.append("\\x").append(HexByte(c));
       } else {
         escaped += c;
       }

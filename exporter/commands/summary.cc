@@ -5,20 +5,10 @@
 #include <utility>
 #include <vector>
 
+#include "base/printed.h"
+
 namespace qte::commands {
 namespace {
-
-// "1,204"
-std::string Grouped(uint64_t number) {
-  constexpr size_t kGroup = 3;
-  const std::string digits = std::to_string(number);
-  std::string text;
-  for (size_t i = 0; i < digits.size(); ++i) {
-    if (i > 0 && (digits.size() - i) % kGroup == 0) text += ',';
-    text += digits[i];
-  }
-  return text;
-}
 
 std::string Counted(uint64_t count, const std::string& what) {
   return Grouped(count) + ' ' + what + (count == 1 ? "" : "s");

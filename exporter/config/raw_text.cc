@@ -1,5 +1,6 @@
 #include "config/raw_text.h"
 
+#include "base/printed.h"
 #include "base/utf8.h"
 
 namespace qte::config {
@@ -10,12 +11,6 @@ bool IsForbiddenControl(char c) {
   return (byte < 0x20 && c != '\t' && c != '\n' && c != '\r') || byte == 0x7f;
 }
 
-std::string Hex(char c) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  auto byte = static_cast<unsigned char>(c);
-  return {'0', 'x', kDigits[byte >> 4], kDigits[byte & 15]};
-}
-
 }  // namespace
 
 bool CheckCharacters(std::string_view text, Report& report) {
@@ -23,11 +18,11 @@ bool CheckCharacters(std::string_view text, Report& report) {
   for (size_t i = 0; i < text.size();) {
     size_t length = Utf8SequenceLength(text.substr(i));
     if (length == 0) {
-      report.Add(at, "byte " + Hex(text[i]) + " is not UTF-8; save the file as UTF-8");
+      report.Add(at, "byte 0x" + HexByte(text[i]) + " is not UTF-8; save the file as UTF-8");
       return false;
     }
     if (IsForbiddenControl(text[i])) {
-      report.Add(at, "control character " + Hex(text[i]) + "; a config is plain text");
+      report.Add(at, "control character 0x" + HexByte(text[i]) + "; a config is plain text");
       return false;
     }
     at = text[i] == '\n' ? Position{at.line + 1, 1} : Position{at.line, at.column + static_cast<int>(length)};

@@ -21,8 +21,8 @@ PlainFamily Family(const char* name, const char* help, Type type) {
   return {std::string("qemu_trace_exporter_source_") + name, help, type, {}};
 }
 
-// The newest stream of each path as a label shows it. In the middle of a rotation two stand at one path, and two paths
-// may be one text when they hold what is no UTF-8; Prometheus would refuse the scrape over a series that comes twice.
+// The newest stream of each label. During a rotation, two streams may have one path. Two paths with bytes that are not
+// valid UTF-8 may become one label. Prometheus refuses a scrape in which a series occurs twice.
 std::map<std::string, source::StreamStatus> BySourceLabel(const std::vector<source::StreamStatus>& streams) {
   std::map<std::string, source::StreamStatus> newest;
   for (const source::StreamStatus& stream : streams) {
@@ -35,7 +35,7 @@ std::map<std::string, source::StreamStatus> BySourceLabel(const std::vector<sour
   return newest;
 }
 
-// Those of the VM, but for one that is called as the label of the log.
+// The label of the log and those of its VM. A label of the VM that is also named `source` is left out.
 metrics::Labels InfoLabels(const std::string& source, const metrics::Labels& of_guest) {
   metrics::Labels labels{{"source", source}};
   for (const auto& label : of_guest) {

@@ -9,13 +9,13 @@
 namespace qte::guests {
 namespace {
 
-uint64_t Sum(const FirstLines::Unread& unread) {
+uint64_t Sum(const UnparsedCounts& unread) {
   return std::accumulate(unread.begin(), unread.end(), uint64_t{0});
 }
 
 }  // namespace
 
-void FirstLines::Add(std::string_view batch, uint64_t lines, const Unread& unread) {
+void FirstLines::Add(std::string_view batch, uint64_t lines, const UnparsedCounts& unread) {
   constexpr size_t kSampleBytes = 4096;
   lines_ += lines;
   for (size_t i = 0; i < unread.size(); ++i) unread_[i] += unread[i];

@@ -3,7 +3,6 @@
 // It sees batches with the counts after each, so that no line pays for it, and is done after about 1,000 lines.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -15,12 +14,10 @@ namespace qte::guests {
 
 class FirstLines {
  public:
-  using Unread = std::array<uint64_t, kUnparsedReasons>;
-
   bool is_told() const { return is_told_; }
   bool is_over() const { return lines_ >= kEnough; }
   // `lines` and `unread` are what the batch has added.
-  void Add(std::string_view batch, uint64_t lines, const Unread& unread);
+  void Add(std::string_view batch, uint64_t lines, const UnparsedCounts& unread);
 
   enum class Input { kGoesOn, kHasEnded };
   // What to tell a user about the log, once. While input goes on, few lines of no known kind are no reason to speak.
@@ -32,7 +29,7 @@ class FirstLines {
   std::string Reason() const;
 
   uint64_t lines_ = 0;
-  Unread unread_{};
+  UnparsedCounts unread_{};
   std::string sample_;  // the start of the first batch of which most was not read
   bool has_sample_ = false;
   uint64_t lines_at_look_ = 0;

@@ -9,8 +9,8 @@ namespace {
 
 using Input = FirstLines::Input;
 
-FirstLines::Unread Unread(Unparsed reason, uint64_t count) {
-  FirstLines::Unread unread{};
+UnparsedCounts Unread(Unparsed reason, uint64_t count) {
+  UnparsedCounts unread{};
   unread[static_cast<size_t>(reason)] = count;
   return unread;
 }

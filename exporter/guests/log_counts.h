@@ -35,7 +35,10 @@ struct LogCounts {
   std::optional<int64_t> restored_event_us;  // of the last event before a restart
   LastStamp last_stamp;
 
-  std::optional<int64_t> LastEventTime() const { return last_stamp.Time() ? last_stamp.Time() : restored_event_us; }
+  std::optional<int64_t> LastEventTime() const {
+    const std::optional<int64_t> last = last_stamp.Time();
+    return last ? last : restored_event_us;
+  }
 };
 
 // {"lines", "unparsed": {reason: count}, "last_event_us" or null}

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/content.h"
+#include "base/printed.h"
 
 namespace qte::guests {
 namespace {
@@ -110,13 +111,12 @@ const Look* LookOf(std::string_view text) {
 
 std::string Shown(std::string_view text) {
   constexpr size_t kMost = 80;
-  constexpr std::string_view kDigits = "0123456789abcdef";
   text = text.substr(0, text.find('\n'));
   std::string shown = "\"";
   for (const char c : text.substr(0, kMost)) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte < ' ' || byte >= 0x7f) {
-      shown += {'\\', 'x', kDigits[byte >> 4], kDigits[byte & 15]};
+      shown.append("\\x").append(HexByte(c));
     } else {
       shown += c;
     }

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/printed.h"
 #include "base/utf8.h"
 
 namespace qte::page {
@@ -104,16 +105,6 @@ std::string Escape(std::string_view text) {
     }
   }
   return escaped;
-}
-
-// 1234567 as "1,234,567".
-std::string Grouped(uint64_t number) {
-  std::string digits = std::to_string(number);
-  for (size_t at = digits.size(); at > 3;) {
-    at -= 3;
-    digits.insert(at, ",");
-  }
-  return digits;
 }
 
 // 1234567 as "1.23 M", with three digits.
