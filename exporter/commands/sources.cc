@@ -16,16 +16,10 @@
 #include "base/content.h"
 #include "base/unique_fd.h"
 #include "guests/source_labels.h"
+#include "source/rotation_search.h"
 
 namespace qte::commands {
 namespace {
-
-// {vm="a",host="b"}
-std::string Show(const metrics::Labels& labels) {
-  std::string text;
-  for (const auto& [name, value] : labels) text += (text.empty() ? "" : ",") + name + "=\"" + value + '"';
-  return '{' + text + '}';
-}
 
 // A file that cannot be opened, or holds no text; one of each source and reason.
 void AddUnreadable(const source::Scan& scan, std::vector<Warning>& warnings) {
@@ -56,12 +50,11 @@ void AddSameLabels(const config::Config& config, const source::Scan& scan, std::
     auto [known, is_new] = first.try_emplace(labels.For(file.source, file.path), Known{&file});
     const source::FoundFile& other = *known->second.file;
     if (is_new || known->second.is_told || other.identity == file.identity ||
-        source::ParentOf(other.path) == source::ParentOf(file.path)) {
+        source::RotationSearch::AreOfOneLog(other.path, file.path)) {
       continue;
     }
     known->second.is_told = true;
-    warnings.push_back({file.path, "has the same labels as " + other.path + ", " + Show(known->first) +
-                                       ", so their series add up; tell them apart by path_pattern or labels"});
+    warnings.push_back({file.path, guests::SameLabelsText(other.path, known->first)});
   }
 }
 

@@ -94,12 +94,17 @@ class Decoder {
 using OutputSet = uint32_t;
 inline constexpr OutputSet kAllOutputs = UINT32_MAX;
 
+// Logs are often traced in part. kRequest begins a request, and kCommand may begin one; kTransfer tells what a request
+// moves and where. A log with the first and without the last gives less than it could.
+enum class InputRole { kOther, kRequest, kCommand, kTransfer };
+
 struct DecoderInput {
   std::string_view event;
   std::vector<std::string_view> arguments;
   bool begins = false;  // a request: where events are switched on one by one, this one comes after those that end it
   OutputSet outputs = kAllOutputs;  // that need it; it is read if a rule uses one of them
   bool is_optional = false;  // read if a log has it; QEMU is not asked for it, since the other inputs tell the same
+  InputRole role = InputRole::kOther;
 };
 
 struct DecoderOutput {

@@ -1,6 +1,7 @@
 #include "guests/guest.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 namespace qte::guests {
@@ -265,8 +266,8 @@ std::vector<Warning> Guest::TakeUnread(FirstLines::Input input) {
     is_told = is_told || log.first_lines.is_told();
   }
   if (is_told) return warnings;  // what look like events may be none
-  if (std::optional<std::string> text = TakeUnused(input)) {
-    warnings.push_back({logs_.empty() ? "" : logs_.begin()->second.path, *text});
+  for (std::optional<std::string>& text : std::array{TakeUnused(input), TakePartlyTraced(input)}) {
+    if (text) warnings.push_back({logs_.empty() ? "" : logs_.begin()->second.path, std::move(*text)});
   }
   return warnings;
 }
@@ -292,6 +293,45 @@ std::optional<std::string> Guest::TakeUnused(FirstLines::Input input) {
   return "trace events arrive, but no rule uses any of them (" + std::to_string(names.size()) +
          (names.size() == 1 ? " kind" : " kinds, one") + " is " + std::string(names.front()) +
          "); switch on the events that `qemu-trace-exporter qemu-args` prints, or add rules for these";
+}
+
+// People paste logs of `-trace 'virtio_blk*'` alone. While more may come, a SCSI command may be one of a drive without a
+// medium, so it is no reason to speak.
+std::optional<std::string> Guest::TakePartlyTraced(FirstLines::Input input) {
+  constexpr uint64_t kMany = 10;
+  if (is_told_of_parts_ || counts_.lines == std::exchange(lines_at_parts_, counts_.lines)) return std::nullopt;
+  struct Seen {
+    std::string_view request;
+    uint64_t requests = 0;
+    bool has_transfers = false;
+  };
+  std::vector<Seen> seen(program_->decoders.size());
+  const bool has_ended = input == FirstLines::Input::kHasEnded;
+  events_.ForEach([&](uint32_t id, uint64_t times) {
+    const uint32_t plan = events_.IsDeclared(id) ? program_->plan_of[id] : rules::kNone;
+    if (plan == rules::kNone) return;
+    for (const rules::DecoderFeed& feed : program_->plans[plan].decoders) {
+      using Role = decoders::InputRole;
+      const Role role = program_->decoders[feed.decoder].kind->inputs[feed.which].role;
+      Seen& decoder = seen[feed.decoder];
+      decoder.has_transfers = decoder.has_transfers || role == Role::kTransfer;
+      if (role != Role::kRequest && (role != Role::kCommand || !has_ended)) continue;
+      decoder.requests += times;
+      decoder.request = program_->names.NameOf(id);
+    }
+  });
+  for (size_t i = 0; i < seen.size(); ++i) {
+    is_told_of_parts_ = is_told_of_parts_ || seen[i].has_transfers;  // no more to find out
+    if (seen[i].has_transfers || seen[i].requests < (has_ended ? 1 : kMany)) continue;
+    is_told_of_parts_ = true;
+    std::string missing;
+    for (const decoders::DecoderInput& event : program_->decoders[i].kind->inputs) {
+      if (event.role == decoders::InputRole::kTransfer) missing.append(missing.empty() ? "" : " or ").append(event.event);
+    }
+    return "only a part of the disks' events is traced: there is " + std::string(seen[i].request) + ", but no " + missing +
+           ", so names and sizes are missing; switch on the events that `qemu-trace-exporter qemu-args` prints";
+  }
+  return std::nullopt;
 }
 
 std::vector<std::string> Guest::TakeFolded() {

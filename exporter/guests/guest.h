@@ -170,6 +170,7 @@ class Guest {
   template <class Work>
   UnparsedCounts CountUnread(Log& log, Work&& work);
   std::optional<std::string> TakeUnused(FirstLines::Input input);
+  std::optional<std::string> TakePartlyTraced(FirstLines::Input input);
 
   using Opened = trace::LineOpener::Opened;
   using Lines = std::span<const Opened>;
@@ -212,6 +213,9 @@ class Guest {
   std::vector<bool> is_fold_told_;   // by family
   enum class Usage { kUnknown, kSeenUnused, kTold, kUsed };
   Usage usage_ = Usage::kUnknown;  // whether any rule has used one of its events, as far as looks can tell
+  // Whether it has all kinds of events that a decoder needs; that is not looked into before the next line.
+  bool is_told_of_parts_ = false;
+  uint64_t lines_at_parts_ = 0;
   bool is_expired_ = false;
   bool is_in_flight_counted_ = false;  // since the last line
 };

@@ -324,15 +324,14 @@ void Guest::OnFirstLine(Log& log, std::string_view line) {
 }
 
 bool Guest::Completes(Log& log, std::string_view joined, std::string_view tail) const {
-  if (IsWrapped(log, tail)) return false;
+  if (IsWrapped(log, tail) || LibvirtLineOf(tail) != LibvirtLine::kNone) return false;
   if (IsWrapped(log, joined)) return true;
   const std::string_view head = joined.substr(0, joined.size() - tail.size());
   const trace::Prefix prefix = trace::FindPrefix(joined);
   const bool is_prefixed = prefix.kind != trace::PrefixKind::kNone;
   // Text in two pieces, neither of which can be an event.
   if (!is_prefixed && LastEventTime()) {
-    return !MayBeginPrefix(head) && trace::FindPrefix(tail).kind == trace::PrefixKind::kNone &&
-           LibvirtLineOf(tail) == LibvirtLine::kNone;
+    return !MayBeginPrefix(head) && trace::FindPrefix(tail).kind == trace::PrefixKind::kNone;
   }
   // Where the pieces make a name, the arguments need not fit.
   const std::string_view text = joined.substr(prefix.size);

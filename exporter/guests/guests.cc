@@ -6,23 +6,13 @@
 #include <utility>
 
 #include "guests/saved_series.h"
+#include "source/rotation_search.h"
 
 namespace qte::guests {
 namespace {
 
 // Without expire_after a guest stays for good; the longest gone ones make room for others.
 constexpr size_t kMostGuests = 50'000;
-
-// {vm="a",host="b"}
-std::string TextOf(const metrics::Labels& labels) {
-  std::string text;
-  for (const auto& [name, value] : labels) text += (text.empty() ? "" : ",") + name + "=\"" + value + '"';
-  return '{' + text + '}';
-}
-
-std::string DirectoryOf(const std::string& path) {
-  return path.substr(0, path.rfind('/'));
-}
 
 }  // namespace
 
@@ -140,10 +130,9 @@ void Guests::WarnOfSecondLog(source::StreamId id) {
     if (other == id) continue;
     const Log& known = logs_.at(other);
     if (!known.is_open || known.path == log.path) continue;
-    if (DirectoryOf(known.path) == DirectoryOf(log.path)) continue;
+    if (source::RotationSearch::AreOfOneLog(known.path, log.path)) continue;
     log.is_told = true;
-    warnings_.push_back({log.path, "has the same labels as " + known.path + ", " + TextOf(log.guest->labels()) +
-                                       ", so their series add up; tell them apart by path_pattern or labels"});
+    warnings_.push_back({log.path, SameLabelsText(known.path, log.guest->labels())});
     return;
   }
 }

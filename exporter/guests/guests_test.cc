@@ -26,8 +26,9 @@ std::shared_ptr<const rules::Program> Compile(const std::string& yaml) {
   return compiled.program;
 }
 
-std::unique_ptr<Guests> MakeGuests(const std::string& yaml, size_t count) {
-  return std::make_unique<Guests>(Compile(yaml), SourceLabels({}), count);
+std::unique_ptr<Guests> MakeGuests(const std::string& yaml, size_t count,
+                                   const std::vector<config::Source>& sources = {}) {
+  return std::make_unique<Guests>(Compile(yaml), SourceLabels(sources), count);
 }
 
 void Feed(Guests& guests, source::StreamId id, std::string text) {
@@ -313,6 +314,27 @@ TEST_CASE("Two files of one guest that are none of a rotation are told once") {
         "path_pattern or labels");
   guests->OnOpen(3, 0, "/b/qemu.log", 2);  // a rotation
   CHECK(guests->TakeWarnings().empty());
+}
+
+TEST_CASE("Two logs of one guest in one directory are told unless their names are those of a rotation") {
+  config::Source source;
+  source.path.value = "/a/*";
+  source.labels.push_back({{.value = "vm", .place = {}}, "one"});
+  auto warnings = [&](const std::string& other) {
+    auto guests = MakeGuests(kKeys, 1, {source});
+    guests->OnOpen(1, 0, "/a/vm1.log", 0);
+    guests->OnOpen(2, 0, other, 0);
+    return guests->TakeWarnings().size();
+  };
+  for (const char* other : {"/a/vm2.log", "/a/vm1.trace", "/a/vm10.log", "/a/vm.log"}) {
+    CAPTURE(other);
+    CHECK(warnings(other) == 1);
+  }
+  for (const char* other : {"/a/vm1.log.1", "/a/vm1.log-20261129", "/a/vm1-20261129.log", "/a/vm1.log.2.gz",
+                            "/a/vm1.log-1795408732"}) {
+    CAPTURE(other);
+    CHECK(warnings(other) == 0);
+  }
 }
 
 TEST_CASE("Guests of ever new names go without a trace once their logs are gone, but for the sums") {

@@ -52,3 +52,34 @@ TEST_CASE("Needed events: what a decoder reads where a log has it is needed only
     CHECK(needs(kRequests + ", {name: b_total, type: counter, event: " + event + "}", event));
   }
 }
+
+TEST_CASE("Needed events: a log that has only a part of the disks' events tells what else to trace") {
+  auto warnings = [](const std::string& lines, int times, guests::FirstLines::Input input) {
+    guests::GuestsForTest guests(guests::DefaultConfig());
+    for (int i = 0; i < times; ++i) guests.Feed(lines);
+    std::string texts;
+    for (const Warning& warning : guests->TakeUnread(input)) texts += warning.text + "\n";
+    return texts;
+  };
+  using Input = guests::FirstLines::Input;
+  const std::string kIo = "blk_co_preadv blk 0x1 bs 0x2 offset 0 bytes 4096 flags 0x0\n";
+  for (const std::string line :
+       {"pci_nvme_read cid 7 nsid 1 nlb 8 count 4096 lba 0x0\n", "dma_blk_io dbs=0xd1 bs=0x51 offset=0 to_dev=0\n",
+        "virtio_blk_handle_read vdev 0x1 req 0x10 sector 0 nsectors 16\n",
+        "ide_dma_cb IDEState 0x5; sector_num=8 n=8 cmd=DMA READ\n"}) {
+    CAPTURE(line);
+    const std::string text = warnings(line, 10, Input::kGoesOn);
+    CHECK(text == "only a part of the disks' events is traced: there is " + line.substr(0, line.find(' ')) +
+                      ", but no blk_co_preadv or blk_co_pwritev, so names and sizes are missing; switch on the events "
+                      "that `qemu-trace-exporter qemu-args` prints\n");
+    CHECK(warnings(line, 9, Input::kGoesOn).empty());
+    CHECK(warnings(line, 1, Input::kHasEnded) == text);
+    CHECK(warnings(line + kIo, 10, Input::kHasEnded).empty());
+  }
+  // Of a drive without a medium, maybe.
+  const std::string kCommand = "scsi_req_parsed target 0 lun 0 tag 1 command 0 dir 0 length 0\n";
+  CHECK(warnings(kCommand, 100, Input::kGoesOn).empty());
+  CHECK(warnings(kCommand, 1, Input::kHasEnded).find("there is scsi_req_parsed") != std::string::npos);
+  CHECK(warnings("bdrv_open_common bs 0x2 filename \"/a.img\" flags 0x0 format_name \"raw\"\n", 100, Input::kHasEnded)
+            .empty());
+}

@@ -240,6 +240,8 @@ TEST_CASE("Text and a broken event that a rotation cuts in two are one line each
       {event + "qemu-system-x86_64: war", "ning: x\n", "not_an_event", 0},
       {event + "    \"time", "stamp\": {\n", "not_an_event", 0},
       {event + "a warn", "2026-11-23 04:41:06.310+0000: starting up libvirt version: 9\n", "not_an_event", 1},
+      {"1@17.123457:vmstate_save_state_top a", "2026-11-23 04:41:06.310+0000: starting up libvirt version: 9\n",
+       "not_an_event", 1},
       {"1@17.12", "3457:ps2_put_keycode what\n", "format_mismatch", 0},
       {"1@17.123457:ps2_put_k", "eycode what\n", "format_mismatch", 0},
       {"1@17.123457:ps2_put_keycode 0x1 key", "qemu-system-x86_64: warning\n", "not_an_event", 1},

@@ -23,6 +23,17 @@ std::string VmOfPath(const std::string& path) {
   return name;
 }
 
+std::string TextOf(const metrics::Labels& labels) {
+  std::string text;
+  for (const auto& [name, value] : labels) text += (text.empty() ? "" : ",") + name + "=\"" + value + '"';
+  return '{' + text + '}';
+}
+
+std::string SameLabelsText(const std::string& other_path, const metrics::Labels& labels) {
+  return "has the same labels as " + other_path + ", " + TextOf(labels) +
+         ", so their series add up; tell them apart by path_pattern or labels";
+}
+
 SourceLabels::SourceLabels(const std::vector<config::Source>& sources) {
   for (const config::Source& source : sources) {
     Source compiled;

@@ -18,6 +18,11 @@ namespace qte::guests {
 // "vm1"); "stdin" for "-".
 std::string VmOfPath(const std::string& path);
 
+// What to tell of a log whose labels are those of another one.
+std::string SameLabelsText(const std::string& other_path, const metrics::Labels& labels);
+// {vm="a",host="b"}
+std::string TextOf(const metrics::Labels& labels);
+
 class SourceLabels {
  public:
   explicit SourceLabels(const std::vector<config::Source>& sources);

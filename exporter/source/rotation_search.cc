@@ -41,6 +41,24 @@ bool IsRotationEnd(std::string_view end) {
   return (is_number || is_date) && end.find_first_not_of("0123456789", 1) == std::string_view::npos;
 }
 
+// The name without compression, number and dates.
+std::string WithoutRotation(std::string path) {
+  if (IsCompressed(path)) path.resize(path.rfind('.'));
+  path = RotationSearch::OriginalName(path).value_or(path);
+  constexpr size_t kLeastOfDate = 6;
+  for (size_t at = path.rfind('/') + 1; (at = path.find_first_of("0123456789", at)) < path.size();) {
+    size_t end = std::min(path.find_first_not_of("0123456789", at), path.size());
+    if (end - at < kLeastOfDate) {
+      at = end;
+      continue;
+    }
+    size_t begin = at > 0 && (path[at - 1] == '-' || path[at - 1] == '.' || path[at - 1] == '_') ? at - 1 : at;
+    path.erase(begin, end - begin);
+    at = begin;
+  }
+  return path;
+}
+
 std::string Join(const std::string& directory, const std::string& name) {
   return directory == "/" ? "/" + name : directory + "/" + name;
 }
@@ -56,6 +74,10 @@ std::optional<std::string> RotationSearch::OriginalName(const std::string& path)
   size_t end = path.find_last_not_of("0123456789");
   if (end == std::string::npos || !IsRotationEnd(std::string_view(path).substr(end))) return std::nullopt;
   return path.substr(0, end);
+}
+
+bool RotationSearch::AreOfOneLog(const std::string& a, const std::string& b) {
+  return WithoutRotation(a) == WithoutRotation(b);
 }
 
 int64_t RotationSearch::NumberOf(const std::string& path) {

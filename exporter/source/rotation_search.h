@@ -65,6 +65,8 @@ class RotationSearch {
 
   // vm.log of vm.log.1 or vm.log-20261129.
   static std::optional<std::string> OriginalName(const std::string& path);
+  // Whether both names may be of one log and its rotations: vm.log, vm.log.1 and vm-20261129.log, not vm1.log and vm2.log.
+  static bool AreOfOneLog(const std::string& a, const std::string& b);
 
  private:
   struct Entry {

@@ -184,6 +184,10 @@ class ConfigTest(Case):
         self.assertEqual(warnings("[ab]/qemu.log", source=f", exclude: ['{self.directory}/b/*']"), [])
         self.assertEqual(warnings("a/qemu.log*", source=", path_pattern: '/(?P<vm>[^/.]+).log'"), [])
         self.assertEqual(warnings("a/qemu.log", "c/other.log"), [])
+        # In one directory, too.
+        self.assertEqual(warnings("c/*.log", source=", labels: {vm: one}"), [
+            f"warning: {self.directory}/c/qemu.log: has the same labels as {self.directory}/c/other.log, "
+            '{vm="one"}, so their series add up; tell them apart by path_pattern or labels'])
 
     def test_sources_that_are_not_as_meant(self):
         """A word each from `check`, with the path, the reason and the remedy."""

@@ -19,7 +19,8 @@ initrd=$guest/parts/initrd
 # is skipped; dependencies are found by themselves.
 modules=(ata_piix sd_mod sr_mod virtio_pci virtio_blk virtio_scsi)
 # What the cloud kernel was built without.
-[[ $kernel == cloud ]] || modules+=(ahci nvme sym53c8xx xhci_pci usb_storage virtio_net virtio_rng e1000 e1000e igb 8139cp)
+[[ $kernel == cloud ]] || modules+=(ahci nvme sym53c8xx am53c974 megaraid_sas mptsas vmw_pvscsi xhci_pci ehci_pci usb_storage uas
+                                  virtio_net virtio_rng e1000 e1000e igb 8139cp)
 
 # Downloads into $work; `apt-get download` writes to the current directory.
 download_packages() {

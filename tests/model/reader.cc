@@ -63,6 +63,7 @@ void History::Settle() {
   }
   NoteCounters();
   if (Sees()) NoteLookedAt();
+  if (getenv("QTE_MODEL_STREAMS")) for (const auto& s : sources_->Streams()) Log("    " + s.path + " id " + std::to_string(s.id) + " at " + std::to_string(s.offset) + " of " + std::to_string(s.size) + " " + s.error);
   Log("read all");
 }
 

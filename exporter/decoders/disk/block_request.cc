@@ -14,9 +14,11 @@ std::string_view NameOf(BlockOperation operation) {
     case BlockOperation::kWrite:
       return "write";
     case BlockOperation::kFlush:
+      return "flush";
+    case BlockOperation::kUnmap:
       break;
   }
-  return "flush";
+  return "unmap";
 }
 
 std::string_view NameOf(BlockStatus status) {

@@ -14,7 +14,7 @@
 
 namespace qte::decoders {
 
-enum class BlockOperation : uint8_t { kRead, kWrite, kFlush, kLast = kFlush };
+enum class BlockOperation : uint8_t { kRead, kWrite, kFlush, kUnmap, kLast = kUnmap };
 enum class BlockStatus : uint8_t { kOk, kError, kCancelled };
 
 inline BlockOperation OperationOf(DmaDirection direction) {

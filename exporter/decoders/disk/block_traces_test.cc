@@ -41,7 +41,7 @@ Totals TotalsOf(const Replay& replay, const std::string& interface) {
       CHECK(std::stod(r.duration) >= 0);
       CHECK(std::stod(r.duration) < 1);
     }
-    if (r.direction == "flush") continue;
+    if (r.direction == "flush" || r.direction == "unmap") continue;
     Total& total = totals[r.device + " " + r.direction];
     ++total.requests;
     total.bytes += std::stoull(r.bytes);

@@ -132,7 +132,7 @@ TEST_CASE("TRIM leaves programmed I/O at its offset alone") {
   // What is written there without announcement is none of its parts either.
   const Lines kAnnounced = {"5@100.900000:ide_dma_cb IDEState 0x51; sector_num=8 n=1 cmd=DMA TRIM"};
   const Lines kOther = {"5@101.100001:blk_co_pwritev blk 0xa1 bs 0xb1 offset 4096 bytes 512 flags 0x0"};
-  Check({"announced", kDiskA + kAnnounced + kTrim + kOther + kRest, {"ide /a.img read 4096 0 ok"}});
+  Check({"announced", kDiskA + kAnnounced + kTrim + kOther + kRest, {"ide 0x51 unmap - - ok", "ide /a.img read 4096 0 ok"}});
 }
 
 TEST_CASE("Names of any length keep drives apart") {

@@ -31,7 +31,7 @@ constexpr std::array kHintKinds = {&IdeCommands::kDma,          &IdeCommands::kP
                                    &IdeCommands::kTrim,         &IdeCommands::kDisc, &IdeCommands::kDiscPio,
                                    &IdeCommands::kDiscRest,     &NvmeRequests::kIo,  &NvmeRequests::kCheck,
                                    &NvmeRequests::kCopy,        &ScsiCommands::kIo,  &ScsiCommands::kData,
-                                   &VirtioBlkRequests::kPayload};
+                                   &ScsiCommands::kMaybe,       &VirtioBlkRequests::kPayload};
 
 class DiskDecoder final : public Decoder {
  public:
@@ -150,12 +150,14 @@ const std::vector<DiskDecoder::Event>& DiskDecoder::Events() {
   constexpr auto kReads = DmaDirection::kRead;
   constexpr auto kWrites = DmaDirection::kWrite;
   // Front ends are of no use to transfers.
-  auto block = [](std::string_view event, std::vector<std::string_view> arguments, bool begins = false) {
-    return DecoderInput{event, std::move(arguments), begins, kBlockOutputs};
+  using Role = InputRole;
+  auto block = [](std::string_view event, std::vector<std::string_view> arguments, bool begins = false,
+                  Role role = Role::kOther) {
+    return DecoderInput{event, std::move(arguments), begins, kBlockOutputs, false, role};
   };
   // They count NVMe's requests in a log without events of DMA. The default config needs those of DMA anyway.
-  auto optional = [&](std::string_view event, std::vector<std::string_view> arguments) {
-    DecoderInput input = block(event, std::move(arguments));
+  auto optional = [&](std::string_view event, std::vector<std::string_view> arguments, Role role = Role::kOther) {
+    DecoderInput input = block(event, std::move(arguments), false, role);
     input.is_optional = true;
     return input;
   };
@@ -163,35 +165,40 @@ const std::vector<DiskDecoder::Event>& DiskDecoder::Events() {
       {{"bdrv_open_common", {"bs", "filename", "flags", "format_name"}}, &D::OnOpen},
       {{"blk_root_attach", {"blk", "bs", "child"}}, &D::OnAttach},
       {{"blk_root_detach", {"blk", "bs", "child"}}, &D::OnDetach},
-      {{"dma_blk_io", {"dbs", "bs", "offset", "to_dev"}, true}, &D::OnDmaIo},
+      {{"dma_blk_io", {"dbs", "bs", "offset", "to_dev"}, true, kAllOutputs, false, Role::kRequest}, &D::OnDmaIo},
       {{"dma_blk_cb", {"dbs", "ret"}}, &D::OnDmaCallback},
       {{"dma_map_wait", {"dbs"}}, &D::OnDmaMapWait},
-      {{"blk_co_preadv", {"blk", "bs", "offset", "bytes"}}, &D::OnBlockIo<kReads>},
-      {{"blk_co_pwritev", {"blk", "bs", "offset", "bytes", "flags"}}, &D::OnBlockIo<kWrites>},
+      {{"blk_co_preadv", {"blk", "bs", "offset", "bytes"}, false, kAllOutputs, false, Role::kTransfer},
+       &D::OnBlockIo<kReads>},
+      {{"blk_co_pwritev", {"blk", "bs", "offset", "bytes", "flags"}, false, kAllOutputs, false, Role::kTransfer},
+       &D::OnBlockIo<kWrites>},
       {{"dma_complete", {"dbs", "ret"}}, &D::OnDmaComplete},
       {{"dma_aio_cancel", {"dbs"}}, &D::OnDmaCancel},
       {block("virtqueue_pop", {"vq", "elem", "in_num", "out_num"}, true), &D::OnVirtqueuePop},
-      {block("virtio_blk_handle_read", {"vdev", "req", "sector", "nsectors"}, true), &D::OnVirtioBlk<kReads>},
-      {block("virtio_blk_handle_write", {"vdev", "req", "sector", "nsectors"}, true), &D::OnVirtioBlk<kWrites>},
+      {block("virtio_blk_handle_read", {"vdev", "req", "sector", "nsectors"}, true, Role::kRequest),
+       &D::OnVirtioBlk<kReads>},
+      {block("virtio_blk_handle_write", {"vdev", "req", "sector", "nsectors"}, true, Role::kRequest),
+       &D::OnVirtioBlk<kWrites>},
       {block("virtio_blk_req_complete", {"vdev", "req", "status"}), &D::OnVirtioBlkComplete},
-      {block("scsi_req_parsed", {"target", "lun", "tag", "cmd", "xfer"}, true), &D::OnScsiParsed},
+      {block("scsi_req_parsed", {"target", "lun", "tag", "cmd", "xfer"}, true, Role::kCommand), &D::OnScsiParsed},
       {block("scsi_req_continue", {"target", "lun", "tag"}), &D::OnScsiContinue},
       {block("scsi_req_build_sense", {"target", "lun", "tag", "key"}), &D::OnScsiSense},
       {block("scsi_req_dequeue", {"target", "lun", "tag"}), &D::OnScsiDequeue},
       {block("ide_exec_cmd", {"bus", "state", "cmd"}), &D::OnIdeCommand},
       {block("ide_bus_exec_cmd", {"bus", "state", "cmd"}), &D::OnIdeCommand},
-      {block("ide_dma_cb", {"s", "sector_num", "n", "dma"}), &D::OnIdeDma},
+      {block("ide_dma_cb", {"s", "sector_num", "n", "dma"}, false, Role::kRequest), &D::OnIdeDma},
       {block("ide_sector_read", {"sector_num", "nsectors"}), &D::OnIdePio<kReads>},
       {block("ide_sector_write", {"sector_num", "nsectors"}), &D::OnIdePio<kWrites>},
       {block("ide_atapi_cmd_read", {"s", "method", "lba", "nb_sectors"}, true), &D::OnIdeDisc},
-      {block("process_ncq_command", {"s", "port", "cmd", "lba"}), &D::OnNcqCommand},
+      {block("process_ncq_command", {"s", "port", "cmd", "lba"}, false, Role::kRequest), &D::OnNcqCommand},
       {block("ahci_pio_transfer", {"s", "port"}), &D::OnAhciPio},
       {block("pci_nvme_io_cmd", {"cid", "nsid", "opcode"}), &D::OnNvmeCommand},
       {block("pci_nvme_rw_cb", {"cid", "blkname"}), &D::OnNvmeName},
       {block("pci_nvme_misc_cb", {"cid"}), &D::OnNvmeMiscEnd},
       {block("pci_nvme_err_req_status", {"cid", "nsid", "status", "opc"}), &D::OnNvmeError},
-      {optional("pci_nvme_read", {"cid", "nsid", "nlb", "count", "lba"}), &D::OnNvmeBegin<kReads>},
-      {optional("pci_nvme_write", {"cid", "nsid", "nlb", "count", "lba", "verb"}), &D::OnNvmeBegin<kWrites>},
+      {optional("pci_nvme_read", {"cid", "nsid", "nlb", "count", "lba"}, Role::kRequest), &D::OnNvmeBegin<kReads>},
+      {optional("pci_nvme_write", {"cid", "nsid", "nlb", "count", "lba", "verb"}, Role::kRequest),
+       &D::OnNvmeBegin<kWrites>},
       {optional("pci_nvme_rw_complete_cb", {"cid", "blkname"}), &D::OnNvmeEnd},
       {optional("pci_nvme_enqueue_req_completion", {"cid", "cqid", "status"}), &D::OnNvmeCompletion}};
   return kEvents;

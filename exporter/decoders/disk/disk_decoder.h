@@ -26,8 +26,7 @@
 // See dma_transfers.h for what goes by DMA, ide_commands.h for the rest of IDE. Each of the four tables of open
 // requests (DMA, virtio-blk, SCSI, NVMe) is bounded by itself.
 //
-// What no front end announced is left out: reads that QEMU does itself, such as the probe of an image. So are TRIM and
-// discard, and CD-ROMs read by ATAPI commands.
+// What no front end announced is left out: reads that QEMU does itself, such as the probe of an image.
 //
 // Out: dma_request_start(device, direction) once for each transfer, as soon as it is known to be one, and
 // dma_request(device, direction, bytes, duration) when it has ended. `device` is the disk's label where that is an image,
@@ -37,8 +36,8 @@
 //
 // And block_request(interface, device, direction, bytes, duration, status, failed) when a request has ended.
 // `interface` is "virtio-blk", "nvme", "scsi" or "ide"; `device` the disk's label (block_devices.h), or for a flush of a drive that several controllers
-// number alike "nsid 1" or "target 0 lun 0"; `direction` is "read", "write" or "flush"; `bytes` is missing for a flush,
-// or if the request failed; `duration` is in seconds, missing without timestamps or where the end is not logged;
+// number alike "nsid 1" or "target 0 lun 0"; `direction` is "read", "write", "flush" or "unmap"; `bytes` is missing for
+// the latter two, or if the request failed; `duration` is in seconds, missing without timestamps or where the end is not logged;
 // `status` is "ok", "error" or "cancelled"; `failed` is 1 for an error, else 0, so that a counter of errors exists
 // before the first. And block_requests_in_flight(interface, device, requests), when somebody looks, for each disk: its
 // reads and writes that have begun and not ended. Programmed I/O is not in it. And block_device(interface, device, image,

@@ -46,9 +46,12 @@ BlockStatus StatusOf(int64_t ret) {
 
 void DmaTransfers::OnIo(const Input& input, Context context) {
   uint32_t id = dma_.Open(input);
-  if (id == DmaRequests::kNone) return;
+  if (id == DmaRequests::kNone) return EmitTrim(input, context);
   DmaRequest& request = dma_[id];
-  if (IsTrim(input, request, context.hints)) return dma_.Close(id);
+  if (IsTrim(input, request, context.hints)) {
+    dma_.Close(id);
+    return EmitTrim(input, context);
+  }
   bool is_backend = context.devices.names().IsAttached(request.target);
   Announce(input, request, context);
   if (is_backend || !block_layer_seen_) Start(request, context);
@@ -63,6 +66,17 @@ bool DmaTransfers::IsTrim(const Input& input, const DmaRequest& request, FrontEn
   if (trim == nullptr) return false;
   trim->kind = nullptr;
   return true;
+}
+
+// QEMU logs neither its ranges nor its end.
+void DmaTransfers::EmitTrim(const Input& input, Context context) {
+  context.out.Emit({.interface = Interface::kIde,
+                    .backend = context.devices.BackendOf(FrontEndOf(input.args[1].bits)).backend,
+                    .name = input.args[1].text(),
+                    .operation = BlockOperation::kUnmap,
+                    .bytes = {},
+                    .duration = {},
+                    .status = BlockStatus::kOk});
 }
 
 // Finds out which front end asks.

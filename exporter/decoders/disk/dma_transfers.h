@@ -83,6 +83,7 @@ class DmaTransfers {
 
  private:
   static bool IsTrim(const Input& input, const DmaRequest& request, FrontEndHints& hints);
+  static void EmitTrim(const Input& input, Context context);
   static void Announce(const Input& input, DmaRequest& request, Context context);
   static Hint* HintFor(const Input& input, const DmaRequest& request, Context context);
   static void Start(DmaRequest& request, Context context);

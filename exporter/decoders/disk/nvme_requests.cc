@@ -16,6 +16,7 @@ constexpr uint64_t kFlush = 0x00;
 constexpr uint64_t kWrite = 0x01;
 constexpr uint64_t kRead = 0x02;
 constexpr uint64_t kCompare = 0x05;
+constexpr uint64_t kDatasetManagement = 0x09;
 constexpr uint64_t kVerify = 0x0c;
 constexpr uint64_t kCopyBlocks = 0x19;
 constexpr uint64_t kZoneAppend = 0x7d;
@@ -55,10 +56,24 @@ void NvmeRequests::OnCommand(const Input& input, Context context) {
   }
   hints.Drop(kIo, input.thread);
   if (opcode == kFlush) return BeginFlush(input, context);
+  if (opcode == kDatasetManagement) EmitUnmap(input, context);
   if (opcode == kCompare || opcode == kVerify) hint.kind = &kCheck;
   if (opcode == kCopyBlocks) hint.kind = &kCopy;
   hints.DropKey(kCopy, hint.key);
   if (hint.kind != nullptr) hints.Put(hint);
+}
+
+// Of its end, lines that are not needed otherwise tell.
+void NvmeRequests::EmitUnmap(const Input& input, Context context) {
+  FrontEnd space = NvmeNamespace(input.args[1].bits);
+  FrontEndText name(space);
+  context.out.Emit({.interface = Interface::kNvme,
+                    .backend = context.devices.OnlyBackendOf(space),
+                    .name = name.view(),
+                    .operation = BlockOperation::kUnmap,
+                    .bytes = {},
+                    .duration = {},
+                    .status = BlockStatus::kOk});
 }
 
 // A write of zeroes does not belong to a Copy.

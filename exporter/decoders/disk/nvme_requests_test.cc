@@ -73,7 +73,7 @@ TEST_CASE("NVMe: by DMA, with flushes and names") {
                 kDiskA + kDiskB + kRead + Dma("0xa1", "0xb1", 0, 512) + kRead +
                     Lines{"pci_nvme_io_cmd cid 8 nsid 0x1 sqid 1 opc 0x9 opname 'NVME_NVM_CMD_DSM'"} +
                     Dma("0xa2", "0xb2", 0, 512),
-                {"nvme /a.img read 512 - ok"}});
+                {"nvme /a.img read 512 - ok", "nvme nsid 1 unmap - - ok"}});
   Check(c);
 }
 

@@ -1,6 +1,7 @@
 #include "decoders/disk/scsi_commands.h"
 
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <stdexcept>
@@ -40,6 +41,8 @@ std::optional<BlockOperation> OperationOf(uint64_t command) {
     case 0x35:  // SYNCHRONIZE CACHE(10), (16)
     case 0x91:
       return BlockOperation::kFlush;
+    case 0x42:
+      return BlockOperation::kUnmap;
     default:
       return std::nullopt;
   }
@@ -75,6 +78,36 @@ FrontEnd ScsiCommands::UnitOf(const Input& input) {
   return ScsiUnit(input.args[0].bits, input.args[1].bits, is_next ? ControllerOf(pop.queue) : 0);
 }
 
+uint64_t ScsiCommands::CountTag(FrontEnd unit, uint64_t tag) {
+  Count* found = nullptr;
+  for (Count& count : counts_) {
+    if (count.unit != unit || count.run < kSureRun || count.tag + 1 != tag) continue;
+    if (found != nullptr) return 0;
+    found = &count;
+  }
+  if (found == nullptr) return 0;
+  found->tag = tag;
+  return found->backend;
+}
+
+// It was just found out which backend the command is of.
+void ScsiCommands::FollowTags(const Command& command) {
+  if (command.counted == command.backend) return;
+  Count* own = nullptr;
+  for (Count& count : counts_) {
+    if (count.unit != command.unit) continue;
+    if (count.backend == command.counted) count.run = 0;
+    if (count.backend == command.backend) own = &count;
+  }
+  if (own == nullptr) {
+    if (counts_.size() == kMaxCounts) counts_.erase(counts_.begin());
+    own = &counts_.emplace_back(Count{.unit = command.unit, .backend = command.backend});
+  }
+  const uint64_t tag = command.tag & UINT32_MAX;
+  own->run = own->tag + 1 == tag ? own->run + 1 : 0;
+  own->tag = tag;
+}
+
 void ScsiCommands::OnParsed(const Input& input, uint64_t order) {
   uint64_t tag = TagOf(input);
   FrontEnd unit = UnitOf(input);
@@ -90,6 +123,7 @@ void ScsiCommands::OnParsed(const Input& input, uint64_t order) {
   command.tag = tag;
   command.start_us = input.time_us;
   command.unit = unit;
+  command.counted = CountTag(unit, input.args[2].bits & UINT32_MAX);
   command.is_write_same = IsWriteSame(input.args[3].bits);
   // The length of a WRITE SAME is that of the block to be repeated.
   if (!command.is_write_same && !input.args[4].negative) command.bytes = input.args[4].bits;
@@ -102,6 +136,8 @@ void ScsiCommands::OnParsed(const Input& input, uint64_t order) {
 // Marks each command of this tag that may continue now. The next line tells which of them it was.
 void ScsiCommands::OnContinue(const Input& input, FrontEndHints& hints) {
   int looks = 0;
+  std::array<Hint, kMaxHints> possible;
+  size_t count = 0;
   for (uint32_t id = by_tag_.NewestOf(TagOf(input)); id != kNone && looks < kMaxLooks; id = open_[id].older, ++looks) {
     Command& command = open_[id];
     if (!command.moves_data()) continue;
@@ -111,15 +147,17 @@ void ScsiCommands::OnContinue(const Input& input, FrontEndHints& hints) {
       continue;
     }
     bool is_data_missing = !reads && !std::exchange(command.has_data, true);
-    Hint hint;
-    hint.kind = is_data_missing ? &kData : &kIo;
+    if (count == kMaxHints) continue;
+    Hint& hint = possible[count];
+    hint.kind = is_data_missing ? &kData : count == 0 ? &kIo : &kMaybe;
     hint.direction = reads ? DmaDirection::kRead : DmaDirection::kWrite;
     hint.thread = input.thread;
     hint.front_end = command.unit;
     hint.key = open_.KeyOf(id);
     hint.bytes = command.bytes;
-    hints.Put(hint);
+    ++count;
   }
+  while (count > 0) hints.Put(possible[--count]);  // the likeliest is the latest
 }
 
 void ScsiCommands::OnDma(uint64_t key) {
@@ -133,6 +171,7 @@ Hint* ScsiCommands::CommandOf(const BlockIo& io, Interface known, FrontEndHints&
   if (open_.size() == 0) return nullptr;
   for (Fit fit : {Fit::kExact, Fit::kPossible}) {
     if (Hint* found = hints.Earliest(fits(kIo, fit)); found != nullptr) return found;
+    if (Hint* found = hints.Latest(fits(kMaybe, fit)); found != nullptr) return found;
     if (Hint* found = hints.Latest(fits(kData, fit)); found != nullptr) return found;
   }
   return nullptr;
@@ -157,14 +196,18 @@ void ScsiCommands::OnBlockIo(const BlockIo& io, Hint& hint, BlockDevices& device
   auto bytes = static_cast<uint64_t>(io.bytes);
   devices.Use(io);
   devices.Learn(command.unit, {io.backend, io.backend_text}, Interface::kScsi);
-  command.backend = io.backend;
+  const bool is_first = std::exchange(command.backend, io.backend) == 0;
+  if (is_first) FollowTags(command);
   if (command.is_write_same) command.bytes += bytes;
   command.submitted += bytes;
   // Unsigned, since a hostile line may hold any number.
   command.next_offset = static_cast<int64_t>(static_cast<uint64_t>(io.offset) + bytes);
   if (command.is_write_same) return;
-  hints.DropKey(kIo, key);
-  hints.DropKey(kData, key);
+  DropHints(key, hints);
+}
+
+void ScsiCommands::DropHints(uint64_t key, FrontEndHints& hints) {
+  for (const HintKind* kind : {&kIo, &kData, &kMaybe}) hints.DropKey(*kind, key);
 }
 
 // Keys 0 and 1, NO SENSE and RECOVERED ERROR, are no failure.
@@ -177,7 +220,7 @@ uint32_t ScsiCommands::EndingOf(uint64_t tag) const {
   auto rank = [](const Command& command) {
     if (command.failed) return 3;
     if (command.is_ending || command.is_other) return 2;
-    return command.is_submitted() || command.operation == BlockOperation::kFlush ? 1 : 0;
+    return command.is_submitted() || !command.moves_data() ? 1 : 0;
   };
   uint32_t found = by_tag_.NewestOf(tag);
   int looks = 0;
@@ -192,21 +235,26 @@ void ScsiCommands::OnDequeue(const Input& input, const BlockDevices& devices, Fr
                              BlockRequestSink& out) {
   uint32_t id = EndingOf(TagOf(input));
   if (id == kNone) return;
-  hints.DropKey(kIo, open_.KeyOf(id));
-  hints.DropKey(kData, open_.KeyOf(id));
+  DropHints(open_.KeyOf(id), hints);
   const Command& command = open_[id];
-  bool flushes = command.operation == BlockOperation::kFlush;
-  if (flushes || command.backend != 0) {
+  bool is_without_data = !command.is_other && !command.moves_data();
+  if (is_without_data || command.backend != 0) {
     FrontEndText unit(command.unit);
     out.Emit({.interface = Interface::kScsi,
-              .backend = flushes ? devices.BackendOf(command.unit).backend : command.backend,
+              .backend = is_without_data ? BackendOf(command, devices) : command.backend,
               .name = unit.view(),
               .operation = command.operation,
-              .bytes = flushes || command.failed ? Value() : Value::Unsigned(command.bytes),
+              .bytes = is_without_data || command.failed ? Value() : Value::Unsigned(command.bytes),
               .duration = DurationOf(command.start_us, input.time_us),
               .status = command.failed ? BlockStatus::kError : BlockStatus::kOk});
   }
   Close(id);
+}
+
+// Of one that moves no data.
+uint64_t ScsiCommands::BackendOf(const Command& command, const BlockDevices& devices) {
+  uint64_t known = devices.BackendOf(command.unit).backend;
+  return known == 0 && devices.InterfaceOf(command.counted) == Interface::kScsi ? command.counted : known;
 }
 
 void ScsiCommands::Close(uint32_t id) {
@@ -236,19 +284,24 @@ void ScsiCommands::CountInFlight(BlockRequestsInFlight& in_flight) const {
 void ScsiCommands::Reset() {
   open_.AbandonAll([this](uint32_t id) { Abandon(id); });
   controllers_.clear();
+  counts_.clear();
   ForgetPop();
 }
 
 // {"commands": [[order, tag, start_us, unit, backend, bytes, submitted, operation, next_offset, is_other,
-//  is_write_same, failed, has_data, is_ending], ...], "controllers": [queue, ...], "pop": [queue, thread, time_us], "abandoned"}
+//  is_write_same, failed, has_data, is_ending, counted], ...], "controllers": [queue, ...],
+//  "counts": [[unit, backend, tag, run], ...], "pop": [queue, thread, time_us], "abandoned"}
 json ScsiCommands::Save() const {
   json commands = open_.Save([](uint64_t order, const Command& command) {
     return json::array({order, command.tag, command.start_us, command.unit, command.backend, command.bytes,
                         command.submitted, command.operation, command.next_offset, command.is_other,
-                        command.is_write_same, command.failed, command.has_data, command.is_ending});
+                        command.is_write_same, command.failed, command.has_data, command.is_ending, command.counted});
   });
+  json counts = json::array();
+  for (const Count& count : counts_) counts.push_back({count.unit, count.backend, count.tag, count.run});
   return {{"commands", std::move(commands)},
           {"controllers", controllers_},
+          {"counts", std::move(counts)},
           {"pop", {pop_.queue, pop_.thread, pop_.time_us}},
           {"abandoned", abandoned()}};
 }
@@ -268,13 +321,21 @@ void ScsiCommands::Restore(const json& state) {
     command.failed = SavedFlag(row[11]);
     command.has_data = SavedFlag(row[12]);
     command.is_ending = SavedFlag(row[13]);
+    command.counted = SavedUnsigned(row[14]);
     if (command.is_other) ++others_;
     by_tag_.Link(open_, open_.Find(SavedUnsigned(row[0])));
   };
-  open_.Restore(state.at("commands"), 14, restore, [this](uint32_t id) { Abandon(id); });
+  open_.Restore(state.at("commands"), 15, restore, [this](uint32_t id) { Abandon(id); });
   const json::array_t& controllers = SavedList(state.at("controllers"));
   if (controllers.size() > kMaxControllers) throw std::runtime_error("saved state: too many controllers");
   for (const json& queue : controllers) controllers_.push_back(SavedUnsigned(queue));
+  const json::array_t& counts = SavedList(state.at("counts"));
+  if (counts.size() > kMaxCounts) throw std::runtime_error("saved state: too many counts of tags");
+  for (const json& from : counts) {
+    const json::array_t& row = SavedRow(from, 4);
+    counts_.push_back({SavedUnsigned(row[0]), SavedUnsigned(row[1]), SavedUnsigned(row[2]),
+                       static_cast<uint32_t>(std::min<uint64_t>(SavedUnsigned(row[3]), UINT32_MAX))});
+  }
   const json::array_t& pop = SavedRow(state.at("pop"), 3);
   pop_ = {SavedUnsigned(pop[0]), SavedUnsigned(pop[1]), SavedSigned(pop[2])};
   open_.AddAbandoned(SavedUnsigned(state.at("abandoned")));

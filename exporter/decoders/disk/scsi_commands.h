@@ -14,6 +14,8 @@
 //   virtqueue_pop vq Q elem E in_num 1 out_num 1                        the command that is parsed next is of Q's
 //   device
 //
+// Drivers of USB disks count: each command of a disk has the tag after the one before. That tells whose flush it is.
+//
 // All of QEMU 5.2 to 11.1 print these. What goes by DMA (virtio-scsi, megasas, mptsas, pvscsi) is left to the join of
 // DMA requests, which knows more; here remain the commands of controllers without (lsi53c895a, esp, usb-storage), whose
 // bytes are the command's length, the flushes (SYNCHRONIZE CACHE), and WRITE SAME, whose bytes are those that are
@@ -36,9 +38,11 @@ class ScsiCommands {
  public:
   explicit ScsiCommands(const DecoderLimits& limits) : open_(limits), by_tag_(limits.max_open) {}
 
-  // kData is of a write that goes by DMA now, or else asks for its data.
+  // kData is of a write that goes by DMA now, or else asks for its data. kMaybe is of another command with the tag of
+  // the one that most likely goes on.
   static constexpr HintKind kIo{5, Interface::kScsi, HintKind::Announces::kUnitTransfer, true};
   static constexpr HintKind kData{6, Interface::kScsi, HintKind::Announces::kUnitTransfer};
+  static constexpr HintKind kMaybe{14, Interface::kScsi, HintKind::Announces::kUnitTransfer, true};
 
   // virtqueue_pop with its argument vq. ForgetPop() is for an event that tells that it was of another device.
   void OnPop(const Input& input);
@@ -74,7 +78,8 @@ class ScsiCommands {
   static constexpr uint32_t kNone = FlatIndex::kNone;
 
   struct Command {
-    uint64_t tag = 0;  // with target and unit
+    uint64_t tag = 0;      // with target and unit
+    uint64_t counted = 0;  // the backend of which this tag is the next, or 0
     int64_t start_us = kNoTime;
     FrontEnd unit = 0;
     uint64_t backend = 0;  // of a transfer without DMA; 0 before the first piece
@@ -90,7 +95,9 @@ class ScsiCommands {
     uint32_t older = kNone;  // see TagIndex
     uint32_t newer = kNone;
 
-    bool moves_data() const { return !is_other && operation != BlockOperation::kFlush; }
+    bool moves_data() const {
+      return operation == BlockOperation::kWrite || (operation == BlockOperation::kRead && !is_other);
+    }
     bool is_submitted() const { return backend != 0 && (is_write_same || submitted >= bytes); }
   };
   // The latest thing that a virtio device took from its guest.
@@ -99,7 +106,17 @@ class ScsiCommands {
     uint64_t thread = kNoThread;
     int64_t time_us = kNoTime;
   };
+  // Tags of a disk that is one of several with the same number.
+  struct Count {
+    FrontEnd unit = 0;
+    uint64_t backend = 0;
+    uint64_t tag = 0;  // the latest
+    uint32_t run = 0;  // so many tags, each was the next one
+  };
+  static constexpr uint32_t kSureRun = 4;
+  static constexpr size_t kMaxCounts = 64;       // the oldest gives way
   static constexpr int kMaxLooks = 64;           // at commands of one tag
+  static constexpr size_t kMaxHints = 4;         // of one tag
   static constexpr size_t kMaxControllers = 64;  // the oldest gives way
   static constexpr uint64_t kQueuesBytes = 65536;
   static constexpr uint64_t kPieceBytes = 131072;
@@ -108,11 +125,16 @@ class ScsiCommands {
   // The first queue that was seen of the device that has this one.
   uint64_t ControllerOf(uint64_t queue);
   FrontEnd UnitOf(const Input& input);
+  // The backend of which the tag is the next, or 0.
+  uint64_t CountTag(FrontEnd unit, uint64_t tag);
+  void FollowTags(const Command& command);
   // Whether this can be the command's transfer, or a piece of it; or is just what comes next.
   enum class Fit { kPossible, kExact };
   bool Fits(uint64_t key, const BlockIo& io, Fit fit) const;
   // The command of this tag that ends next, or kNone.
   uint32_t EndingOf(uint64_t tag) const;
+  static uint64_t BackendOf(const Command& command, const BlockDevices& devices);
+  static void DropHints(uint64_t key, FrontEndHints& hints);
   void Close(uint32_t id);
   void Abandon(uint32_t id);
 
@@ -121,6 +143,7 @@ class ScsiCommands {
   size_t others_ = 0;  // of the open ones
   Pop pop_;
   std::vector<uint64_t> controllers_;
+  std::vector<Count> counts_;
 };
 
 }  // namespace qte::decoders

@@ -119,6 +119,15 @@ TEST_CASE("SCSI: commands of two controllers with the same target, unit and tag"
                     Lines{Parsed(kWho, 42, 65536), kGoesOn, Parsed(kWho, 42, 4096), kGoesOn, kGoesOn,
                           WriteOf("2", 4096), kGoesOn, WriteOf("1", 65536), kEnds, kEnds},
                 {"scsi /b c.img write 4096 - ok", "scsi /a.img write 65536 - ok"}},
+      BlockCase{"two writes, of which the later one ends before the earlier one has its data; another one's of that size",
+                kDiskA + kDiskB + Lines{"bdrv_open_common bs 0xb3 filename \"/c.img\" flags 0x0 format_name \"raw\"",
+                                        "blk_root_attach child 0xc3 blk 0xa3 bs 0xb3"} +
+                    Lines{Parsed(kWho, 42, 4096), kGoesOn, Parsed(kWho, 42, 65536), kGoesOn, kGoesOn,
+                          WriteOf("2", 65536), kEnds, Parsed("target 0 lun 1 tag 1", 42, 4096),
+                          "scsi_req_continue target 0 lun 1 tag 1", "scsi_req_continue target 0 lun 1 tag 1",
+                          WriteOf("3", 4096), "scsi_req_dequeue target 0 lun 1 tag 1", kGoesOn, WriteOf("1", 4096),
+                          kEnds},
+                {"scsi /b c.img write 65536 - ok", "scsi /c.img write 4096 - ok", "scsi /a.img write 4096 - ok"}},
       BlockCase{"two reads in pieces",
                 kDiskA + kDiskB +
                     Lines{Parsed(kWho, 40, 135168), kGoesOn, ReadOf("0xa1", "0xb1", "offset 0 bytes 131072"),
@@ -130,6 +139,10 @@ TEST_CASE("SCSI: commands of two controllers with the same target, unit and tag"
                 kDiskA + Lines{Parsed(kWho, 40, 4096), kGoesOn, kReadOfA, Parsed(kWho, 0, 0),
                                "scsi_req_build_sense " + kWho + " key 0x06 asc 0x29 ascq 0x00", kEnds, kGoesOn, kEnds},
                 {"scsi /a.img read 4096 - ok"}},
+      BlockCase{"an unmap, which asks for its list of ranges",
+                Lines{Parsed(kWho, 66, 24), "scsi_req_continue " + kWho, "scsi_req_continue " + kWho,
+                      "scsi_req_dequeue " + kWho},
+                {"scsi target 0 lun 0 unmap - - ok"}},
       BlockCase{"a flush beside a read that ends first",
                 kDiskA + Lines{Parsed(kWho, 40, 4096), kGoesOn, kReadOfA, Parsed(kWho, 53, 0), kGoesOn, kEnds, kEnds},
                 {"scsi /a.img read 4096 - ok", "scsi /a.img flush - - ok"}});
@@ -178,4 +191,47 @@ TEST_CASE("SCSI: virtio-scsi's queues tell the controller") {
                 {},
                 1});
   Check(c);
+}
+
+TEST_CASE("SCSI: a disk that counts its tags has the flush with the next one") {
+  auto who = [](int tag) { return "target 0 lun 0 tag " + std::to_string(tag); };
+  auto reads = [&](const std::string& disk, int first, int count) {
+    Lines lines;
+    for (int tag = first; tag < first + count; ++tag) {
+      lines = lines + Lines{Parsed(who(tag), 40, 512), "scsi_req_continue " + who(tag),
+                            ReadOf("0xa" + disk, "0xb" + disk, "offset 0 bytes 512"),
+                            "scsi_req_continue " + who(tag), "scsi_req_dequeue " + who(tag)};
+    }
+    return lines;
+  };
+  auto flush = [&](int tag) { return Lines{Parsed(who(tag), 53, 0), "scsi_req_dequeue " + who(tag)}; };
+  const std::string kOfA = "scsi /a.img flush - - ok 0";
+  const std::string kOfB = "scsi /b c.img flush - - ok 0";
+  const std::string kOfNone = "scsi target 0 lun 0 flush - - ok 0";
+  struct Case {
+    const char* name;
+    Lines lines;
+    Lines want;
+  };
+  for (const Case& c : {
+           Case{"each its own", reads("1", 5, 6) + reads("2", 20, 6) + flush(26) + flush(11), {kOfB, kOfA}},
+           Case{"several, and commands that touch no medium between",
+                reads("1", 5, 6) + reads("2", 20, 6) + Lines{Parsed(who(11), 0, 0), "scsi_req_dequeue " + who(11)} +
+                    flush(12) + flush(13) + reads("2", 26, 1) + flush(27),
+                {kOfA, kOfA, kOfB}},
+           Case{"another tag", reads("1", 5, 6) + reads("2", 20, 6) + flush(99), {kOfNone}},
+           Case{"both at one tag", reads("1", 5, 6) + reads("2", 5, 6) + flush(11), {kOfNone}},
+           Case{"tags that seemed to count", reads("1", 5, 3) + reads("2", 20, 6) + flush(8), {kOfNone}},
+           Case{"one that was taken for the other's", reads("1", 5, 6) + reads("2", 20, 6) + reads("2", 11, 1) + flush(12),
+                {kOfNone}},
+       }) {
+    CAPTURE(c.name);
+    Replay replay("block_request");
+    replay.Play(kDiskA + kDiskB + c.lines);
+    Lines flushes;
+    for (const std::string& line : replay.emitted) {
+      if (line.find(" flush ") != line.npos) flushes.push_back(line.substr(line.find(' ') + 1));
+    }
+    CHECK(flushes == c.want);
+  }
 }

@@ -24,16 +24,15 @@ VirtioBlkRequests::VirtioBlkRequests(const DecoderLimits& limits)
 
 void VirtioBlkRequests::OnPop(const Input& input, FrontEndHints& hints) {
   uint64_t element = input.args[1].bits;
-  bool may_be_flush = input.args[2].bits == 1 && input.args[3].bits == 1;
-  if (may_be_flush) {
-    bool added = false;
-    pops_[pops_.FindOrAdd(element, added)] = input.time_us;
+  bool reads_nothing = input.args[2].bits == 1 && input.args[3].bits >= 1;
+  if (!reads_nothing) {
+    if (uint32_t id = pops_.Find(element); id != kNone) pops_.Erase(id);
     return;
   }
-  uint32_t id = pops_.Find(element);
-  if (id != kNone) pops_.Erase(id);
-  bool may_zero = input.args[2].bits == 1 && input.args[3].bits > 1;
-  if (!may_zero) return;
+  bool has_payload = input.args[3].bits > 1;
+  bool added = false;
+  pops_[pops_.FindOrAdd(element, added)] = {input.time_us, has_payload};
+  if (!has_payload) return;
   Hint hint;
   hint.kind = &kPayload;
   hint.direction = DmaDirection::kWrite;
@@ -75,6 +74,7 @@ void VirtioBlkRequests::OnOwnBlockIo(const BlockIo& io, FrontEndHints& hints) {
       [&](const Hint& hint) { return hint.kind == &kPayload && hint.Fits(io.direction, io.offset, io.thread); });
   if (pop == nullptr) return;
   pop->kind = nullptr;
+  if (uint32_t id = pops_.Find(pop->key); id != kNone) pops_.Erase(id);
   open_.MakeRoom(pop->key, [this](uint32_t id) { Abandon(id); });
   Request& request = open_[open_.Open(pop->key)];
   request.start_us = io.time_us;
@@ -166,9 +166,9 @@ void VirtioBlkRequests::CompleteOther(const Input& input, const BlockDevices& de
   out.Emit({.interface = Interface::kVirtioBlk,
             .backend = devices.BackendOf(FrontEndOf(input.args[0].bits)).backend,
             .name = input.args[0].text(),
-            .operation = BlockOperation::kFlush,
+            .operation = pops_[pop].has_payload ? BlockOperation::kUnmap : BlockOperation::kFlush,
             .bytes = {},
-            .duration = DurationOf(pops_[pop], input.time_us),
+            .duration = DurationOf(pops_[pop].time_us, input.time_us),
             .status = input.args[2].bits == 0 ? BlockStatus::kOk : BlockStatus::kError});
   pops_.Erase(pop);
 }
@@ -194,13 +194,15 @@ void VirtioBlkRequests::Reset() {
 }
 
 // {"requests": [[req, start_us, device, backend, offset, bytes, thread, direction, device_text, order], ...],
-//  "pops": [[element, time_us], ...], "abandoned"}
+//  "pops": [[element, time_us, has_payload], ...], "abandoned"}
 json VirtioBlkRequests::Save() const {
   json requests = open_.Save([](uint64_t key, const Request& request) {
     return json::array({key, request.start_us, request.device, request.backend, request.offset, request.bytes,
                         request.thread, request.direction, std::string(request.device_text.view()), request.order});
   });
-  json pops = SaveRows(pops_, [](uint64_t element, int64_t time_us) { return json::array({element, time_us}); });
+  json pops = SaveRows(pops_, [](uint64_t element, const Pop& pop) {
+    return json::array({element, pop.time_us, pop.has_payload});
+  });
   return {{"requests", std::move(requests)}, {"pops", std::move(pops)}, {"abandoned", abandoned()}};
 }
 
@@ -219,8 +221,8 @@ void VirtioBlkRequests::Restore(const json& state) {
   };
   open_.Restore(state.at("requests"), 10, restore, [this](uint32_t id) { Abandon(id); });
   for (const json& from : SavedList(state.at("pops"))) {
-    const json::array_t& row = SavedRow(from, 2);
-    AddSaved(pops_, row[0]) = SavedSigned(row[1]);
+    const json::array_t& row = SavedRow(from, 3);
+    AddSaved(pops_, row[0]) = {SavedSigned(row[1]), SavedFlag(row[2])};
   }
   open_.AddAbandoned(SavedUnsigned(state.at("abandoned")));
 }

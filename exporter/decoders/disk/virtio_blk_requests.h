@@ -9,9 +9,10 @@
 //   blk_co_pwritev blk K bs B offset O bytes N flags 0x2   ... this, in the same thread: R writes zeroes
 //
 // All of QEMU 5.2 to 11.1 print these. Each request counts for itself, merged or not, as in QEMU's own statistics. A
-// request with an error that stops the guest (werror=stop) is handled again under its pointer, and goes on. Discards,
-// which carry a payload, and the question for the serial number, which has room for it, are no flushes. Zeroes are
-// written as far as K is known to be a virtio-blk's: its first request says so, if it is none of these.
+// request with an error that stops the guest (werror=stop) is handled again under its pointer, and goes on. What carries a
+// payload and neither writes nor zeroes is a discard, of one range. The question for the serial number, which has room
+// for it, is no flush. Zeroes are written as far as K is known to be a virtio-blk's: its first request says so, if it is
+// none of these.
 //
 // A request waits for its read or write only as long as V's disk is not known. Without thread ids (QEMU 10.1 and
 // later), two devices that wait at one offset cannot be told apart: then nothing is learned, a later request will tell.
@@ -60,8 +61,14 @@ class VirtioBlkRequests {
 
  private:
   static constexpr uint32_t kNone = FlatIndex::kNone;
-  // Pops of all virtio devices' flush-like requests that have not been used; a virtqueue has up to 1,024 elements.
+  // Pops of all virtio devices that may be flushes or discards and have not been used; a virtqueue has up to 1,024
+  // elements.
   static constexpr size_t kMaxPops = 4096;
+
+  struct Pop {
+    int64_t time_us = kNoTime;
+    bool has_payload = false;
+  };
 
   struct Request {
     int64_t start_us = kNoTime;
@@ -89,7 +96,7 @@ class VirtioBlkRequests {
 
   OpenRequests<Request> open_;
   size_t waiting_ = 0;                 // of the open ones
-  joins::PointerTable<int64_t> pops_;  // by element: its time
+  joins::PointerTable<Pop> pops_;      // by element
 };
 
 }  // namespace qte::decoders

@@ -38,7 +38,8 @@ TEST_CASE("virtio-blk: reads, writes, flushes and what is none of them") {
                                "virtio_blk_req_complete vdev 0x1 req 0x10 status 0",
                                "virtqueue_pop vq 0x5 elem 0x10 in_num 1 out_num 2",
                                "virtio_blk_req_complete vdev 0x1 req 0x10 status 0"},
-                {"virtio-blk /a.img read 512 - ok", "virtio-blk /a.img flush - 0.25 ok"}},
+                {"virtio-blk /a.img read 512 - ok", "virtio-blk /a.img flush - 0.25 ok",
+                 "virtio-blk /a.img unmap - - ok"}},
       BlockCase{"zeroes, beside a discard and a write; and some that fail",
                 kDiskA + Lines{"virtio_blk_handle_read vdev 0x1 req 0x10 sector 0 nsectors 1",
                                ReadOf("0xa1", "0xb1", "offset 0 bytes 512"),
@@ -56,7 +57,7 @@ TEST_CASE("virtio-blk: reads, writes, flushes and what is none of them") {
                                "blk_co_pwritev blk 0xa1 bs 0xb1 offset 0 bytes 4096 flags 0x2",
                                "virtio_blk_req_complete vdev 0x1 req 0x11 status 1"},
                 {"virtio-blk /a.img read 512 - ok", "virtio-blk /a.img write 1048576 0.5 ok",
-                 "virtio-blk /a.img write 4096 - ok", "virtio-blk /a.img write - - error"}},
+                 "virtio-blk /a.img unmap - - ok", "virtio-blk /a.img write 4096 - ok", "virtio-blk /a.img write - - error"}},
       BlockCase{
           "a pop of another device under the pointer of an old flush",
           {"virtqueue_pop vq 0x5 elem 0x10 in_num 1 out_num 1", "virtqueue_pop vq 0x6 elem 0x10 in_num 0 out_num 3",
