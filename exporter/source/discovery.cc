@@ -127,6 +127,7 @@ void Discovery::TakeFailures(const std::vector<DirectoryFailure>& failures, cons
     scan.directories[ParentOf(failure.path)].attributes = true;
   }
   if (failures.empty()) return;
+  scan.lists_all = false;
   const int error = failures[0].error;
   scan.problems.push_back(
       {source.pattern.text(), source.index, "cannot list " + failures[0].path + ": " + std::strerror(error) + RemedyOf(error)});

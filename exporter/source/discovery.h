@@ -41,6 +41,7 @@ struct Scan {
   std::vector<Problem> problems;
   std::vector<Warning> warnings;     // of what is followed, but most likely not as meant
   std::vector<std::string> unknown;  // paths of which nothing can be told, nor of what is below them
+  bool lists_all = true;  // no directory is missing or cannot be listed
   DirectoryInterests directories;
   bool is_outdated = false;  // a path names another file by now
 

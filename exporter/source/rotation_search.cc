@@ -151,24 +151,24 @@ RotationSearch::Sighting RotationSearch::Find(const StreamPosition& position) {
   return sighting;
 }
 
-std::vector<RotationSearch::Unseen> RotationSearch::FindUnseen(const std::string& directory, const Scan& scan,
+std::vector<RotationSearch::Unseen> RotationSearch::FindUnseen(const Directory& directory, const Scan& scan,
                                                                const Known& known, const Discovery& discovery) {
   std::map<std::string_view, const FoundFile*> found;
   for (const FoundFile& file : scan.files) found.emplace(file.path, &file);
   std::vector<Unseen> unseen;
-  for (const auto& [identity, entry] : List(directory).files) {
-    std::string path = Join(directory, entry.name);
+  for (const auto& [identity, entry] : List(directory.path).files) {
+    std::string path = Join(directory.path, entry.name);
     if (IsCompressed(path) || found.contains(path)) continue;
     std::optional<std::string> origin = RotatedFrom(path, discovery);
     int64_t birth = origin ? BirthOf(AT_FDCWD, path) : 0;
     if (birth == 0) continue;
-    if (auto files = known.files.find(*origin); files != known.files.end()) {
+    if (auto files = known.find(*origin); files != known.end()) {
       const Files& of_path = files->second;
       auto there = found.find(*origin);
       bool has_moved = there == found.end() || there->second->identity != of_path.newest ||
                        BirthOf(AT_FDCWD, *origin) != of_path.newest_age.birth;
       if (!has_moved || birth < of_path.newest_age.birth) continue;
-    } else if (known.looked_at == 0 || birth < known.looked_at) {
+    } else if (directory.looked_at == 0 || birth < directory.looked_at) {
       continue;
     }
     unseen.push_back({*origin, *discovery.SourceOf(*origin), std::move(path), identity, birth});

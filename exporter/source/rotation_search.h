@@ -48,14 +48,13 @@ class RotationSearch {
     FileIdentity file;
     int64_t birth = 0;
   };
-  struct Known {
-    std::map<std::string, Files> files;  // by path
-    int64_t looked_at = 0;               // paths that are not in `files` had no file then; 0 if that is not known
-
-    bool is_empty() const { return files.empty() && looked_at == 0; }
+  using Known = std::map<std::string, Files>;  // by path
+  struct Directory {
+    std::string path;
+    int64_t looked_at = 0;  // paths of which no file is known had none then; 0 if that is not known
   };
   // The files in a directory that were rotated away before anybody saw them.
-  std::vector<Unseen> FindUnseen(const std::string& directory, const Scan& scan, const Known& known,
+  std::vector<Unseen> FindUnseen(const Directory& directory, const Scan& scan, const Known& known,
                                  const Discovery& discovery);
 
   // 2 of vm.log.2; 0 where the name ends in a date, or otherwise.

@@ -64,6 +64,7 @@ SourceSet::Impl::Impl(std::vector<SourceSpec> specs, Receiver& receiver, Positio
     bool is_known = std::find(resume.specs.begin(), resume.specs.end(), specs_[i].path) != resume.specs.end();
     if (specs_[i].start_at_end && !is_known) table_.SkipContents(scan, i);
   }
+  looked_at_ = resume.looked_at;
   table_.Resume(std::move(resume), clock_.Now());
   table_.Bind(discovery_);
   if (discovery_.stdin_source()) table_.OpenStdin(*discovery_.stdin_source());

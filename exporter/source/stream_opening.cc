@@ -145,10 +145,14 @@ bool StreamTable::AdoptRotated(const Wanted& wanted, const std::string& origin, 
 
 void StreamTable::AdoptTrail(const std::vector<RenameTrail::Entry>& entries, Look& look) {
   for (const RenameTrail::Entry& entry : entries) {
-    if (AdoptRotated({entry.path, entry.source, nullptr}, entry.origin, look)) continue;
-    look.blocked.insert(entry.origin);
-    directories_.erase(ParentOf(entry.path));  // so that it is searched again
+    if (!AdoptRotated({entry.path, entry.source, nullptr}, entry.origin, look)) LookAgainFor(entry.path, entry.origin, look);
   }
+}
+
+// There was no descriptor for it. What came after it waits.
+void StreamTable::LookAgainFor(const std::string& path, const std::string& origin, Look& look) {
+  look.blocked.insert(origin);
+  directories_.erase(ParentOf(path));  // so that it is searched again
 }
 
 // Without descriptors for all, those that have waited longest are opened first. Else vm.log.2 before vm.log.1 before

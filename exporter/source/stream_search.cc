@@ -45,8 +45,7 @@ void StreamTable::SearchParked(Look& look) {
 
   std::sort(rotated.begin(), rotated.end(), RotationSearch::IsOlder);
   for (const RotationSearch::Unseen& file : rotated) {
-    bool is_open = AdoptRotated({file.path, file.source, nullptr}, file.origin, look);
-    if (!is_open) look.blocked.insert(file.origin);
+    if (!AdoptRotated({file.path, file.source, nullptr}, file.origin, look)) LookAgainFor(file.path, file.origin, look);
   }
 }
 
@@ -95,12 +94,11 @@ std::vector<RotationSearch::Unseen> StreamTable::FindUnseen(RotationSearch& sear
   if (auto added = NewDirectories(look.scan); !added.empty()) {
     RotationSearch::Known known = KnownFiles();
     // At a first start nothing is known, so nothing can be told to be unseen.
-    if (!known.is_empty()) searches_.push_back({look.now, std::move(added), std::move(known)});
+    if (!known.empty() || looked_at_ != 0) searches_.push_back({look.now, std::move(added), std::move(known)});
   }
-  looked_at_ = 0;
   std::vector<RotationSearch::Unseen> found;
   for (const Search& each : searches_) {
-    for (const std::string& directory : each.directories) {
+    for (const RotationSearch::Directory& directory : each.directories) {
       for (RotationSearch::Unseen& unseen : search.FindUnseen(directory, look.scan, each.known, look.discovery)) {
         if (!parked_.Knows(unseen.file, unseen.birth)) found.push_back(std::move(unseen));
       }
@@ -120,8 +118,8 @@ void StreamTable::FindRenamed(std::vector<RotationSearch::Unseen>& rotated, Look
     std::optional<std::string> origin = RotationSearch::OriginalName(file.path);
     if (!origin) continue;
     if (!known) known = KnownFiles();
-    auto files = known->files.find(*origin);
-    int64_t birth = files == known->files.end() ? 0 : BirthOf(AT_FDCWD, file.path);
+    auto files = known->find(*origin);
+    int64_t birth = files == known->end() ? 0 : BirthOf(AT_FDCWD, file.path);
     std::optional<size_t> source = look.discovery.SourceOf(*origin);
     if (birth == 0 || !source || birth < files->second.first_birth || parked_.Knows(file.identity, birth)) continue;
     // Nothing stands there for a moment in the middle of a rotation.
@@ -137,15 +135,20 @@ void StreamTable::FindRenamed(std::vector<RotationSearch::Unseen>& rotated, Look
 }
 
 // The directories in which something may have happened unseen since the last look: those that were not listed by it.
-std::vector<std::string> StreamTable::NewDirectories(const Scan& scan) {
+// The last look before a restart tells of a directory that existed then, also if that comes back only later.
+std::vector<RotationSearch::Directory> StreamTable::NewDirectories(const Scan& scan) {
   std::map<std::string, FileIdentity> listed;
-  std::vector<std::string> added;
+  std::vector<RotationSearch::Directory> added;
   for (const auto& [directory, interest] : scan.directories) {
     if (interest.names.empty() || scan.IsUnknown(directory)) continue;
     std::optional<FileIdentity> identity = IdentityAt(directory);
     if (!identity) continue;
     auto before = directories_.find(directory);
-    if (before == directories_.end() || before->second != *identity) added.push_back(directory);
+    if (before == directories_.end() || before->second != *identity) {
+      const bool is_first = listed_directories_.insert(*identity).second;
+      const bool was_there = is_first && looked_at_ != 0 && BirthOf(AT_FDCWD, directory) <= looked_at_;
+      added.push_back({directory, was_there ? looked_at_ : 0});
+    }
     listed.emplace(directory, *identity);
   }
   directories_ = std::move(listed);
@@ -154,9 +157,8 @@ std::vector<std::string> StreamTable::NewDirectories(const Scan& scan) {
 
 RotationSearch::Known StreamTable::KnownFiles() const {
   RotationSearch::Known known;
-  known.looked_at = looked_at_;
   auto take = [&known](const std::string& path, FileIdentity file, Age age) {
-    RotationSearch::Files& files = known.files[path];
+    RotationSearch::Files& files = known[path];
     if (files.newest_age.id == 0 || IsOlder(files.newest_age, age)) {
       files.newest = file;
       files.newest_age = age;

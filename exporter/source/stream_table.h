@@ -91,7 +91,7 @@ class StreamTable {
   // Directories to be searched for rotated files, with what was known when they were new.
   struct Search {
     Clock::Time since;
-    std::vector<std::string> directories;
+    std::vector<RotationSearch::Directory> directories;
     RotationSearch::Known known;
   };
 
@@ -101,6 +101,7 @@ class StreamTable {
   void Continue(const StreamPosition& position, const Wanted& wanted, Stream& stream, const Look& look);
   void AdoptTrail(const std::vector<RenameTrail::Entry>& entries, Look& look);
   bool AdoptRotated(const Wanted& wanted, const std::string& origin, Look& look);
+  void LookAgainFor(const std::string& path, const std::string& origin, Look& look);
   void OpenFound(Look& look);
   bool OpenOne(const FoundFile& file, Look& look);
   static void NoteFirstPath(Stream& stream, const Look& look);
@@ -118,7 +119,7 @@ class StreamTable {
                     Look& look);
   std::vector<RotationSearch::Unseen> FindUnseen(RotationSearch& search, const Look& look);
   void FindRenamed(std::vector<RotationSearch::Unseen>& rotated, Look& look);
-  std::vector<std::string> NewDirectories(const Scan& scan);
+  std::vector<RotationSearch::Directory> NewDirectories(const Scan& scan);
   RotationSearch::Known KnownFiles() const;
   void Lose(ParkedStream lost, Look& look);
 
@@ -140,6 +141,7 @@ class StreamTable {
   ParkedStreams parked_;
   std::map<FileIdentity, uint64_t> starts_;          // where to begin in files that are not open yet
   std::map<std::string, FileIdentity> directories_;  // that the last scan listed
+  std::set<FileIdentity> listed_directories_;        // ever, by this table
   std::vector<Search> searches_;
   std::set<FileIdentity> unclear_;  // files that may have been rotated during the last look
   std::map<FileIdentity, uint64_t> waiting_;
@@ -147,7 +149,7 @@ class StreamTable {
   std::vector<StreamId> evicted_;
   std::vector<std::string> warnings_;
   bool is_short_ = false;
-  int64_t looked_at_ = 0;           // by the clock that stamps files: when the saved state was taken; 0 after the start
+  int64_t looked_at_ = 0;           // by the clock that stamps files: the last look before the saved state; 0 without one
   Clock::Time finished_looked_at_;  // when parked files with a successor were looked for
   StreamId last_id_ = 0;
   uint64_t opened_ = 0;

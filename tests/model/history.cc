@@ -154,6 +154,7 @@ std::string History::OldName(const Writer& writer, int number) const {
 
 void History::Rotate(Writer& writer) {
   EndPart(writer);
+  if (max_open_ < 100) AwaitFirstTurn(*writer.file());
   // What falls off the end, or may have moved too often between two looks, has been looked at.
   if (sources_ != nullptr && ++unseen_rotations_[&writer] > 3) Settle();
   fs::path last = OldName(writer, kOldFiles);
@@ -175,6 +176,15 @@ void History::Rotate(Writer& writer) {
   writer.Leave();
   writer.Open(clock_.Now());
   Log("rotate", writer.path());
+}
+
+// Where descriptors are few, a file may never have been open. Then nothing is known of it but its name.
+void History::AwaitFirstTurn(File& file) {
+  if (sources_ != nullptr && Sees()) Settle();
+  if (sources_ == nullptr ? file.is_saved : IsKnown(file)) return;
+  file.is_unreachable = true;
+  for (const Line& line : file.lines) destroyed_.insert(line.token);
+  destroyed_bytes_ += file.size;
 }
 
 void History::DeleteAndRecreate(Writer& writer) {

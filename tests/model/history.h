@@ -46,6 +46,7 @@ class History {
 
   void WriteLines(Writer& writer);
   void Rotate(Writer& writer);
+  void AwaitFirstTurn(File& file);
   void DeleteAndRecreate(Writer& writer);
   void Truncate(Writer& writer);
   void BeginRun(Writer& writer);

@@ -129,6 +129,7 @@ void History::SwitchLink(Writer& writer) {
   if (sources_ != nullptr) Settle();
   if (sources_ == nullptr ? !writer.file()->is_saved : !IsKnown(*writer.file())) return;
   EndPart(writer);
+  writer.file()->is_old_target = true;
   PointLink();
   writer.Leave();
   writer.Open(clock_.Now());

@@ -11,11 +11,16 @@ namespace qte::model {
 
 using std::chrono::milliseconds;
 
+// By their own names, too.
+bool FollowsTargets(const std::vector<source::SourceSpec>& specs) {
+  return specs.front().path.ends_with("/elsewhere/*");
+}
+
 std::vector<config::Source> SourcesOf(const std::vector<source::SourceSpec>& specs) {
   std::vector<config::Source> sources(specs.size());
   for (size_t i = 0; i < specs.size(); ++i) sources[i].path.value = specs[i].path;
   // A log with two names is one guest's, whichever of them a source finds.
-  bool has_two_names = specs.front().path.ends_with("/elsewhere/*");
+  const bool has_two_names = FollowsTargets(specs);
   for (config::Source& source : sources) {
     if (has_two_names) source.labels.push_back({{.value = "vm", .place = {}}, "one"});
   }
@@ -37,7 +42,7 @@ void History::Start() {
   sources_ = std::make_unique<source::SourceSet>(in_use_, *guests_, std::move(positions),
                                                  source::FollowOptions{.clock = clock_, .max_open = max_open_});
   counters_ = saved_counters_;
-  Log("the reader starts");
+  Log("the reader starts, " + std::to_string(max_open_) + " descriptors");
   NoteCounters();
   if (checkpoint_.empty()) Save();
 }
@@ -63,7 +68,6 @@ void History::Settle() {
   }
   NoteCounters();
   if (Sees()) NoteLookedAt();
-  if (getenv("QTE_MODEL_STREAMS")) for (const auto& s : sources_->Streams()) Log("    " + s.path + " id " + std::to_string(s.id) + " at " + std::to_string(s.offset) + " of " + std::to_string(s.size) + " " + s.error);
   Log("read all");
 }
 
@@ -78,6 +82,7 @@ void History::Save() {
       file->is_truncation_saved = file->is_truncation_seen;
       file->saved_offset = file->is_truncation_seen ? OffsetIn(*file) : 0;
       file->is_saved = IsKnown(*file);
+      file->was_saved = file->was_saved || file->is_saved;
       for (const Line& line : file->lines) {
         if (file->is_deleted && line.end > file->saved_offset) unread.insert(line.token);
       }
@@ -96,7 +101,9 @@ void History::Kill() {
   for (Writer& writer : writers_) {
     for (const auto& file : writer.files()) {
       file->is_truncation_seen = file->is_truncation_saved;
-      if (!file->is_deleted) continue;
+      // No name leads to the earlier target of a link, but the checkpoint may know it.
+      const bool is_lost_target = file->is_old_target && !file->was_saved && !FollowsTargets(specs_);
+      if (!file->is_deleted && !is_lost_target) continue;
       file->is_unreachable = true;
       for (const Line& line : file->lines) {
         if (line.end > file->saved_offset) destroyed_.insert(line.token);

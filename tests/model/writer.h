@@ -27,6 +27,8 @@ struct File {
   uint64_t size = 0;
   bool is_deleted = false;
   bool is_saved = false;            // the last checkpoint knows it
+  bool was_saved = false;           // some checkpoint knew it
+  bool is_old_target = false;       // of a link that leads elsewhere now
   bool is_unreachable = false;      // and no reader has it open
   bool is_truncation_seen = true;   // the reader has looked since the last one
   bool is_truncation_saved = true;  // and a checkpoint was taken since that
