@@ -118,6 +118,11 @@ std::optional<size_t> Discovery::SourceOf(const std::string& path) const {
   return std::nullopt;
 }
 
+std::string Discovery::PatternOf(size_t source) const {
+  auto found = std::find_if(sources_.begin(), sources_.end(), [source](const Source& each) { return each.index == source; });
+  return found == sources_.end() ? std::string() : found->pattern.text();
+}
+
 // One problem a source; the others of a glob are most likely of the same kind.
 void Discovery::TakeFailures(const std::vector<DirectoryFailure>& failures, const Source& source, Scan& scan) {
   for (const DirectoryFailure& failure : failures) {

@@ -55,6 +55,8 @@ class Discovery {
   Scan Look() const;
   // The first spec that matches a path and does not exclude it.
   std::optional<size_t> SourceOf(const std::string& path) const;
+  // The path or glob of a spec, by its index.
+  std::string PatternOf(size_t source) const;
   // The spec of standard input.
   std::optional<size_t> stdin_source() const { return stdin_source_; }
 

@@ -100,7 +100,9 @@ std::vector<RotationSearch::Unseen> StreamTable::FindUnseen(RotationSearch& sear
   for (const Search& each : searches_) {
     for (const RotationSearch::Directory& directory : each.directories) {
       for (RotationSearch::Unseen& unseen : search.FindUnseen(directory, look.scan, each.known, look.discovery)) {
-        if (!parked_.Knows(unseen.file, unseen.birth)) found.push_back(std::move(unseen));
+        const bool was_followed =
+            each.known.contains(unseen.origin) || followed_then_.contains(look.discovery.PatternOf(unseen.source));
+        if (was_followed && !parked_.Knows(unseen.file, unseen.birth)) found.push_back(std::move(unseen));
       }
     }
   }

@@ -101,8 +101,15 @@ void StreamTable::SkipContents(const Scan& scan, size_t source) {
   }
 }
 
+void StreamTable::Bind(const Discovery& discovery) {
+  parked_.Bind(discovery);
+  directories_.clear();
+  listed_directories_.clear();
+}
+
 void StreamTable::Resume(source::Positions saved, Clock::Time now) {
   looked_at_ = saved.looked_at;
+  followed_then_.insert(saved.specs.begin(), saved.specs.end());
   for (StreamPosition& position : saved.streams) {
     last_id_ = std::max(last_id_, position.id);
     bool was_at_end = position.point.offset >= position.point.known_size;

@@ -50,7 +50,8 @@ class StreamTable {
   // Closes the descriptor of a regular file and keeps its position; the entry itself stays until Sweep.
   void Park(Stream& stream, Clock::Time now);
   // The sources have changed.
-  void Bind(const Discovery& discovery) { parked_.Bind(discovery); }
+  // Other sources; directories are searched as if they were new.
+  void Bind(const Discovery& discovery);
   void Sweep();
 
   // By ascending id, so that a file comes before its successor.
@@ -149,6 +150,7 @@ class StreamTable {
   std::vector<StreamId> evicted_;
   std::vector<std::string> warnings_;
   bool is_short_ = false;
+  std::set<std::string> followed_then_;  // patterns, at the look before the saved state
   int64_t looked_at_ = 0;           // by the clock that stamps files: the last look before the saved state; 0 without one
   Clock::Time finished_looked_at_;  // when parked files with a successor were looked for
   StreamId last_id_ = 0;
