@@ -57,7 +57,9 @@ metrics::Labels SourceLabels::For(size_t source, const std::string& path) const 
       bool matches =
           pattern->Match(path, 0, path.size(), re2::RE2::UNANCHORED, groups.data(), static_cast<int>(groups.size()));
       for (const auto& [name, group] : pattern->NamedCapturingGroups()) {
-        if (matches) labels[name] = groups[static_cast<size_t>(group)].as_string();
+        // re2's StringPiece is a class of its own before 2023 and absl's string_view since: they share data() and size().
+        const re2::StringPiece& piece = groups[static_cast<size_t>(group)];
+        if (matches) labels[name] = std::string(piece.data(), piece.size());
       }
     }
   }
