@@ -49,27 +49,38 @@ fetch_packages() {
   done
 }
 
+# Since Debian 13, a kernel's modules are compressed.
+contents_of() {
+  case $1 in
+    *.xz) xz --decompress --stdout "$1" ;;
+    *) cat "$1" ;;
+  esac
+}
+
 # add_module NAME: copies a module after those it depends on, numbered, so that the guest loads them in this order.
 loaded=" "
 count=0
 add_module() {
-  local name=${1//-/_} file dependency
+  local name=${1//-/_} file module dependency
   [[ $loaded == *" $name "* ]] && return
   loaded+="$name "
-  file=$(find "$work/root/lib/modules" -name "${name//_/[-_]}.ko" -print -quit)
+  file=$(find "$work/root" -path '*/lib/modules/*' -name "${name//_/[-_]}.ko*" -print -quit)
   [[ -n $file ]] || return 0
+  module=$work/$name.ko
+  contents_of "$file" >"$module"
   # A module names what it depends on in its .modinfo section: "depends=a,b" between two NULs.
-  for dependency in $(tr '\0' '\n' <"$file" | sed -n 's/^depends=//p' | tr ',' ' '); do
+  for dependency in $(tr '\0' '\n' <"$module" | sed -n 's/^depends=//p' | tr ',' ' '); do
     add_module "$dependency"
   done
   count=$((count + 1))
-  cp "$file" "$initrd/modules/$(printf %02d "$count")-$name.ko"
+  mv "$module" "$initrd/modules/$(printf %02d "$count")-$name.ko"
 }
 
 make_initrd() {
   local module
   mkdir -p "$initrd"/{bin,modules,proc,sys,dev}
-  cp "$work/root/bin/busybox" "$initrd/bin/"
+  # It lies in bin/ on Debian 12 and in usr/bin/ on later releases.
+  cp "$(find "$work/root" -path '*/bin/busybox')" "$initrd/bin/"
   install -m 755 "$here/init" "$initrd/init"
   # Only a test misses it.
   if command -v "${CC:-cc}" >/dev/null; then

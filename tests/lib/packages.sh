@@ -7,8 +7,9 @@ build_packages=(
   libyaml-cpp-dev libzstd-dev ninja-build nlohmann-json3-dev pkg-config prometheus-cpp-dev python3 zlib1g-dev
 )
 
-# To make and boot the small guest: seabios is only recommended by qemu-system-x86, and needed.
-guest_packages=(cpio qemu-system-x86 seabios)
+# To make and boot the small guest: xz-utils unpacks the modules of Debian 13's kernel, and seabios is only recommended by
+# qemu-system-x86, and needed.
+guest_packages=(cpio qemu-system-x86 seabios xz-utils)
 
 # To test, beyond the unit tests.
 test_packages=(groff-base libbenchmark-dev python3-yaml shellcheck systemd util-linux
