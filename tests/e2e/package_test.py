@@ -5,6 +5,7 @@ else is."""
 import glob
 import os
 import pathlib
+import platform
 import re
 import shlex
 import shutil
@@ -122,7 +123,7 @@ class InstallTest(unittest.TestCase):
 @unittest.skipUnless(os.geteuid() == 0 and (shutil.which("mmdebstrap") or "QTE_REQUIRE_ALL" in os.environ),
                      "needs root and mmdebstrap")
 class PackageTest(unittest.TestCase):
-    """In a Debian of nothing but its least parts."""
+    """In a Debian of nothing but its least parts, of the release that the package was built on."""
 
     @classmethod
     def setUpClass(cls):
@@ -137,7 +138,8 @@ class PackageTest(unittest.TestCase):
         cls.root = cls.directory / "root"
         run("mmdebstrap", "--variant=minbase", "--mode=root", '--aptopt=APT::Install-Recommends "false"',
             f"--customize-hook=copy-in {cls.package} /var/tmp",
-            f'--customize-hook=chroot "$1" sh -ec {shlex.quote(install)}', "bookworm", cls.root)
+            f'--customize-hook=chroot "$1" sh -ec {shlex.quote(install)}',
+            platform.freedesktop_os_release()["VERSION_CODENAME"], cls.root)
 
     def inside(self, *command, **options):
         return run("chroot", self.root, *command, **options)
