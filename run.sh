@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# From a fresh Debian 12 to metrics in one command; see usage() below.
+# From a fresh Debian to metrics in one command; see usage() below.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 # shellcheck source=tests/lib/packages.sh
@@ -17,7 +17,7 @@ usage: ./run.sh [--once] [--port=N] [-- EXPORTER_FLAG...]
 Without a FILE: boots a small guest under QEMU with tracing on, follows its trace, and serves the metrics of it, until
 Ctrl-C. With FILEs (globs and FIFOs as well): follows those.
 
-What is missing is installed (Debian 12, by apt-get) and built first, under build/.
+What is missing is installed (Debian 12 or later, by apt-get) and built first, under build/.
 
   --once     end after the first look at the metrics; QTE_RUN_SECONDS=N in the environment gives it N seconds more
   --port=N   serve on 127.0.0.1:N instead of 127.0.0.1:10177

@@ -11,16 +11,17 @@ logs=build/test-logs
 
 usage() {
   cat <<'USAGE'
-usage: ./test.sh [--quick] [--asan] [--tsan] [--docker] [--all]
+usage: ./test.sh [--quick] [--asan] [--tsan] [--docker] [--trixie] [--all]
 
-Installs what is missing (Debian 12), builds, and runs the tests. Without options: all tests on the release build (unit,
-golden, end to end with a real QEMU and Prometheus), in less than ten minutes on two cores.
+Installs what is missing (Debian 12 or later), builds, and runs the tests. Without options: all tests on the release build
+(unit, golden, end to end with a real QEMU and Prometheus), in less than ten minutes on two cores.
 
   --quick   the release build without QEMU and Prometheus
   --asan    unit and golden tests under AddressSanitizer and UndefinedBehaviorSanitizer
   --tsan    tests of threads under ThreadSanitizer, and of all that scans bytes without SIMD
   --docker  the images of docker/, built and run by a Docker engine of the test's own; needs root
-  --all     the release, --asan, --tsan and --docker runs, one after the other
+  --trixie  --quick and ./run.sh --once in a root directory of Debian 13, which is made for this; needs root
+  --all     the release, --asan, --tsan, --docker and --trixie runs, one after the other
   -h        this text
 Options add up. Logs are kept in build/test-logs. The exit code is 0 only when all passed.
 USAGE
@@ -53,8 +54,8 @@ while [[ $# -gt 0 ]]; do
   case $1 in
     -h | --help) usage && exit ;;
     --quick) quick=1 && runs+=(release) ;;
-    --asan | --tsan | --docker) runs+=("${1#--}") ;;
-    --all) all=1 && runs=(release asan tsan docker) ;;
+    --asan | --tsan | --docker | --trixie) runs+=("${1#--}") ;;
+    --all) all=1 && runs=(release asan tsan docker trixie) ;;
     *) echo "error: unknown option $1" >&2 && usage >&2 && exit 2 ;;
   esac
   shift
@@ -100,12 +101,12 @@ export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:suppressions=$PWD/te
 reports=()
 for run in "${runs[@]}"; do
   case $run in
-    release) run_tests release release --label-exclude "docker${quick:+|qemu}" ;;
-    asan) run_tests asan asan --label-exclude 'e2e|docker' ;;
+    release) run_tests release release --label-exclude "docker|trixie${quick:+|qemu}" ;;
+    asan) run_tests asan asan --label-exclude 'e2e|docker|trixie' ;;
     # Where threads meet: the daemon as a process, and the unit tests of the folders that start or share threads. This
     # preset is without SIMD, so what scans bytes, and whole traces, are held against the same numbers that way, too.
     tsan) run_tests tsan tsan --tests-regex '^(base|trace|source|qmp|metrics|exposition|http|page|guests|commands|daemon|golden):|^e2e: (cli|pipes|same numbers from (a_fi|stan))' ;;
-    docker) run_tests docker release --label-regex docker ;;
+    docker | trixie) run_tests "$run" release --label-regex "$run" ;;
   esac
 done
 python3 tests/lib/summary.py "${reports[@]}"

@@ -13,8 +13,8 @@
 #   tests/bench/run.sh stages        the stages of the hot path one by one, by Google Benchmark
 #   tests/bench/run.sh --all         all of them, one after the other
 #
-# Options go to the one benchmark: `tests/bench/run.sh scrape --help`. Installs what is missing (Debian 12) and builds the
-# release preset.
+# Options go to the one benchmark: `tests/bench/run.sh scrape --help`. Installs what is missing (Debian 12 or later) and
+# builds the release preset.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 # shellcheck source=../lib/packages.sh

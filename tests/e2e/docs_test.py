@@ -453,7 +453,7 @@ class ReferenceTest(unittest.TestCase):
         self.assertEqual(documented, told)
 
     def test_commands(self):
-        commands = re.search(r"^Subcommands:\n((?:  .*\n)+)", exporter.run("--help").stdout, re.M)[1]
+        commands = re.search(r"^subcommands:\n((?:  .*\n)+)", exporter.run("--help").stdout, re.M | re.I)[1]
         self.assertEqual({code(name)[0]: does for name, does in self.rows("command-line.md", "Commands")},
                          dict(re.findall(r"^  (\S+) +(.*)$", commands, re.M)))
 
