@@ -24,15 +24,17 @@ modules=(ata_piix sd_mod sr_mod virtio_pci virtio_blk virtio_scsi)
 
 # Downloads into $work; `apt-get download` writes to the current directory.
 download_packages() {
-  local newest=linux-image-amd64 image
+  local newest=linux-image-amd64 image parts
   [[ $kernel == amd64 ]] || newest=linux-image-$kernel-amd64
   image=$(apt-cache depends "$newest" | awk '/Depends: linux-image-/ && !found {print $2; found = 1}') || true
   [[ -n $image ]] || {
     echo "apt knows no $newest" >&2
     return 1
   }
+  # After Debian 13, what an image had lies in packages that it depends on.
+  mapfile -t parts < <(apt-cache depends "$image" | awk '/Depends: linux-(binary|modules)-/ {print $2}')
   # As root, apt would warn that its own user cannot write here.
-  (cd "$work" && apt-get download -qq -o APT::Sandbox::User=root "$image" busybox-static)
+  (cd "$work" && apt-get download -qq -o APT::Sandbox::User=root "$image" "${parts[@]}" busybox-static)
 }
 
 # Into $work/root.
@@ -90,7 +92,7 @@ make_initrd() {
     add_module "$module"
   done
   (cd "$initrd" && find . | cpio --quiet -o -H newc | gzip -9n) >"$guest/initrd.gz.new"
-  cp "$work"/root/boot/vmlinuz-* "$guest/vmlinuz.new"
+  cp "$(find "$work/root" -name 'vmlinuz*')" "$guest/vmlinuz.new"
   mv "$guest/vmlinuz.new" "$guest/vmlinuz"
   mv "$guest/initrd.gz.new" "$guest/initrd.gz"
 }
