@@ -13,7 +13,13 @@ TEST_CASE("The named groups of a regex") {
 TEST_CASE("A regex that does not compile says why") {
   CHECK(NamedGroups("*x").error() == "bad regex: no argument for repetition operator: *");
   CHECK(NamedGroups("(x").error() == "bad regex: missing ): (x");
-  CHECK_THAT(NamedGroups("(?<vm>x)").error(), ContainsSubstring("; a named group is (?P<name>...)"));
+  // Debian 12's re2 refuses this way to write a named group, later ones read it.
+  Result<Strings> groups = NamedGroups("(?<vm>x)");
+  if (groups.ok()) {
+    CHECK(*groups == Strings{"vm"});
+  } else {
+    CHECK_THAT(groups.error(), ContainsSubstring("; a named group is (?P<name>...)"));
+  }
 }
 
 }  // namespace qte::config
