@@ -40,6 +40,8 @@ export const NO_SOURCES = 'no sources in the config';
 
 export const rate = (metric, matchers) => `rate(${metric}{${matchers}}[$__rate_interval])`;
 // What comes seldom (errors, rotations) is counted: as a rate it would be 0.0003 a second.
+// Of two counters of the same, the first one where it says something.
+export const either = (first, second) => `${first} > 0 or ${second}`;
 export const increase = (metric, matchers) => `increase(${metric}{${matchers}}[$__rate_interval])`;
 // All of the time shown, for a single number that is looked at once.
 export const total = (metric, matchers) => `sum(increase(${metric}{${matchers}}[$__range]))`;

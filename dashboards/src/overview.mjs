@@ -1,6 +1,6 @@
 import {
-  BY_VM, DEVICE, EXPORTER, NO_BLOCK, NO_DMA, NO_EVENTS, NO_KEYS, NO_PCI, NO_SOURCES, VM, build, counts, grid, increase, lines,
-  noTime, number, ours, plus, quantile, rate, row, sumBy, total,
+  BY_VM, DEVICE, EXPORTER, NO_BLOCK, NO_DMA, NO_EVENTS, NO_KEYS, NO_PCI, NO_SOURCES, VM, build, counts, either, grid, increase,
+  lines, noTime, number, ours, plus, quantile, rate, row, sumBy, total,
 } from './lib.mjs';
 import {deviceGrid, exporterRow, own} from './shared.mjs';
 
@@ -44,8 +44,9 @@ export default build({
     row(2, 'Activity', [
       lines({id: 21, title: 'Trace events by VM', unit: 'ops', noValue: NO_EVENTS, queries: each('qemu_trace_events_total', VM),
         description: 'Lines that QEMU writes, used by a rule or not. The busiest VMs are those whose tracing costs most.'}),
-      lines({id: 22, rare: 1, title: 'Keystrokes by VM', unit: 'ops', noValue: NO_KEYS, queries: each('qemu_keyboard_keystrokes_total', VM),
-        description: 'Keys pressed, from `ps2_put_keycode`. USB keyboards do not show here.'}),
+      lines({id: 22, rare: 1, title: 'Keystrokes by VM', unit: 'ops', noValue: NO_KEYS,
+        queries: [[either(sumBy(BY_VM, rate('qemu_keyboard_keystrokes_total', VM)), sumBy(BY_VM, rate('qemu_input_keystrokes_total', VM))), LEGEND]],
+        description: 'Keys pressed on the PS/2 keyboard; on other keyboards where that one is silent.'}),
       lines({id: 23, title: 'Block bytes read by VM', unit: 'Bps', stack: true, noValue: NO_BLOCK,
         description: 'What guests read of their disks, all interfaces together.',
         queries: each('qemu_block_read_bytes_total', DEVICE)}),

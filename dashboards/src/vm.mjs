@@ -1,6 +1,6 @@
 import {
-  BY_DEVICE, BY_VM, DEVICE, NO_BLOCK, NO_DMA, NO_EVENTS, NO_KEYS, NO_PCI, VM, build, lines, noTime, number, plus, quantile, rate,
-  row, spread, sumBy, total,
+  BY_DEVICE, BY_VM, DEVICE, NO_BLOCK, NO_DMA, NO_EVENTS, NO_KEYS, NO_PCI, VM, build, either, lines, noTime, number, plus, quantile,
+  rate, row, spread, sumBy, total,
 } from './lib.mjs';
 import {exporterRow} from './shared.mjs';
 
@@ -24,8 +24,9 @@ export default build({
         description: 'Events a second that QEMU writes to its log, used by a rule or not.',
         expr: `sum(${rate('qemu_trace_events_total', VM)})`, noValue: NO_EVENTS}),
       number({id: 12, title: 'Keystrokes', unit: 'ops',
-        description: 'Keys pressed a second on the PS/2 keyboard.',
-        expr: `sum(${rate('qemu_keyboard_keystrokes_total', VM)})`, noValue: NO_KEYS}),
+        description: 'Keys pressed a second on the PS/2 keyboard; on other keyboards where that one is silent.',
+        expr: either(`sum(${rate('qemu_keyboard_keystrokes_total', VM)})`, `sum(${rate('qemu_input_keystrokes_total', VM)})`),
+        noValue: NO_KEYS}),
       number({id: 13, title: 'PCI config accesses', unit: 'ops',
         description: 'Reads and writes of PCI configuration space. Near 0 once the guest has booted.',
         expr: plus(`sum(${rate('qemu_pci_config_reads_total', VM)})`,
@@ -44,8 +45,8 @@ export default build({
     ]),
     row(2, 'Keyboard and PCI', [
       lines({id: 21, rare: 1, title: 'Keystrokes and key codes', unit: 'ops', noValue: NO_KEYS,
-        description: 'A keystroke is a key going down. Key codes are the bytes put for it: presses, releases and prefixes.',
-        queries: [byVm('qemu_keyboard_keystrokes_total', VM, 'keystrokes'), byVm('qemu_keyboard_keycodes_total', VM, 'key codes')]}),
+        description: 'A keystroke is a key going down, on the PS/2 keyboard or, where that one is silent, on others. Key codes are the bytes that the PS/2 keyboard puts for it: presses, releases and prefixes.',
+        queries: [[either(sumBy(BY_VM, rate('qemu_keyboard_keystrokes_total', VM)), sumBy(BY_VM, rate('qemu_input_keystrokes_total', VM))), `{{vm}} keystrokes ${AT}`], byVm('qemu_keyboard_keycodes_total', VM, 'key codes')]}),
       lines({id: 22, title: 'Trace events by name', unit: 'ops', noValue: NO_EVENTS,
         description: 'The ten busiest events. Those that no rule uses only cost: the exporter\'s page at / tells which they are.',
         queries: [[`topk(10, sum by (event) (${rate('qemu_trace_events_total', VM)}))`, '{{event}}']]}),

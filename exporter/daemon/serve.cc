@@ -105,7 +105,8 @@ size_t RaiseDescriptorLimit() {
 
 // An answer with 100,000 series is 10 MB. glibc takes the first such block that is freed for a sign that more will
 // come, keeps them from then on, and does so in a heap for each of the server's threads: after a hundred scrapes of
-// eight clients the process held 270 MB instead of 30. Of 10,000 VMs each heap more kept another 15 MB.
+// eight clients the process held 270 MB instead of 30. With 10,000 VMs, each
+// further heap kept another 15 MB.
 void ReturnFreedMemory() {
 #ifdef __GLIBC__
   constexpr int kLargestKept = 1 << 20;

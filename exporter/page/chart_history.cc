@@ -19,7 +19,13 @@ constexpr size_t kNoLabel = std::string::npos;
 
 const std::vector<Chart>& AllCharts() {
   static const std::vector<Chart> charts = {
-      {"keystrokes", "Keyboard and PCI", "Keystrokes", "1/s", Kind::kRate, {"qemu_keyboard_keystrokes_total"}},
+      {"keystrokes",
+       "Keyboard and PCI",
+       "Keystrokes",
+       "1/s",
+       Kind::kRate,
+       {"qemu_keyboard_keystrokes_total", "qemu_input_keystrokes_total"},
+       true},
       {"pci_reads", "Keyboard and PCI", "PCI config reads", "1/s", Kind::kRate, {"qemu_pci_config_reads_total"}},
       {"pci_writes", "Keyboard and PCI", "PCI config writes", "1/s", Kind::kRate, {"qemu_pci_config_writes_total"}},
       {"dma_read", "DMA", "Read by DMA", "B/s", Kind::kRate, {"qemu_dma_read_bytes_total"}},
@@ -141,7 +147,9 @@ ChartHistory::Sums ChartHistory::SumsOf(const Chart& chart, const std::vector<Fa
       metrics::LabelValues labels = family.LabelsOf(i);
       Value value{family.values[i], chart.kind == Kind::kMean ? CountOf(family, i) : 0};
       if (value.sum == 0) continue;  // series that exist from the start, and of disks that rest
-      values[{family.base.get(), device == kNoLabel ? "" : labels[device]}] += value;
+      Value& known = values[{family.base.get(), device == kNoLabel ? "" : labels[device]}];
+      if (chart.is_largest) value.sum = std::max(value.sum - known.sum, 0.0);  // what it adds
+      known += value;
       sums.all += value;
     }
   }

@@ -32,6 +32,7 @@ struct Chart {
   std::string_view unit;  // of a value: "1/s", "B/s" or "s"
   Kind kind = Kind::kRate;
   std::vector<std::string_view> families;
+  bool is_largest = false;  // of the families, since they count the same in two ways; else their sum
 };
 
 class ChartHistory {

@@ -101,6 +101,22 @@ TEST_CASE("A family that comes in parts, from several lanes, is one") {
   CHECK(series[1].values == Values{4.0});
 }
 
+TEST_CASE("Keys of a guest without a PS/2 keyboard are those that enter QEMU") {
+  Metric ps2("qemu_keyboard_keystrokes_total", {});
+  Metric input("qemu_input_keystrokes_total", {});
+  ChartHistory history;
+  ps2.Add("a", "", 1);
+  history.Sample(At(0), Together(ps2.Take(), input.Take()));
+  ps2.Add("a", "", 10);
+  input.Add("a", "", 10);
+  input.Add("b", "", 20);
+  history.Sample(At(5), Together(ps2.Take(), input.Take()));
+  std::vector<ChartHistory::Series> series = history.SeriesOf(ChartOf("keystrokes"));
+  REQUIRE(series.size() == 2);
+  CHECK(series[0].values == Values{2.0});
+  CHECK(series[1].values == Values{4.0});
+}
+
 TEST_CASE("A point that is repeated says that nothing moved, and keeps the next rate right") {
   Metric keys("qemu_keyboard_keystrokes_total", {});
   ChartHistory history;
