@@ -39,7 +39,7 @@ USB = "usb_port_attach bus 0, port 1, devspeed full, portspeed full\n"
 STATISTICS = re.compile(r"^(\w+): rd_bytes=(\d+) wr_bytes=(\d+)", re.M)
 # What stands in for the image that compose.yaml names, where nothing can be pulled.
 PROMETHEUS = """\
-FROM debian:trixie-slim
+FROM debian:bookworm-slim
 RUN apt-get update && apt-get install -y --no-install-recommends prometheus
 ENTRYPOINT ["prometheus"]
 CMD ["--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/tmp/tsdb"]
@@ -182,7 +182,7 @@ class Containers(unittest.TestCase):
 
 class ImageTest(Containers):
     def test_it_is_small(self):
-        added = size(IMAGE) - size("debian:trixie-slim")
+        added = size(IMAGE) - size("debian:bookworm-slim")
         print(f"{added / 1e6:.1f} MB over the base")
         self.assertLess(added, 60e6)
 
@@ -226,7 +226,7 @@ class ImageTest(Containers):
     def versions(self):
         """The packages that go into the binary, here and in the image that builds it."""
         build_packages = run("bash", "-c", '. tests/lib/packages.sh; echo "${build_packages[@]}"', cwd=exporter.ROOT).split()
-        query = ("dpkg-query", "--show", "binutils", "g++", "libc6-dev",
+        query = ("dpkg-query", "--show", "binutils", "g++-12", "libc6-dev", "libstdc++-12-dev",
                  *(name for name in build_packages if name.endswith("-dev")))
         build("build-stage", "--target", "build", "--file", DOCKER / "Dockerfile", exporter.ROOT)
         return run(*query), run("docker", "run", "--rm", "--network", "none", "build-stage", *query)
@@ -300,7 +300,7 @@ class ImageTest(Containers):
             "--entrypoint", program, IMAGE, *arguments)
         name = self.start("--network", "qte", *rights, "--volume", f"{traces}:/var/log/qemu:ro", IMAGE, *sidecar["args"])
         run("docker", "run", "--rm", "--interactive", "--network", "none", "--user", "1000", "--volume",
-            f"{traces}:/var/log/qemu", "debian:trixie-slim", "tee", arguments[-1], input=KEYSTROKE, timeout=60)
+            f"{traces}:/var/log/qemu", "debian:bookworm-slim", "tee", arguments[-1], input=KEYSTROKE, timeout=60)
         self.wait_for(name, lambda found: found.total("qemu_keyboard_keystrokes_total", vm="vm2") == 1, "the keystroke")
 
 

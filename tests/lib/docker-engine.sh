@@ -75,10 +75,10 @@ until docker info >/dev/null 2>&1; do
   fi
   sleep 0.1
 done
-if ! docker image inspect debian:trixie-slim >/dev/null 2>&1; then
-  mmdebstrap --quiet --variant=minbase trixie - | docker import --change 'CMD ["bash"]' - debian:trixie-slim >/dev/null
+if ! docker image inspect debian:bookworm-slim >/dev/null 2>&1; then
+  mmdebstrap --quiet --variant=minbase bookworm - | docker import --change 'CMD ["bash"]' - debian:bookworm-slim >/dev/null
 fi
-docker run --rm --network none debian:trixie-slim true >"$dir/first" 2>&1 || no_engine "$dir/first"
+docker run --rm --network none debian:bookworm-slim true >"$dir/first" 2>&1 || no_engine "$dir/first"
 # In the background, as only then a signal to this script is heard before the command's end.
 "$@" &
 command=$!
