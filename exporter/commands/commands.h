@@ -10,5 +10,6 @@ int Replay(const Options& options);
 int Backfill(const Options& options);
 int Explain(const Options& options);
 int PrintQemuArgs(const Options& options);
+int PrintBpftrace(const Options& options);
 
 }  // namespace qte::commands

@@ -52,6 +52,10 @@ constexpr Help kCommands[] = {
     {Command::kQemuArgs, "qemu-args", "Print the QEMU options that switch on the events the config needs",
      R"(
   qemu-system-x86_64 -drive file=disk.img,format=raw $(qemu-trace-exporter qemu-args) -D vm1.log)"},
+    {Command::kBpftrace, "bpftrace", "Print a bpftrace script for the events the config needs, for QEMU without a log",
+     R"(
+  qemu-trace-exporter bpftrace --pid=4711 > vm1.bt
+  bpftrace -q -p 4711 vm1.bt | qemu-trace-exporter --trace.path=-)"},
 };
 
 enum class Zero { kRefused, kAllowed };
@@ -145,6 +149,13 @@ void AddCommands(CLI::App& app, Options& options) {
       ->transform(Milliseconds(Zero::kRefused));
   added[Command::kExplain]->add_option("LINE", options.line,
                                        "A line of a trace log (default: lines of standard input)");
+  CLI::App* bpftrace = added[Command::kBpftrace];
+  bpftrace
+      ->add_option("--binary", options.binary, "QEMU's binary, to tell which events it has (default: that of --pid)")
+      ->type_name("PATH");
+  bpftrace->add_option("--pid", options.pid, "A running QEMU (default: none)")
+      ->type_name("PID")
+      ->check(CLI::PositiveNumber);
   app.require_subcommand(0, 1);
 }
 

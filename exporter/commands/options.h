@@ -8,7 +8,7 @@
 
 namespace qte::commands {
 
-enum class Command { kServe, kCheck, kReplay, kBackfill, kExplain, kQemuArgs };
+enum class Command { kServe, kCheck, kReplay, kBackfill, kExplain, kQemuArgs, kBpftrace };
 
 struct Options {
   Command command = Command::kServe;
@@ -25,6 +25,8 @@ struct Options {
   int64_t step_ms = 1'000;          // backfill
   bool is_strict = false;           // replay: bad input where most lines were not read
   std::optional<std::string> line;  // explain
+  std::string binary;               // bpftrace; empty: of the process, or where distributions put it
+  int pid = 0;                      // bpftrace; 0: of no process
 };
 
 // Exit codes of the program.

@@ -20,5 +20,7 @@ int main(int argc, char** argv) {
       return commands::Explain(options);
     case commands::Command::kQemuArgs:
       return commands::PrintQemuArgs(options);
+    case commands::Command::kBpftrace:
+      return commands::PrintBpftrace(options);
   }
 }

@@ -64,7 +64,7 @@ class Case(unittest.TestCase):
 
 class UsageTest(Case):
     def test_help_names_commands_and_flags(self):
-        self.assert_succeeds(["--help"], "serve", "check", "replay", "backfill", "explain", "qemu-args", "--config.file",
+        self.assert_succeeds(["--help"], "serve", "check", "replay", "backfill", "explain", "qemu-args", "bpftrace", "--config.file",
                              "--trace.path", "--web.listen-address", "--web.enable-lifecycle", "--log.level",
                              "--log.format")
 
@@ -88,7 +88,7 @@ class UsageTest(Case):
                 self.assert_fails(2, arguments, word)
 
     def test_each_command_has_examples_that_are_read(self):
-        for command in ("serve", "check", "replay", "backfill", "explain", "qemu-args"):
+        for command in ("serve", "check", "replay", "backfill", "explain", "qemu-args", "bpftrace"):
             with self.subTest(command=command):
                 help_text = self.assert_succeeds([command, "--help"], "Examples:")
                 self.assertIn(f"qemu-trace-exporter {command if command != 'serve' else '--trace.path'}", help_text)

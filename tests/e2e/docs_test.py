@@ -444,11 +444,11 @@ class ReferenceTest(unittest.TestCase):
     # command-line.md
 
     def test_flags(self):
-        helps = "".join(exporter.run(*command, "--help").stdout for command in ((), ("backfill",), ("replay",)))
+        helps = "".join(exporter.run(*command, "--help").stdout for command in ((), ("backfill",), ("replay",), ("bpftrace",)))
         # A flag that is too long has its text on the next line. CLI11's releases differ in what stands behind its name.
         options = re.findall(r"^  (?:-\w,)?(--[\w.-]+)(?: \S+)*?(?:  +| ?\n {20,})(\S.*)$", helps, re.M)
         told = {flag: re.sub(r" \(default: .*\)", "", text) for flag, text in options}
-        documented = {re.match(r"--[\w.-]+", code(flag)[0])[0]: re.sub("^of `(backfill|replay)`: ", "", meaning)
+        documented = {re.match(r"--[\w.-]+", code(flag)[0])[0]: re.sub("^of `(backfill|replay|bpftrace)`: ", "", meaning)
                       for flag, _, meaning in self.rows("command-line.md", "Flags")}
         self.assertEqual(documented, told)
 

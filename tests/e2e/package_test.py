@@ -60,7 +60,7 @@ class ManualTest(unittest.TestCase):
         text = MAN.read_text().replace("\\-", "-")
         flags = flags_of_help()
         self.assertGreater(len(flags), 9)
-        for word in flags | {"serve", "check", "replay", "backfill", "explain", "qemu-args"}:
+        for word in flags | {"serve", "check", "replay", "backfill", "explain", "qemu-args", "bpftrace"}:
             self.assertIn(word, text)
 
     def test_groff_has_no_complaint(self):
@@ -78,7 +78,7 @@ class ManualTest(unittest.TestCase):
 
     def test_completion(self):
         self.assertEqual(self.complete("--"), flags_of_help())
-        self.assertEqual(self.complete(""), {"serve", "check", "replay", "backfill", "explain", "qemu-args"})
+        self.assertEqual(self.complete(""), {"serve", "check", "replay", "backfill", "explain", "qemu-args", "bpftrace"})
         self.assertEqual(self.complete("ba"), {"backfill"})
         self.assertEqual(self.complete("--log.format", "=", "j"), {"json"})
         self.assertEqual(self.complete("serve", "--log.level", ""), {"debug", "info", "warn", "error"})

@@ -16,10 +16,11 @@ test_packages=(groff-base libbenchmark-dev python3-yaml shellcheck systemd util-
   bzip2 lz4 xz-utils zstd)
 
 # To test with everything real, beyond the guest: Prometheus, which brings promtool as well, a browser, TLS by a reverse
-# proxy, what the pages' commands use, a package (for which cpack runs `file` and dpkg-shlibdeps), and a Debian to install
-# it in.
+# proxy, what the pages' commands use, a package (for which cpack runs `file` and dpkg-shlibdeps), a Debian to install
+# it in, and bpftrace with a stand-in for a QEMU that has probes.
 real_packages=(
-  apache2-utils chromium chromium-driver curl dpkg-dev file iproute2 mmdebstrap nginx-light openssl prometheus
+  apache2-utils bpftrace chromium chromium-driver curl dpkg-dev file iproute2 mmdebstrap nginx-light openssl prometheus
+  systemtap-sdt-dev
 )
 
 # To generate the dashboards.
