@@ -65,6 +65,7 @@ std::vector<source::SourceSpec> SourceSpecs(const config::Config& config) {
   for (const config::Source& source : config.sources) {
     specs.push_back(
         {source.path.value, source.start == config::Start::kEnd, source.reclaim ? source.max_disk_bytes : uint64_t{0}});
+    specs.back().is_attached = source.usdt.has_value();
     for (const config::Text& glob : source.exclude) specs.back().exclude.push_back(glob.value);
   }
   return specs;

@@ -46,11 +46,16 @@ struct Qmp {
   bool switch_off_at_exit = false;  // leave QEMU as it was found
 };
 
+// What labels of a traced QEMU are made of.
+inline constexpr std::string_view kProcessArguments[] = {"name", "uuid", "pid"};
+
 struct Source {
-  Text path;                         // file, glob, FIFO, or "-"
+  Text path;                         // file, glob, FIFO, or "-"; with `usdt` a name for the source
+  std::optional<Text> usdt;          // glob of QEMU's binaries: processes are traced by their probes
   std::vector<Text> exclude;         // globs: what matches one is not read
   std::optional<Text> path_pattern;  // RE2; named groups become labels
-  std::vector<std::pair<Text, std::string>> labels;
+  std::optional<Text> name_pattern;  // the same of a traced QEMU's name
+  std::vector<std::pair<Text, std::string>> labels;  // with `usdt` templates of kProcessArguments and those groups
   std::optional<std::string> envelope;  // what wraps the lines: one of trace/envelope.h; found out where it is not given
   Start start = Start::kBeginning;
   std::optional<Place> reclaim;  // where the config asks for it: what was consumed goes back to the disk

@@ -44,7 +44,8 @@ TEST_CASE("Nodes of the wrong type are refused, lists and maps at their key, tex
       {"sources:\n  path: /var/log/x",
        "x.yaml:1:1: \"sources\" must be a list of maps with path, path_pattern, labels, start, not a map"},
       {"sources:\n  - /var/log/x",
-       "x.yaml:2:5: a source must be a map with path, exclude, path_pattern, labels, envelope, start, reclaim, max_disk_bytes, "
+       "x.yaml:2:5: a source must be a map with path, usdt, exclude, path_pattern, name_pattern, labels, envelope, start, "
+       "reclaim, max_disk_bytes, "
        "qmp, "
        "not \"/var/log/x\""},
       {"trace_events:\n  a: b", "x.yaml:1:1: \"trace_events\" must be a path or a list of paths, not a map"},

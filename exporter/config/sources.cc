@@ -14,16 +14,20 @@
 namespace qte::config {
 namespace {
 
-constexpr auto kKeys = std::to_array<std::string_view>(
-    {"path", "exclude", "path_pattern", "labels", "envelope", "start", "reclaim", "max_disk_bytes", "qmp"});
+constexpr auto kKeys =
+    std::to_array<std::string_view>({"path", "usdt", "exclude", "path_pattern", "name_pattern", "labels", "envelope",
+                                     "start", "reclaim", "max_disk_bytes", "qmp"});
+// What a source of processes has not.
+constexpr auto kOnlyOfPaths = std::to_array<std::string_view>(
+    {"path", "exclude", "path_pattern", "envelope", "start", "reclaim", "max_disk_bytes"});
 constexpr auto kQmpKeys = std::to_array<std::string_view>({"socket", "drive_names", "switch_off_at_exit"});
 // As trace/envelope.h has them; a test in guests/ compares the lists.
-constexpr auto kEnvelopes = std::to_array<std::string_view>({"none", "docker-json", "journal-json", "json", "cri",
-                                                             "timestamp", "name", "syslog", "stap", "ftrace", "qemu"});
+constexpr auto kEnvelopes = std::to_array<std::string_view>(
+    {"none", "docker-json", "journal-json", "json", "cri", "timestamp", "name", "syslog", "stap", "ftrace", "qemu"});
 constexpr auto kStarts = std::to_array<std::string_view>({"beginning", "end"});
 constexpr auto kBools = std::to_array<std::string_view>({"true", "false"});
 
-std::optional<Text> ReadPathPattern(const Field& field, Report& report) {
+std::optional<Text> ReadPattern(const Field& field, Report& report) {
   std::optional<Text> pattern = ReadText(field, "a regex", report);
   if (!pattern) return pattern;
   Position at = field.node->at;
@@ -31,7 +35,7 @@ std::optional<Text> ReadPathPattern(const Field& field, Report& report) {
   if (!groups) {
     report.Add(at, groups.error());
   } else if (groups->empty()) {
-    report.Add(at, "\"path_pattern\" has no named group (?P<vm>...), so it would label nothing");
+    report.Add(at, Quoted(field.name) + " has no named group (?P<vm>...), so it would label nothing");
   } else {
     for (const std::string& group : *groups) {
       if (std::optional<std::string> wrong = WrongSourceLabelName(group)) report.Add(at, *wrong);
@@ -76,15 +80,20 @@ std::vector<Text> ReadExclude(const Field& field, const Source& source, Report& 
   return ReadTexts(field, "a glob or a list of globs", report);
 }
 
+// The groups of its pattern, which become labels.
+std::vector<std::string> GroupsOf(const Source& source) {
+  const std::optional<Text>& pattern = source.usdt ? source.name_pattern : source.path_pattern;
+  if (!pattern) return {};
+  Result<std::vector<std::string>> groups = NamedGroups(pattern->value);
+  return groups ? std::move(*groups) : std::vector<std::string>{};
+}
+
 // The labels that every series of the source has.
 std::vector<std::string> LabelsOf(const Source& source) {
   std::vector<std::string> labels = {"vm"};
   for (const auto& [name, text] : source.labels) labels.push_back(name.value);
-  if (source.path_pattern) {
-    if (Result<std::vector<std::string>> groups = NamedGroups(source.path_pattern->value)) {
-      labels.insert(labels.end(), groups->begin(), groups->end());
-    }
-  }
+  const std::vector<std::string> groups = GroupsOf(source);
+  labels.insert(labels.end(), groups.begin(), groups.end());
   std::sort(labels.begin(), labels.end());
   labels.erase(std::unique(labels.begin(), labels.end()), labels.end());
   return labels;
@@ -109,7 +118,7 @@ void CheckSocket(const Text& socket, const Source& source, Report& report) {
     if (hint.empty()) hint = "; this source has " + OneOf(known);
     report.Add(socket.place, "\"qmp\" names no label of the source: " + Quoted(*piece.argument) + hint);
   }
-  if (!has_label && source.path.value.find_first_of("*?[") != std::string::npos) {
+  if (!has_label && (source.usdt || source.path.value.find_first_of("*?[") != std::string::npos)) {
     report.Add(socket.place,
                "\"qmp\" is one socket for all logs of a glob; say which is whose by a label, as in "
                "/run/qemu/{vm}.qmp");
@@ -140,14 +149,47 @@ std::optional<Qmp> ReadQmp(const Field& field, const Source& source, Report& rep
   return qmp;
 }
 
-Source ReadSource(const Field& item, Report& report) {
-  Source source;
-  Fields fields(item, {"a source", kKeys}, report);
+// Of a source of processes, labels are templates.
+void CheckLabelTemplates(const Source& source, Report& report) {
+  const std::vector<std::string> groups = GroupsOf(source);
+  std::vector<std::string_view> known(std::begin(kProcessArguments), std::end(kProcessArguments));
+  known.insert(known.end(), groups.begin(), groups.end());
+  for (const auto& [name, text] : source.labels) {
+    Result<std::vector<TemplatePiece>> pieces = ParsePathTemplate(text);
+    if (!pieces) {
+      report.Add(name.place, "label " + Quoted(name.value) + ": " + pieces.error());
+      continue;
+    }
+    for (const TemplatePiece& piece : *pieces) {
+      if (!piece.argument || std::find(known.begin(), known.end(), *piece.argument) != known.end()) continue;
+      std::string hint = DidYouMean(*piece.argument, known);
+      if (hint.empty()) hint = "; a traced QEMU has " + OneOf(known);
+      report.Add(name.place,
+                 "label " + Quoted(name.value) + " uses what is not known: " + Quoted(*piece.argument) + hint);
+    }
+  }
+}
+
+// A source of processes: QEMUs with the dtrace backend.
+void ReadProcesses(const Field& usdt, Fields& fields, Source& source, Report& report) {
+  source.usdt = ReadText(usdt, "the path of QEMU's binary, as in /usr/libexec/qemu-kvm", report);
+  if (!source.usdt) return;
+  if (!source.usdt->value.starts_with('/')) report.Add(source.usdt->place, "\"usdt\" is no absolute path");
+  source.path = {"usdt:" + source.usdt->value, source.usdt->place};
+  for (std::string_view key : kOnlyOfPaths) {
+    if (const Field* field = fields.Find(key)) report.Add(field->at, Quoted(key) + " does not go with \"usdt\"");
+  }
+  if (const Field* pattern = fields.Find("name_pattern")) source.name_pattern = ReadPattern(*pattern, report);
+  if (const Field* labels = fields.Find("labels")) source.labels = ReadFixedLabels(*labels, report);
+  CheckLabelTemplates(source, report);
+}
+
+void ReadPaths(Fields& fields, Source& source, Report& report) {
   if (const Field* path = fields.Require("path", "a file, a glob, a FIFO, or \"-\" for standard input")) {
     source.path = ReadText(*path, "a path", report).value_or(Text{});
   }
   if (const Field* exclude = fields.Find("exclude")) source.exclude = ReadExclude(*exclude, source, report);
-  if (const Field* pattern = fields.Find("path_pattern")) source.path_pattern = ReadPathPattern(*pattern, report);
+  if (const Field* pattern = fields.Find("path_pattern")) source.path_pattern = ReadPattern(*pattern, report);
   if (const Field* labels = fields.Find("labels")) source.labels = ReadFixedLabels(*labels, report);
   if (const Field* envelope = fields.Find("envelope")) {
     if (auto choice = ReadChoice(*envelope, kEnvelopes, report)) source.envelope = kEnvelopes[*choice];
@@ -155,7 +197,20 @@ Source ReadSource(const Field& item, Report& report) {
   if (const Field* start = fields.Find("start")) {
     source.start = ReadChoice(*start, kStarts, report) == 1 ? Start::kEnd : Start::kBeginning;
   }
+  if (const Field* pattern = fields.Find("name_pattern")) {
+    report.Add(pattern->at, "\"name_pattern\" goes with \"usdt\"; of a path it is \"path_pattern\"");
+  }
   ReadReclaim(fields, source, report);
+}
+
+Source ReadSource(const Field& item, Report& report) {
+  Source source;
+  Fields fields(item, {"a source", kKeys}, report);
+  if (const Field* usdt = fields.Find("usdt")) {
+    ReadProcesses(*usdt, fields, source, report);
+  } else {
+    ReadPaths(fields, source, report);
+  }
   if (const Field* qmp = fields.Find("qmp")) source.qmp = ReadQmp(*qmp, source, report);
   return source;
 }

@@ -124,4 +124,41 @@ TEST_CASE("Bad sources") {
   });
 }
 
+TEST_CASE("A source of processes names QEMU's binary") {
+  Source source = ParseGood(R"(
+sources:
+- usdt: /usr/libexec/qemu-kvm
+  name_pattern: '^(?P<namespace>[^_]+)_(?P<vm>.+)$'
+  labels: {node: n1, id: '{uuid}', full: '{namespace}/{name}'}
+  qmp: '/run/{namespace}/{vm}.qmp'
+)")
+                      .sources[0];
+  CHECK(source.usdt->value == "/usr/libexec/qemu-kvm");
+  CHECK(source.path.value == "usdt:/usr/libexec/qemu-kvm");
+  CHECK(source.name_pattern->value == "^(?P<namespace>[^_]+)_(?P<vm>.+)$");
+  CHECK(source.labels.size() == 3);
+  CHECK(source.qmp);
+}
+
+TEST_CASE("Bad sources of processes") {
+  CheckAll({
+      {"sources:\n- usdt: qemu-kvm", "x.yaml:2:9: \"usdt\" is no absolute path"},
+      {"sources:\n- usdt: /q\n  path: /log\n  start: end",
+       "x.yaml:3:3: \"path\" does not go with \"usdt\"\nx.yaml:4:3: \"start\" does not go with \"usdt\""},
+      {"sources:\n- usdt: /q\n  labels: {a: '{nam}'}",
+       "x.yaml:3:12: label \"a\" uses what is not known: \"nam\"; did you mean \"name\"?"},
+      {"sources:\n- usdt: /q\n  labels: {a: '{domain}'}",
+       "x.yaml:3:12: label \"a\" uses what is not known: \"domain\"; a traced QEMU has name, uuid or pid"},
+      {"sources:\n- usdt: /q\n  labels: {a: '{name'}",
+       "x.yaml:3:12: label \"a\": \"{\" without \"}\"; a literal one is \"{{\""},
+      {"sources:\n- usdt: /q\n  name_pattern: 'a(b)'",
+       "x.yaml:3:17: \"name_pattern\" has no named group (?P<vm>...), so it would label nothing"},
+      {"sources:\n- path: /q\n  name_pattern: '(?P<vm>.)'",
+       "x.yaml:3:3: \"name_pattern\" goes with \"usdt\"; of a path it is \"path_pattern\""},
+      {"sources:\n- usdt: /q\n  qmp: /run/a.qmp",
+       "x.yaml:3:8: \"qmp\" is one socket for all logs of a glob; say which is whose by a label, as in "
+       "/run/qemu/{vm}.qmp"},
+  });
+}
+
 }  // namespace qte::config

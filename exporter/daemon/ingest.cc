@@ -117,6 +117,12 @@ std::vector<std::string> Ingest::TakeWarnings() {
   return warnings;
 }
 
+source::StreamId Ingest::Attach(UniqueFd pipe, const std::string& name, const std::string& spec_path) {
+  source::StreamId id = 0;
+  Post([&] { id = sources_.Attach(std::move(pipe), name, spec_path); });
+  return id;
+}
+
 void Ingest::Reconfigure(std::vector<source::SourceSpec> sources,
                          const std::function<void(guests::Guests&, const SourceOf&)>& use) {
   Post([&] {

@@ -52,6 +52,9 @@ class Ingest final : private source::Receiver {
   void Reconfigure(std::vector<source::SourceSpec> sources,
                    const std::function<void(guests::Guests&, const SourceOf&)>& use);
 
+  // As SourceSet's; 0 once this has ended.
+  source::StreamId Attach(UniqueFd pipe, const std::string& name, const std::string& spec_path);
+
   // What the sources have to say once in the log.
   std::vector<std::string> TakeWarnings();
 

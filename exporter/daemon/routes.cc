@@ -77,11 +77,13 @@ Response Server::Metrics() {
   source::SourceTotals now;
   guests::Guests::LogReports reports;
   guests::Guests::UpList up;
+  guests::Guests::LostList lost;
   if (!Ask([&](guests::Guests& guests, const source::SourceSet& sources) {
         snapshot = guests.TakeSnapshot();
         streams = sources.Streams();
         reports = guests.Reports();
         up = guests.Up();
+        lost = guests.LostEvents();
         now = sources.Totals();
         // Here and now: a line that is read before the answer is written is in neither.
         if (checkpointer_ != nullptr) checkpointer_->Confirm(VersionOf(guests, now), SecondsSinceEpoch());
@@ -93,6 +95,7 @@ Response Server::Metrics() {
   RemoveRefused(streams, reports);
   AppendLogMetrics(reports, snapshot);
   AppendQemuUp(up, snapshot);
+  AppendLostEvents(lost, snapshot);
   return {200, std::string(exposition::kTextContentType), exposition::ToText(snapshot)};
 }
 

@@ -99,6 +99,15 @@ void Server::StartIngest(std::optional<guests::SavedState> resumption) {
     ingest_ = std::make_unique<Ingest>(std::move(guests), std::move(sources), std::move(listener));
   }
   tracer_->Start();
+  usdt_tracers_ = std::make_unique<UsdtTracers>(UsdtTracers::Host{
+      .attach = [this](UniqueFd pipe, const std::string& name,
+                       const std::string& spec) { return ingest_ptr()->Attach(std::move(pipe), name, spec); },
+      .count_lost =
+          [this](source::StreamId id, uint64_t events) {
+            Ask([id, events](guests::Guests& all, const source::SourceSet&) { all.CountLost(id, events); });
+          },
+      .on_warning = [this] { main_thread_.wake(); }});
+  usdt_tracers_->Use(loaded_);
   if (checkpointer_ == nullptr) return;
   checkpointer_->Start([this](uint64_t known_version) { return TakeMoment(known_version); },
                        [this] { return PositionsNow(); },
@@ -173,6 +182,7 @@ Status Server::Reload() {
                               tracer_->Use(loaded_);
                             });
   tracer_->Start();
+  usdt_tracers_->Use(loaded_);
   std::lock_guard lock(mutex_);
   reload_ = {true, SecondsSinceEpoch(), loaded_.config.file, loaded_.config.hash};
   catalog_ = loaded_.catalog;
@@ -248,6 +258,7 @@ void Server::LookAtIngest() {
   for (const std::string& warning : ingest_ptr()->TakeWarnings()) warnings.push_back({"", warning});
   warnings_.Add(std::move(warnings));
   for (Warning& warning : WarningsOfRefused(streams)) current.push_back(std::move(warning));
+  for (Warning& warning : usdt_tracers_->Warnings()) current.push_back(std::move(warning));
   warnings_.SetCurrent(current);
   WarnAboutStreams(streams);
 }
@@ -304,6 +315,7 @@ std::vector<Warning> Server::WarningsOfRefused(const std::vector<source::StreamS
 
 void Server::Stop() {
   // What is still written until events are switched off shall be read.
+  if (usdt_tracers_) usdt_tracers_->Stop();
   if (tracer_) tracer_->Stop();
   if (Ingest* ingest = ingest_ptr()) ingest->Stop();
   if (checkpointer_) checkpointer_->Stop();

@@ -18,6 +18,7 @@
 #include "daemon/ingest.h"
 #include "daemon/startup.h"
 #include "daemon/tracer.h"
+#include "daemon/usdt_tracers.h"
 #include "daemon/warnings.h"
 #include "http/server.h"
 #include "page/chart_history.h"
@@ -104,6 +105,7 @@ class Server {
   Startup startup_;                             // Log by the main thread
 
   std::unique_ptr<Tracer> tracer_;  // set before ingest_, which uses it
+  std::unique_ptr<UsdtTracers> usdt_tracers_;  // set after it, for it feeds it; of the main thread
 
   mutable std::mutex mutex_;
   std::unique_ptr<Ingest> ingest_;                 // set once, guarded by mutex_

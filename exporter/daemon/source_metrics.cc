@@ -109,6 +109,15 @@ void AppendLogMetrics(const guests::Guests::LogReports& reports, metrics::Snapsh
   for (PlainFamily* each : {&info, &lines, &unparsed, &last, &envelope}) snapshot.plain.push_back(std::move(*each));
 }
 
+void AppendLostEvents(const guests::Guests::LostList& lost, metrics::Snapshot& snapshot) {
+  PlainFamily family{"qemu_trace_exporter_lost_events_total",
+                     "Total number of trace events that bpftrace could not keep up with.",
+                     Type::kCounter,
+                     {}};
+  for (const auto& [labels, events] : lost) family.series.push_back({*labels, static_cast<double>(events)});
+  if (!family.series.empty()) snapshot.plain.push_back(std::move(family));
+}
+
 void AppendQemuUp(const guests::Guests::UpList& up, metrics::Snapshot& snapshot) {
   PlainFamily family{"qemu_trace_exporter_qemu_up",
                      "Whether QEMU may be running: 0 from when its end is known until another one begins.",

@@ -19,6 +19,7 @@ void AppendFileMetrics(const std::vector<source::StreamStatus>& streams, metrics
 void AppendLogMetrics(const guests::Guests::LogReports& reports, metrics::Snapshot& snapshot);
 // Files that hold no text are no logs.
 void RemoveRefused(const std::vector<source::StreamStatus>& streams, guests::Guests::LogReports& reports);
+void AppendLostEvents(const guests::Guests::LostList& lost, metrics::Snapshot& snapshot);
 void AppendQemuUp(const guests::Guests::UpList& up, metrics::Snapshot& snapshot);
 
 // {"lines", "unparsed_lines", "envelopes": [name, ...]} for /api/v1/status.

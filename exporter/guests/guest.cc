@@ -4,6 +4,8 @@
 #include <array>
 #include <utility>
 
+#include "source/traced_process.h"
+
 namespace qte::guests {
 namespace {
 
@@ -57,6 +59,7 @@ void Guest::Open(source::StreamId id, const std::string& path, source::StreamId 
       logs_.try_emplace(id, Log{path, source::LineSplitter(max_line_bytes), trace::LineOpener(max_line_bytes)});
   Log& log = found->second;
   log.path = path;
+  is_traced_ = is_traced_ || source::ParseStreamName(path).has_value();
   if (!is_new) return;
   auto before = logs_.find(predecessor);
   if (predecessor == 0 || before == logs_.end() || before == found) {
@@ -332,6 +335,16 @@ std::optional<std::string> Guest::TakePartlyTraced(FirstLines::Input input) {
            ", so names and sizes are missing; switch on the events that `qemu-trace-exporter qemu-args` prints";
   }
   return std::nullopt;
+}
+
+std::optional<uint64_t> Guest::lost_events() const {
+  if (!is_traced_ && counts_.lost_events == 0) return std::nullopt;
+  return counts_.lost_events;
+}
+
+bool Guest::TakeLoss() {
+  if (counts_.lost_events == 0) return false;
+  return !std::exchange(is_loss_told_, true);
 }
 
 std::vector<std::string> Guest::TakeFolded() {

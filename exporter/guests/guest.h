@@ -102,6 +102,12 @@ class Guest {
   std::string TakePathWithoutTime();
   // What is told once about its logs, and about events of which no rule uses any.
   std::vector<Warning> TakeUnread(FirstLines::Input input);
+  // A tracer says that it has lost so many events of the QEMU.
+  void CountLost(uint64_t events) { counts_.lost_events += events; }
+  // Nothing for a guest whose QEMU is not traced by its probes, as far as is known.
+  std::optional<uint64_t> lost_events() const;
+  // True once, after events were lost.
+  bool TakeLoss();
   // Metrics whose series have been folded over a limit for the first time.
   std::vector<std::string> TakeFolded();
 
@@ -216,6 +222,8 @@ class Guest {
   // Whether it has all kinds of events that a decoder needs; that is not looked into before the next line.
   bool is_told_of_parts_ = false;
   uint64_t lines_at_parts_ = 0;
+  bool is_traced_ = false;     // by its probes
+  bool is_loss_told_ = false;
   bool is_expired_ = false;
   bool is_in_flight_counted_ = false;  // since the last line
 };

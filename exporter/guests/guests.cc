@@ -245,6 +245,11 @@ std::vector<Warning> Guests::TakeWarnings() {
   std::vector<Warning> warnings = std::exchange(warnings_, {});
   for (Warning& warning : TakeUnread(FirstLines::Input::kGoesOn)) warnings.push_back(std::move(warning));
   for (const auto& [labels, guest] : guests_) {
+    if (guest->TakeLoss()) {
+      warnings.push_back({TextOf(labels), "bpftrace has lost events, since QEMU has more of them than it can read, so "
+                                          "counts are too low (qemu_trace_exporter_lost_events_total tells by how much); "
+                                          "leave out the busiest events by a config of your own"});
+    }
     for (const std::string& metric : guest->TakeFolded()) {
       warnings.push_back({TextOf(labels), "has more label sets of " + metric +
                                               " than a limit allows (max_series_per_metric, max_series): the rest "

@@ -91,6 +91,11 @@ class Guests final : public source::Receiver {
   using UpList = std::vector<std::pair<std::shared_ptr<const metrics::Labels>, bool>>;
   UpList Up() const;
 
+  // As Guest's, of a log that is open.
+  void CountLost(source::StreamId id, uint64_t events);
+  using LostList = std::vector<std::pair<std::shared_ptr<const metrics::Labels>, uint64_t>>;
+  LostList LostEvents() const;
+
   // Names of disks, by reads that somebody makes on purpose; see rules::Process. A log that is not open lacks none.
   bool LacksDrive(source::StreamId id, const rules::DriveProbe& drive) const;
   void Expect(source::StreamId id, std::vector<rules::DriveProbe> probes);

@@ -175,6 +175,19 @@ Guests::UpList Guests::Up() const {
   return list;
 }
 
+void Guests::CountLost(source::StreamId id, uint64_t events) {
+  ++changes_;
+  if (auto log = logs_.find(id); log != logs_.end()) log->second.guest->CountLost(events);
+}
+
+Guests::LostList Guests::LostEvents() const {
+  LostList list;
+  for (const auto& [labels, guest] : guests_) {
+    if (const std::optional<uint64_t> lost = guest->lost_events()) list.emplace_back(guest->base(), *lost);
+  }
+  return list;
+}
+
 bool Guests::LacksDrive(source::StreamId id, const rules::DriveProbe& drive) const {
   const rules::Process* of = process(id);
   return of != nullptr && of->LacksDrive(drive);

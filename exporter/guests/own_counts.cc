@@ -135,6 +135,7 @@ void OwnCounts::Add(const OwnCounts& other) {
   for (size_t i = 0; i < kUnparsedReasons; ++i) unparsed[i] += other.unparsed[i];
   AddUp(overflowed, other.overflowed);
   overflowed_events += other.overflowed_events;
+  lost_events += other.lost_events;
   joins.Add(other.joins);
   last_event_us = std::max(last_event_us, other.last_event_us);
 }
@@ -177,6 +178,7 @@ json ToJson(const OwnCounts& counts, const Common& common) {
           {"unparsed", UnparsedToJson(counts.unparsed)},
           {"overflowed", NotZero(OverflowedByName(counts, common))},
           {"overflowed_events", counts.overflowed_events},
+          {"lost_events", counts.lost_events},
           {"abandoned", NotZero(JoinsByName(counts.joins.abandoned, common, Opens))},
           {"forgotten", NotZero(JoinsByName(counts.joins.forgotten, common, Learns))},
           {"last_event_us", counts.last_event_us ? json(*counts.last_event_us) : json()}};
@@ -192,6 +194,7 @@ OwnCounts OwnCountsFromJson(const json& from, const Common& common) {
     counts.overflowed.push_back(from.at("overflowed").value(kind->spec.name, uint64_t{0}));
   }
   from.at("overflowed_events").get_to(counts.overflowed_events);
+  counts.lost_events = from.value("lost_events", uint64_t{0});  // older checkpoints have none
   counts.joins.abandoned = JoinsFromJson(from.at("abandoned"), common, Opens);
   counts.joins.forgotten = JoinsFromJson(from.at("forgotten"), common, Learns);
   if (const json& last = from.at("last_event_us"); !last.is_null()) counts.last_event_us = last.get<int64_t>();

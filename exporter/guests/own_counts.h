@@ -47,6 +47,7 @@ struct OwnCounts {
   UnparsedCounts unparsed{};
   std::vector<uint64_t> overflowed;  // by family
   uint64_t overflowed_events = 0;
+  uint64_t lost_events = 0;  // that a tracer says it has lost
   JoinCounts joins;
   std::optional<int64_t> last_event_us;  // of several guests the latest
 
@@ -56,7 +57,7 @@ struct OwnCounts {
 std::vector<metrics::PlainFamily> ToFamilies(const OwnCounts& counts, const Common& common);
 
 // All but what is there now (series, open joins): {"lines", "bytes", "expired", "unparsed": {reason: count},
-// "overflowed": {metric: count}, "overflowed_events", "abandoned": {span: count}, "forgotten": {lookup: count},
+// "overflowed": {metric: count}, "overflowed_events", "lost_events", "abandoned": {span: count}, "forgotten": {lookup: count},
 // "last_event_us" or null}. Names whose count is 0, and names that the program does not have, are left out.
 nlohmann::json ToJson(const OwnCounts& counts, const Common& common);
 OwnCounts OwnCountsFromJson(const nlohmann::json& json, const Common& common);

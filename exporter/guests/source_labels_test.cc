@@ -31,6 +31,26 @@ TEST_CASE("Labels come from the config, the path and the file's name, in this or
   CHECK(labels.For(7, "/log/plain.log") == Labels{{"vm", "plain"}});
 }
 
+TEST_CASE("A traced QEMU is labelled by its name, its uuid or its number") {
+  config::Source source;
+  source.usdt = config::Text{"/usr/libexec/qemu-kvm", {}};
+  source.name_pattern = config::Text{"^(?P<namespace>[^_]+)_(?P<vm>.+)$", {}};
+  source.labels = {{{"id", {}}, "{uuid}"}, {{"full", {}}, "{namespace}/{name}"}, {{"host", {}}, "h"}};
+  config::Source plain;
+  plain.usdt = source.usdt;
+  SourceLabels labels({source, plain});
+  using Labels = metrics::Labels;
+  CHECK(labels.For(0, "usdt:4711:u-1:default_web_1") == Labels{{"full", "default/default_web_1"},
+                                                                {"host", "h"},
+                                                                {"id", "u-1"},
+                                                                {"namespace", "default"},
+                                                                {"vm", "web_1"}});
+  CHECK(labels.For(0, "usdt:4711::web") == Labels{{"full", "/web"}, {"host", "h"}, {"id", ""}, {"vm", "web"}});
+  CHECK(labels.For(1, "usdt:4711:u-1:web") == Labels{{"vm", "web"}});
+  CHECK(labels.For(1, "usdt:4711:u-1:") == Labels{{"vm", "u-1"}});
+  CHECK(labels.For(1, "usdt:4711::") == Labels{{"vm", "4711"}});
+}
+
 TEST_CASE("The config knows every envelope by its name") {
   for (size_t i = 0; i < trace::kEnvelopes; ++i) {
     const std::string name(trace::NameOf(static_cast<trace::Envelope>(i)));

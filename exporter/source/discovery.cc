@@ -73,6 +73,7 @@ bool Scan::IsUnknown(const std::string& path) const {
 
 Discovery::Discovery(const std::vector<SourceSpec>& specs) {
   for (size_t i = 0; i < specs.size(); ++i) {
+    if (specs[i].is_attached) continue;
     if (specs[i].path != "-") {
       sources_.push_back({i, PathPattern(specs[i].path), {}});
       for (const std::string& glob : specs[i].exclude) sources_.back().exclude.emplace_back(glob);

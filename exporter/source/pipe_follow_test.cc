@@ -1,3 +1,5 @@
+#include <array>
+
 #include "source/following.h"
 
 namespace qte::source {
@@ -129,6 +131,46 @@ TEST_CASE("drain takes what is in the FIFO now") {
   f.WriteTo(writer.get(), std::string(300 * 1000, 'x'));
   f.set->Drain();
   CHECK(f.seen.All().size() == 300 * 1000);
+}
+
+TEST_CASE("a pipe is attached to a source, and ends with its writers") {
+  Following f;
+  std::array<int, 2> ends{};
+  f.Follow({{.path = f.dir / "*.log"}, {.path = "usdt:/q", .is_attached = true}});
+  REQUIRE(::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) == 0);
+  UniqueFd writer(ends[1]);
+  const StreamId id = f.set->Attach(UniqueFd(ends[0]), "usdt:7::vm", "usdt:/q");
+  REQUIRE(id != 0);
+  f.Settle();
+  CHECK(f.seen.paths.at(id) == "usdt:7::vm");
+  CHECK(f.seen.sources.at(id) == 1);
+  f.WriteTo(writer.get(), "one\n");
+  f.Settle();
+  f.Pass(seconds(30));  // looks at names leave it alone
+  f.WriteTo(writer.get(), "two\n");
+  writer.Reset();
+  f.Settle();
+  CHECK(f.seen.bytes_of.at(id) == "one\ntwo\n");
+  CHECK(f.seen.Has("close #" + std::to_string(id)));
+  CHECK(f.set->Streams().empty());
+}
+
+TEST_CASE("an attached pipe stays as long as its source does") {
+  Following f;
+  std::array<int, 2> ends{};
+  f.Follow({{.path = f.dir / "*.log"}, {.path = "usdt:/q", .is_attached = true}});
+  REQUIRE(::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) == 0);
+  UniqueFd writer(ends[1]);
+  const StreamId id = f.set->Attach(UniqueFd(ends[0]), "usdt:7::vm", "usdt:/q");
+  f.Settle();
+  f.set->Reconfigure({{.path = "usdt:/q", .is_attached = true}});
+  f.Settle();
+  REQUIRE(f.set->Streams().size() == 1);
+  CHECK(f.set->Streams()[0].source == 0);
+  f.set->Reconfigure({{.path = f.dir / "*.log"}});
+  f.Settle();
+  CHECK(f.seen.Has("close #" + std::to_string(id)));
+  CHECK(f.set->Attach(UniqueFd(::open("/dev/null", O_RDONLY)), "usdt:8::vm", "usdt:/q") == 0);
 }
 
 }  // namespace

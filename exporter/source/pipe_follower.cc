@@ -38,6 +38,10 @@ std::unique_ptr<Follower> FollowFifo(PipeReader& reader, UniqueFd fifo) {
   return std::make_unique<PipeFollower>(reader, reader.Add(std::move(fifo), Pipe::WithoutWriter::kNextMayCome));
 }
 
+std::unique_ptr<Follower> FollowPipe(PipeReader& reader, UniqueFd pipe) {
+  return std::make_unique<PipeFollower>(reader, reader.Add(std::move(pipe), Pipe::WithoutWriter::kEnded));
+}
+
 std::unique_ptr<Follower> FollowStdin(PipeReader& reader, int input) {
   struct stat status;
   bool is_pipe = ::fstat(input, &status) == 0 && S_ISFIFO(status.st_mode);

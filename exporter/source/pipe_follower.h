@@ -50,6 +50,8 @@ class StdinFollower final : public Follower {
 
 // `fifo` is open for reading, non-blocking.
 std::unique_ptr<Follower> FollowFifo(PipeReader& reader, UniqueFd fifo);
+// `pipe` is the read end, non-blocking. It ends when its last writer does.
+std::unique_ptr<Follower> FollowPipe(PipeReader& reader, UniqueFd pipe);
 std::unique_ptr<Follower> FollowStdin(PipeReader& reader, int input = 0);
 
 }  // namespace qte::source

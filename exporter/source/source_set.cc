@@ -233,7 +233,7 @@ bool SourceSet::Impl::Take(const Reading& reading, Stream& stream, Time now) {
       if (stream.is_draining) FinishDraining(stream, now);
       return false;
     case Kind::kEnded:
-      stdin_ended_ = true;
+      stdin_ended_ = stdin_ended_ || stream.is_stdin;
       Close(stream);
       return true;
     case Kind::kBytes:
@@ -354,7 +354,7 @@ void SourceSet::Impl::Reconfigure(std::vector<SourceSpec> specs) {
   specs_ = std::move(specs);
   discovery_ = Discovery(specs_);
   for (const auto& stream : table_.streams()) {
-    auto source = stream->is_stdin ? discovery_.stdin_source() : discovery_.SourceOf(stream->path);
+    const std::optional<size_t> source = SourceOf(*stream);
     stream->source = source.value_or(0);
     if (source) continue;
     if (stream->is_file() && stream->follower->links() > 0) {

@@ -31,6 +31,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "base/unique_fd.h"
 #include "base/warning.h"
 #include "source/position.h"
 #include "source/receiver.h"
@@ -42,6 +43,7 @@ struct SourceSpec {
   bool start_at_end = false;              // for files that are there when the SourceSet is made: skip what they hold
   uint64_t reclaim_above = 0;             // bytes; told again by SavePositions. 0: what was read stays on the disk
   std::vector<std::string> exclude = {};  // globs as in `path`; one without a slash is held against the name alone
+  bool is_attached = false;               // `path` is only a name: nothing is looked for, streams come by Attach
 };
 
 struct StreamStatus {
@@ -100,6 +102,11 @@ class SourceSet {
   // Takes other sources: streams that still match one go on where they are, under their id; others are parked (FIFOs
   // are closed). What is there already counts as old for a spec that is new and has `start_at_end`.
   void Reconfigure(std::vector<SourceSpec> specs);
+
+  // Reads a pipe until its last writer has closed it, as a stream of the spec with this path; the receiver hears of it in
+  // the next Step. `pipe` is the read end, non-blocking. The stream ends as well when a Reconfigure has no such spec.
+  // Returns 0 if there is none now.
+  StreamId Attach(UniqueFd pipe, const std::string& name, const std::string& spec_path);
 
   // Streams by id, then the paths that cannot be followed now and why, parked files and directories that cannot be
   // listed among them. Files that have left their path are not listed, though late lines are still read from them.

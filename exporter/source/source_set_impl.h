@@ -31,6 +31,7 @@ class SourceSet::Impl {
   CatchUp catch_up() const;
   void Drain();
   void Reconfigure(std::vector<SourceSpec> specs);
+  StreamId Attach(UniqueFd pipe, const std::string& name, const std::string& spec_path);
   std::vector<StreamStatus> Streams() const;
   const std::vector<Warning>& Warnings() const { return scan_warnings_; }
   std::vector<std::string> TakeWarnings() { return std::exchange(table_.warnings(), {}); }
@@ -41,6 +42,8 @@ class SourceSet::Impl {
  private:
   using Time = Clock::Time;
 
+  std::optional<size_t> SourceOf(const Stream& stream) const;
+  std::optional<size_t> AttachedSpec(const std::string& path) const;
   bool Round();
   void TakeNews();
   Scan Look();

@@ -80,6 +80,26 @@ void SourceSet::Impl::Discover(Time now) {
   next_rescan_ = std::max(scan_not_before_, end + rest);
 }
 
+std::optional<size_t> SourceSet::Impl::AttachedSpec(const std::string& path) const {
+  auto spec = std::find_if(specs_.begin(), specs_.end(),
+                           [&](const SourceSpec& other) { return other.is_attached && other.path == path; });
+  if (spec == specs_.end()) return std::nullopt;
+  return static_cast<size_t>(spec - specs_.begin());
+}
+
+// Of an open stream, among the specs in force.
+std::optional<size_t> SourceSet::Impl::SourceOf(const Stream& stream) const {
+  if (stream.is_stdin) return discovery_.stdin_source();
+  return stream.has_place() ? discovery_.SourceOf(stream.path) : AttachedSpec(stream.attached_to);
+}
+
+StreamId SourceSet::Impl::Attach(UniqueFd pipe, const std::string& name, const std::string& spec_path) {
+  const std::optional<size_t> source = AttachedSpec(spec_path);
+  if (!source) return 0;
+  ++changes_;
+  return table_.OpenPipe(std::move(pipe), name, *source, spec_path);
+}
+
 // The entry itself goes with the table's Sweep: streams may be closed while they are walked through.
 void SourceSet::Impl::Close(Stream& stream) {
   ++changes_;

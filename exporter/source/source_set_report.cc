@@ -87,6 +87,9 @@ void SourceSet::Drain() {
 void SourceSet::Reconfigure(std::vector<SourceSpec> specs) {
   impl_->Reconfigure(std::move(specs));
 }
+StreamId SourceSet::Attach(UniqueFd pipe, const std::string& name, const std::string& spec_path) {
+  return impl_->Attach(std::move(pipe), name, spec_path);
+}
 std::vector<StreamStatus> SourceSet::Streams() const {
   return impl_->Streams();
 }

@@ -26,6 +26,7 @@ struct Stream {
   uint64_t reclaimed = 0;  // see StreamPosition
   std::unique_ptr<Follower> follower;
   bool is_stdin = false;
+  std::string attached_to;    // the path of the spec, of a pipe that was attached to it
   bool is_known = false;      // the receiver heard of it before it was parked
   bool is_announced = false;  // OnOpen was called since it was opened
   uint64_t read_in = 0;       // the round in which it was last read beside others
@@ -57,6 +58,8 @@ struct Stream {
   // Where it stood first: files of one such path follow each other.
   const std::string& log_path() const { return first_path.empty() ? opened_as : first_path; }
   Clock::Time drain_deadline() const { return std::max(last_data, drain_since) + late_window; }
+  // At a path of the file system.
+  bool has_place() const { return !is_stdin && attached_to.empty(); }
   bool is_file() const { return follower != nullptr && !follower->pollable(); }
 };
 

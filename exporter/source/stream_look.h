@@ -30,7 +30,7 @@ struct StreamTable::Look {
       by_identity.emplace(file.identity, &file);
     }
     for (const auto& stream : streams) {
-      if (!stream->is_stdin) followed.insert(stream->identity);
+      if (stream->has_place()) followed.insert(stream->identity);
       descriptors += DescriptorsOf(*stream);
     }
   }

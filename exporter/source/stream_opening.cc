@@ -42,6 +42,13 @@ void StreamTable::OpenStdin(size_t source) {
   stream.follower = FollowStdin(pipes_);
 }
 
+StreamId StreamTable::OpenPipe(UniqueFd pipe, const std::string& name, size_t source, const std::string& attached_to) {
+  Stream& stream = Add(++last_id_, name, source);
+  stream.attached_to = attached_to;
+  stream.follower = FollowPipe(pipes_, std::move(pipe));
+  return stream.id;
+}
+
 Stream& StreamTable::Add(StreamId id, const std::string& path, size_t source) {
   auto stream = std::make_unique<Stream>();
   stream->id = id;

@@ -126,7 +126,7 @@ void StreamTable::Reconcile(Scan& scan, const RenameTrail& trail, const Discover
   AdoptTrail(trail.entries(), look);
   SearchParked(look);
   for (const auto& stream : streams_) {
-    if (!stream->is_stdin) Rebind(*stream, look);
+    if (stream->has_place()) Rebind(*stream, look);
   }
   OpenFound(look);
   for (const auto& stream : streams_) {

@@ -47,6 +47,8 @@ class StreamTable {
   // of permission is worth another try.
   void Reconcile(Scan& scan, const RenameTrail& trail, const Discovery& discovery, Clock::Time now);
   void OpenStdin(size_t source);
+  // See SourceSet::Attach.
+  StreamId OpenPipe(UniqueFd pipe, const std::string& name, size_t source, const std::string& attached_to);
   // Closes the descriptor of a regular file and keeps its position; the entry itself stays until Sweep.
   void Park(Stream& stream, Clock::Time now);
   // The sources have changed.

@@ -33,6 +33,14 @@ class UnitTest(unittest.TestCase):
         self.assertEqual(about_it, [])
         self.assertEqual(done.returncode, 0, done.stderr)
 
+    def test_systemd_accepts_the_drop_in(self):
+        drop_ins = self.unit.with_name(UNIT.name + ".d")
+        drop_ins.mkdir()
+        shutil.copy(UNIT.with_name("usdt.conf"), drop_ins)
+        done = self.analyze("verify", "--man=no")
+        self.assertEqual([line for line in done.stderr.splitlines() if "usdt.conf" in line or UNIT.name in line], [])
+        self.assertEqual(done.returncode, 0, done.stderr)
+
     def test_systemd_finds_it_tight(self):
         done = self.analyze("security", "--offline=yes", "--threshold=20", "--no-pager")
         level = re.search(r"Overall exposure level .*", done.stdout)
