@@ -67,7 +67,7 @@ void PrintHead(const Options& options, const trace::BpftraceTarget& target) {
   const std::string pid = options.pid != 0 ? std::to_string(options.pid) : "PID";
   const std::string strlen = std::to_string(trace::kBpftraceStringBytes);
   std::cout << "// Trace events of QEMU for qemu-trace-exporter, by the probes of the dtrace backend. As root:\n//\n"
-            << "//   BPFTRACE_STRLEN=" << strlen << " BPFTRACE_MAX_STRLEN=" << strlen << " bpftrace -q "
+            << "//   BPFTRACE_STRLEN=" << strlen << " BPFTRACE_MAX_STRLEN=" << strlen << " bpftrace "
             << (target.replaced_pid == 0 ? "-p " + pid + ' ' : "")
             << "THIS_FILE | qemu-trace-exporter --trace.path=-\n//\n"
             << "// Times are right until this machine is restarted.\n";

@@ -55,7 +55,7 @@ constexpr Help kCommands[] = {
     {Command::kBpftrace, "bpftrace", "Print a bpftrace script for the events the config needs, for QEMU without a log",
      R"(
   qemu-trace-exporter bpftrace --pid=4711 > vm1.bt
-  bpftrace -q -p 4711 vm1.bt | qemu-trace-exporter --trace.path=-)"},
+  bpftrace -p 4711 vm1.bt | qemu-trace-exporter --trace.path=-)"},
 };
 
 enum class Zero { kRefused, kAllowed };

@@ -9,7 +9,6 @@
 #include <array>
 #include <bit>
 #include <cerrno>
-#include <charconv>
 #include <csignal>
 #include <cstring>
 #include <ctime>
@@ -84,15 +83,6 @@ bool IsAboutRights(std::string_view reason) {
     if (reason.find(words) != std::string_view::npos) return true;
   }
   return false;
-}
-
-// As guests/ reads them from the lines of bpftrace before 0.20.
-uint64_t LostEventsIn(std::string_view line) {
-  constexpr std::string_view kBegin = "Lost ";
-  if (!line.starts_with(kBegin) || !line.ends_with(" events")) return 0;
-  uint64_t count = 0;
-  std::from_chars(line.data() + kBegin.size(), line.data() + line.size(), count);
-  return count;
 }
 
 seconds AgeOf(const source::RunningProcess& process) {
@@ -237,7 +227,7 @@ Status UsdtTracers::TryToBegin(Qemu& qemu, Clock::Time now) {
   UniqueFd errors_read(errors[0]);
   const UniqueFd errors_write(errors[1]);
   ::fcntl(errors_write.get(), F_SETFL, 0);
-  source::Child::Program program{.words = {"bpftrace", "-q"},
+  source::Child::Program program{.words = {"bpftrace"},
                                  .environment = EnvironmentOfBpftrace(),
                                  .input = input.get(),
                                  .output = qemu.lines.get(),
@@ -259,6 +249,7 @@ Status UsdtTracers::TryToBegin(Qemu& qemu, Clock::Time now) {
   qemu.tracer = Tracer{.child = std::move(*child),
                        .errors = std::move(errors_read),
                        .said = {},
+                       .heard = 0,
                        .target = *target,
                        .script = std::move(script->probes),
                        .plan = plan_,
@@ -303,10 +294,10 @@ void UsdtTracers::Listen(Qemu& qemu) {
     if (n == 0) tracer.errors.Reset();
     tracer.said.append(buffer.data(), static_cast<size_t>(n));
   }
-  size_t begin = 0;
-  for (size_t end = tracer.said.find('\n'); end != std::string::npos; end = tracer.said.find('\n', begin)) {
+  size_t& begin = tracer.heard;
+  for (size_t end = tracer.said.find('\n', begin); end != std::string::npos; end = tracer.said.find('\n', begin)) {
     const std::string_view line = std::string_view(tracer.said).substr(begin, end - begin);
-    const uint64_t lost = LostEventsIn(line);
+    const uint64_t lost = trace::LostEventsIn(line).value_or(0);
     if (lost > 0) host_.count_lost(qemu.stream, lost);
     if (lost > 0) {
       tracer.said.erase(begin, end + 1 - begin);
@@ -315,7 +306,10 @@ void UsdtTracers::Listen(Qemu& qemu) {
       begin = end + 1;
     }
   }
-  if (tracer.said.size() > kMostSaid) tracer.said.erase(0, tracer.said.size() - kMostSaid);
+  if (tracer.said.size() <= kMostSaid) return;
+  const size_t old = tracer.said.size() - kMostSaid;
+  tracer.said.erase(0, old);
+  tracer.heard -= std::min(tracer.heard, old);
 }
 
 void UsdtTracers::OnTracerEnd(Qemu& qemu, const std::string& how, Clock::Time now) {
@@ -323,7 +317,8 @@ void UsdtTracers::OnTracerEnd(Qemu& qemu, const std::string& how, Clock::Time no
   qemu.tracer.reset();
   if (!qemu.ended_at && !IsRunning(qemu.process)) qemu.ended_at = now;
   if (qemu.ended_at) {
-    spdlog::info("{}: process {} has ended", qemu.name, qemu.process.pid);
+    const char* what = IsRunning(qemu.process) ? "is not traced any more" : "has ended";
+    spdlog::info("{}: process {} {}", qemu.name, qemu.process.pid, what);
     return;
   }
   if (tracer.is_ending) {

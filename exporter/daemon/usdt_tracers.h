@@ -65,6 +65,7 @@ class UsdtTracers {
     source::Child child;
     UniqueFd errors;  // what it says on standard error
     std::string said;
+    size_t heard = 0;  // bytes of it: the lines that were looked at
     trace::BpftraceTarget target;
     std::string script;
     std::shared_ptr<const Plan> plan;  // that the script is known to fit

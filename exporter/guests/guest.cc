@@ -337,16 +337,6 @@ std::optional<std::string> Guest::TakePartlyTraced(FirstLines::Input input) {
   return std::nullopt;
 }
 
-std::optional<uint64_t> Guest::lost_events() const {
-  if (!is_traced_ && counts_.lost_events == 0) return std::nullopt;
-  return counts_.lost_events;
-}
-
-bool Guest::TakeLoss() {
-  if (counts_.lost_events == 0) return false;
-  return !std::exchange(is_loss_told_, true);
-}
-
 std::vector<std::string> Guest::TakeFolded() {
   std::vector<std::string> folded;
   is_fold_told_.resize(families_.size());

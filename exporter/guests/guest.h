@@ -18,6 +18,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -105,9 +106,11 @@ class Guest {
   // A tracer says that it has lost so many events of the QEMU.
   void CountLost(uint64_t events) { counts_.lost_events += events; }
   // Nothing for a guest whose QEMU is not traced by its probes, as far as is known.
-  std::optional<uint64_t> lost_events() const;
+  std::optional<uint64_t> lost_events() const {
+    return is_traced_ || counts_.lost_events > 0 ? std::optional(counts_.lost_events) : std::nullopt;
+  }
   // True once, after events were lost.
-  bool TakeLoss();
+  bool TakeLoss() { return counts_.lost_events > 0 && !std::exchange(is_loss_told_, true); }
   // Metrics whose series have been folded over a limit for the first time.
   std::vector<std::string> TakeFolded();
 

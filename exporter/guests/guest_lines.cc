@@ -1,11 +1,11 @@
 // The way of a batch: bytes -> lines -> event -> rules -> series.
 #include <algorithm>
-#include <charconv>
 #include <cstring>
 #include <vector>
 
 #include "base/scan.h"
 #include "guests/guest.h"
+#include "trace/bpftrace_probe.h"
 
 namespace qte::guests {
 namespace {
@@ -20,17 +20,6 @@ LibvirtLine LibvirtLineOf(std::string_view text) {
   if (text.size() < kTimeSize || text[4] != '-' || text[10] != ' ') return LibvirtLine::kNone;
   if (text.substr(kTimeSize).starts_with(kStart)) return LibvirtLine::kStart;
   return text.substr(kTimeSize).starts_with(kEnd) ? LibvirtLine::kEnd : LibvirtLine::kNone;
-}
-
-// Of bpftrace's "Lost 3146 events"; 0 if it is no such line.
-uint64_t LostEventsIn(std::string_view text) {
-  constexpr std::string_view kBegin = "Lost ";
-  constexpr std::string_view kEnd = " events";
-  if (!text.starts_with(kBegin) || !text.ends_with(kEnd) || text.size() <= kBegin.size() + kEnd.size()) return 0;
-  const std::string_view digits = text.substr(kBegin.size(), text.size() - kBegin.size() - kEnd.size());
-  uint64_t count = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), count);
-  return error == std::errc() && end == digits.data() + digits.size() ? count : 0;
 }
 
 std::string_view NameIn(std::string_view text) {
@@ -246,7 +235,7 @@ bool Guest::OnUndeclared(Log& log, const Opened& opened, const trace::Prefix& pr
 }
 
 void Guest::OnText(Log& log, std::string_view text) {
-  if (const uint64_t lost = LostEventsIn(text); lost > 0) return CountLost(lost);
+  if (const std::optional<uint64_t> lost = trace::LostEventsIn(text)) return CountLost(*lost);
   switch (LibvirtLineOf(text)) {
     case LibvirtLine::kNone:
       break;

@@ -1,7 +1,7 @@
 #include "trace/bpftrace_probe.h"
 
 #include <algorithm>
-#include <array>
+#include <charconv>
 #include <cstdlib>
 #include <iterator>
 #include <optional>
@@ -258,6 +258,19 @@ bool FitsProbe(const Declaration& declaration, const SdtProbe& probe) {
                       const unsigned bytes = InfoOf(argument.type).bytes;
                       return bytes == 0 || static_cast<int>(bytes) == std::abs(size);
                     });
+}
+
+std::optional<uint64_t> LostEventsIn(std::string_view line) {
+  constexpr std::string_view kBegin = "Lost ";
+  constexpr std::string_view kEnd = " events";
+  if (line.starts_with("Attach") && (line.ends_with(" probes...") || line.ends_with(" probe..."))) return 0;
+  if (!line.starts_with(kBegin) || !line.ends_with(kEnd) || line.size() <= kBegin.size() + kEnd.size())
+    return std::nullopt;
+  const char* const end = line.data() + line.size() - kEnd.size();
+  uint64_t count = 0;
+  const auto [after, error] = std::from_chars(line.data() + kBegin.size(), end, count);
+  if (error != std::errc() || after != end) return std::nullopt;
+  return count;
 }
 
 }  // namespace qte::trace

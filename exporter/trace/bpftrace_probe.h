@@ -24,6 +24,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,6 +49,10 @@ Result<std::string> BpftraceProbe(const Declaration& declaration, const Bpftrace
 
 // True if a probe with arguments of these sizes may be of this declaration.
 bool FitsProbe(const Declaration& declaration, const SdtProbe& probe);
+
+// What bpftrace says of itself on standard output, or on standard error since 0.20: "Lost 3146 events" is 3146, and
+// "Attaching 35 probes..." is 0. Nothing for any other line. (Its option -q leaves out both, but only since 0.24.)
+std::optional<uint64_t> LostEventsIn(std::string_view line);
 
 // Strings are read up to one byte less.
 inline constexpr int kBpftraceStringBytes = 128;

@@ -106,3 +106,15 @@ TEST_CASE("A binary's probe tells which declaration it has") {
   CHECK_FALSE(FitsProbe(narrow, {"e", {8, 4, 4}}));
   CHECK(FitsProbe(unknown, {"e", {8, 2}}));
 }
+
+TEST_CASE("What bpftrace says of itself") {
+  CHECK(LostEventsIn("Lost 3146 events") == 3146);
+  CHECK(LostEventsIn("Attaching 35 probes...") == 0);
+  CHECK(LostEventsIn("Attaching 1 probe...") == 0);
+  for (std::string_view line :
+       {"", "Lost", "Lost events", "Lost  events", "Lost 3x events", "Lost 99999999999999999999 events",
+        "Lost -1 events", "Lost 3 events here", "Attaching", "pci_cfg_read i440FX"}) {
+    CAPTURE(line);
+    CHECK_FALSE(LostEventsIn(line));
+  }
+}

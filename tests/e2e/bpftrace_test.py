@@ -49,14 +49,15 @@ class ScriptTest(unittest.TestCase):
     def trace(self, script, pid):
         """bpftrace at work; its output, as far as it has come."""
         out, err = self.directory / "out", self.directory / "err"
-        tracer = process.spawn([BPFTRACE, "-q", "-p", pid, self.write("script.bt", script)], env=ENVIRONMENT,
+        tracer = process.spawn([BPFTRACE, "-p", pid, self.write("script.bt", script)], env=ENVIRONMENT,
                                stdout=self.opened(out), stderr=self.opened(err))
         self.addCleanup(process.end, tracer)
 
         def lines():
             if tracer.poll() is not None:
                 self.fail(f"bpftrace ended with {tracer.returncode}:\n{err.read_text()}{out.read_text()[:1000]}")
-            return out.read_text(errors="replace").splitlines()
+            printed = out.read_text(errors="replace").splitlines()
+            return [line for line in printed if line and not line.startswith("Attach")]
         return lines
 
     def test_every_declaration(self):

@@ -180,7 +180,8 @@ class Stub:
     """A running stand-in, as a context manager. Its arguments are those of a QEMU."""
 
     def __init__(self, binary, *arguments):
-        self.process = process.spawn([binary, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process = process.spawn([binary, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                     errors="replace")
         self.pid = self.process.pid
 
     def __enter__(self):
