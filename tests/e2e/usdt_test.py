@@ -88,8 +88,7 @@ class RealTest(UsdtTest):
     """With the real bpftrace."""
 
     def setUp(self):
-        reason = usdt.why_not()
-        if reason and "QTE_REQUIRE_ALL" not in os.environ:
+        if reason := usdt.why_skip():
             self.skipTest(reason)
         super().setUp()
 
