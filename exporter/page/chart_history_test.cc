@@ -29,7 +29,7 @@ class Metric {
     Guest& guest = guests_[vm];
     if (guest.family == nullptr) {
       guest.family = std::make_unique<metrics::FamilyForTest>(spec_);
-      guest.base = std::make_shared<const metrics::Labels>(metrics::Labels{{"host", "h"}, {"vm", vm}});
+      guest.base = BaseOf(vm);
     }
     std::vector<std::string_view> values;
     if (!spec_.label_names.empty()) values.push_back(device);
@@ -42,6 +42,13 @@ class Metric {
   }
 
  private:
+  // All families of a guest have the same labels.
+  static std::shared_ptr<const metrics::Labels> BaseOf(const std::string& vm) {
+    static std::map<std::string, std::shared_ptr<const metrics::Labels>> bases;
+    auto& base = bases[vm];
+    if (base == nullptr) base = std::make_shared<const metrics::Labels>(metrics::Labels{{"host", "h"}, {"vm", vm}});
+    return base;
+  }
   struct Guest {
     std::unique_ptr<metrics::FamilyForTest> family;
     std::shared_ptr<const metrics::Labels> base;

@@ -51,7 +51,7 @@ def commands_of_readme(mark, substitutions):
 def flags_of_help():
     """All flags that --help names, those of the commands included."""
     texts = [exporter.run("--help").stdout]
-    texts += [exporter.run(command, "--help").stdout for command in ("replay", "backfill", "explain")]
+    texts += [exporter.run(command, "--help").stdout for command in ("replay", "backfill", "explain", "bpftrace")]
     return set(re.findall(r"--[a-z][a-z.-]+", "".join(texts)))
 
 
