@@ -14,7 +14,7 @@ usage() {
 usage: ./test.sh [--quick] [--asan] [--tsan] [--docker] [--trixie] [--all]
 
 Installs what is missing (Debian 12 or later), builds, and runs the tests. Without options: all tests on the release build
-(unit, golden, end to end with a real QEMU and Prometheus), in less than ten minutes on two cores.
+(unit, golden, end to end with a real QEMU and Prometheus) but the longest, in less than ten minutes on two cores.
 
   --quick   the release build without QEMU and Prometheus
   --asan    unit and golden tests under AddressSanitizer and UndefinedBehaviorSanitizer
@@ -101,7 +101,11 @@ export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:suppressions=$PWD/te
 reports=()
 for run in "${runs[@]}"; do
   case $run in
-    release) run_tests release release --label-exclude "docker|trixie${quick:+|qemu}" ;;
+    release)
+      skipped="docker|trixie${quick:+|qemu}"
+      [[ -n ${all-} ]] || skipped+="|long"
+      run_tests release release --label-exclude "$skipped"
+      ;;
     asan) run_tests asan asan --label-exclude 'e2e|docker|trixie' ;;
     # Where threads meet: the daemon as a process, and the unit tests of the folders that start or share threads. This
     # preset is without SIMD, so what scans bytes, and whole traces, are held against the same numbers that way, too.
