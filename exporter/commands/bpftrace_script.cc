@@ -74,7 +74,7 @@ Result<trace::BpftraceTarget> BpftraceTargetOf(int pid) {
   std::array<char, PATH_MAX> buffer;
   const ssize_t size = ::readlink(link.c_str(), buffer.data(), buffer.size());
   if (size < 0) {
-    if (errno == ENOENT || errno == ESRCH) return Error{"there is no process " + std::to_string(pid)};
+    if (errno == ENOENT || errno == ESRCH) return Error{"process " + std::to_string(pid) + " does not exist"};
     return Error{"cannot tell the binary of process " + std::to_string(pid) + ": " + std::strerror(errno)};
   }
   constexpr std::string_view kDeleted = " (deleted)";

@@ -174,7 +174,7 @@ void CheckLabelTemplates(const Source& source, Report& report) {
 void ReadProcesses(const Field& usdt, Fields& fields, Source& source, Report& report) {
   source.usdt = ReadText(usdt, "the path of QEMU's binary, as in /usr/libexec/qemu-kvm", report);
   if (!source.usdt) return;
-  if (!source.usdt->value.starts_with('/')) report.Add(source.usdt->place, "\"usdt\" is no absolute path");
+  if (!source.usdt->value.starts_with('/')) report.Add(source.usdt->place, "\"usdt\" must be an absolute path");
   source.path = {"usdt:" + source.usdt->value, source.usdt->place};
   for (std::string_view key : kOnlyOfPaths) {
     if (const Field* field = fields.Find(key)) report.Add(field->at, Quoted(key) + " does not go with \"usdt\"");

@@ -142,7 +142,7 @@ sources:
 
 TEST_CASE("Bad sources of processes") {
   CheckAll({
-      {"sources:\n- usdt: qemu-kvm", "x.yaml:2:9: \"usdt\" is no absolute path"},
+      {"sources:\n- usdt: qemu-kvm", "x.yaml:2:9: \"usdt\" must be an absolute path"},
       {"sources:\n- usdt: /q\n  path: /log\n  start: end",
        "x.yaml:3:3: \"path\" does not go with \"usdt\"\nx.yaml:4:3: \"start\" does not go with \"usdt\""},
       {"sources:\n- usdt: /q\n  labels: {a: '{nam}'}",

@@ -98,16 +98,18 @@ bool IsRunning(const source::RunningProcess& process) {
 }  // namespace
 
 void UsdtTracers::Use(const commands::LoadedConfig& loaded) {
-  auto plan = std::make_shared<Plan>(Plan{{}, loaded});
+  std::vector<Plan::Source> sources;
   for (const config::Source& source : loaded.config.sources) {
-    if (source.usdt) plan->sources.push_back({source.path.value, source::PathPattern(source.usdt->value)});
+    if (source.usdt) sources.push_back({source.path.value, source::PathPattern(source.usdt->value)});
   }
-  const bool has_work = !plan->sources.empty();
+  const bool is_needed = !sources.empty() || thread_.joinable();
+  if (!is_needed || is_stopping_) return;
+  auto plan = std::make_shared<const Plan>(Plan{std::move(sources), loaded});
   {
     std::lock_guard lock(mutex_);
     next_plan_ = std::move(plan);
   }
-  if (!thread_.joinable() && has_work && !is_stopping_) thread_ = std::thread([this] { Run(); });
+  if (!thread_.joinable()) thread_ = std::thread([this] { Run(); });
   sleeper_.Wake();
 }
 
@@ -211,6 +213,10 @@ void UsdtTracers::Begin(Qemu& qemu, Clock::Time now) {
     return;
   }
   qemu.problem = begun.error();
+  PutOff(qemu, now);
+}
+
+void UsdtTracers::PutOff(Qemu& qemu, Clock::Time now) {
   qemu.pause = std::min<Clock::Duration>(std::max<Clock::Duration>(2 * qemu.pause, kFirstPause), kLongestPause);
   qemu.next_start = now + qemu.pause;
 }
@@ -280,7 +286,7 @@ Status UsdtTracers::OpenPipe(Qemu& qemu) {
   qemu.lines.Reset(ends[1]);
   ::fcntl(read_end.get(), F_SETFL, O_NONBLOCK);
   qemu.stream = host_.attach(std::move(read_end), qemu.name, qemu.spec);
-  if (qemu.stream == 0) return Error{"is no source of the config any more"};
+  if (qemu.stream == 0) return Error{"is not a source of the config any more"};
   return {};
 }
 
@@ -330,8 +336,7 @@ void UsdtTracers::OnTracerEnd(Qemu& qemu, const std::string& how, Clock::Time no
                                        : "bpftrace has ended (" + how + ": " + reason +
                                              "), so events are missing; it is started again, at least once a minute";
   if (now - tracer.started >= kLongestPause) qemu.pause = {};
-  qemu.pause = std::min<Clock::Duration>(std::max<Clock::Duration>(2 * qemu.pause, kFirstPause), kLongestPause);
-  qemu.next_start = now + qemu.pause;
+  PutOff(qemu, now);
 }
 
 // The QEMU has ended.

@@ -93,6 +93,8 @@ class UsdtTracers {
   void TakeProcess(const source::RunningProcess& process, const std::string& spec);
   void StepQemu(Qemu& qemu, Clock::Time now);
   void Begin(Qemu& qemu, Clock::Time now);
+  // To a later start.
+  static void PutOff(Qemu& qemu, Clock::Time now);
   Status TryToBegin(Qemu& qemu, Clock::Time now);
   Result<commands::BpftraceScript> ScriptFor(const Qemu& qemu, const trace::BpftraceTarget& target) const;
   Status OpenPipe(Qemu& qemu);

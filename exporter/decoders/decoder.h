@@ -94,8 +94,8 @@ class Decoder {
 using OutputSet = uint32_t;
 inline constexpr OutputSet kAllOutputs = UINT32_MAX;
 
-// Logs are often traced in part. kRequest begins a request, and kCommand may begin one; kTransfer tells what a request
-// moves and where. A log with the first and without the last gives less than it could.
+// What an event means for a log that has only a part of the events. kRequest begins a request. kCommand may begin one.
+// kTransfer has the size and the disk of a request. A log that has requests and no transfers lacks sizes and names.
 enum class InputRole { kOther, kRequest, kCommand, kTransfer };
 
 struct DecoderInput {

@@ -298,8 +298,8 @@ std::optional<std::string> Guest::TakeUnused(FirstLines::Input input) {
          "); switch on the events that `qemu-trace-exporter qemu-args` prints, or add rules for these";
 }
 
-// People paste logs of `-trace 'virtio_blk*'` alone. While more may come, a SCSI command may be one of a drive without a
-// medium, so it is no reason to speak.
+// People paste logs of `-trace 'virtio_blk*'` alone. A drive without a medium gets SCSI commands and moves no data, so SCSI
+// commands cause a warning only when no more lines can come.
 std::optional<std::string> Guest::TakePartlyTraced(FirstLines::Input input) {
   constexpr uint64_t kMany = 10;
   if (is_told_of_parts_ || counts_.lines == std::exchange(lines_at_parts_, counts_.lines)) return std::nullopt;

@@ -5,7 +5,6 @@
 #pragma once
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include <compare>
@@ -13,8 +12,6 @@
 #include <ctime>
 #include <optional>
 #include <string>
-
-#include "base/unique_fd.h"
 
 namespace qte::source {
 
@@ -41,8 +38,8 @@ inline int64_t BirthOf(int file, const std::string& path = {}) {
   return int64_t{status.stx_btime.tv_sec} * 1'000'000'000 + status.stx_btime.tv_nsec;
 }
 
-// A time that no file made from now on is older than, by its birth. Births move in ticks, and since Linux 6.13 they may be
-// ahead of the tick, but never behind.
+// A lower bound of the births of all files that are made from now on. Births move in ticks. Since Linux 6.13 they may be
+// ahead of the tick, but never behind it.
 inline int64_t FileClockNow() {
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME_COARSE, &now);

@@ -133,13 +133,23 @@ TEST_CASE("drain takes what is in the FIFO now") {
   CHECK(f.seen.All().size() == 300 * 1000);
 }
 
-TEST_CASE("a pipe is attached to a source, and ends with its writers") {
-  Following f;
+namespace {
+
+// Follows files, and a pipe that it attaches; returns the end to write to.
+UniqueFd AttachPipe(Following& f, StreamId& id) {
   std::array<int, 2> ends{};
   f.Follow({{.path = f.dir / "*.log"}, {.path = "usdt:/q", .is_attached = true}});
   REQUIRE(::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) == 0);
-  UniqueFd writer(ends[1]);
-  const StreamId id = f.set->Attach(UniqueFd(ends[0]), "usdt:7::vm", "usdt:/q");
+  id = f.set->Attach(UniqueFd(ends[0]), "usdt:7::vm", "usdt:/q");
+  return UniqueFd(ends[1]);
+}
+
+}  // namespace
+
+TEST_CASE("a pipe is attached to a source, and ends with its writers") {
+  Following f;
+  StreamId id = 0;
+  UniqueFd writer = AttachPipe(f, id);
   REQUIRE(id != 0);
   f.Settle();
   CHECK(f.seen.paths.at(id) == "usdt:7::vm");
@@ -157,11 +167,8 @@ TEST_CASE("a pipe is attached to a source, and ends with its writers") {
 
 TEST_CASE("an attached pipe stays as long as its source does") {
   Following f;
-  std::array<int, 2> ends{};
-  f.Follow({{.path = f.dir / "*.log"}, {.path = "usdt:/q", .is_attached = true}});
-  REQUIRE(::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) == 0);
-  UniqueFd writer(ends[1]);
-  const StreamId id = f.set->Attach(UniqueFd(ends[0]), "usdt:7::vm", "usdt:/q");
+  StreamId id = 0;
+  UniqueFd writer = AttachPipe(f, id);
   f.Settle();
   f.set->Reconfigure({{.path = "usdt:/q", .is_attached = true}});
   f.Settle();

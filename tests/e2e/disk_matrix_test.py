@@ -11,7 +11,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 import parts
 import process
 import qemu
-from disks import BAD_BLOCK, BAD_SECTOR, ERRORS, FLUSHES, TRANSFERS, DisksTest, Machine
+from disks import ERRORS, FLUSHES, TRANSFERS, DisksTest, Machine
 
 
 def disk(name, device, properties="", **options):
@@ -23,7 +23,6 @@ def disk(name, device, properties="", **options):
 class ControllersTest(DisksTest):
     """Disks of all controllers of a machine, busy at once, at the same offsets."""
 
-    __test__ = False
     MACHINE = "q35"
     DISKS = []
     OPTIONS = []

@@ -108,6 +108,8 @@ class BlockDevices {
   std::string_view LabelOf(uint64_t backend);
   // The label if there is one, else what it would be but for its number.
   std::string_view PeekLabel(uint64_t backend) const;
+  // For people: "/a.img, nvme"; empty if nothing is known.
+  std::string Explain(uint64_t backend) const;
   // The label if it is an image, else empty.
   std::string_view ImageLabelOf(uint64_t backend);
   // Whether the label is, or would be, more than the pointer.

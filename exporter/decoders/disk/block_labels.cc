@@ -141,6 +141,13 @@ void BlockDevices::Tell(const Drive& drive) {
   BoundTexts();
 }
 
+std::string BlockDevices::Explain(uint64_t backend) const {
+  std::string text(PeekLabel(backend));
+  Interface interface = InterfaceOf(backend);
+  if (!text.empty() && interface != Interface::kNone) text += ", " + std::string(NameOf(interface));
+  return text;
+}
+
 bool BlockDevices::Lacks(const Drive& drive) const {
   const bool is_any = drive.file.empty() && drive.qdev.empty() && drive.name.empty();
   for (uint32_t id = backends_.oldest(); id != kNone; id = backends_.newer(id)) {

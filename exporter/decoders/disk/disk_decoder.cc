@@ -128,7 +128,6 @@ class DiskDecoder final : public Decoder {
   static BlockDevices::Edge EdgeOf(const Input& input) {
     return {input.args[2].bits, input.args[0].bits, input.args[1].bits, input.time_us};
   }
-  std::string ExplainBackend(uint64_t backend) const;
   void LeaveToDma(const Input& io);
   void Claim(const BlockIo& io, Out& out);
   static uint64_t OrderOf(const Hint* hint) { return hint == nullptr ? 0 : hint->order; }
@@ -299,14 +298,6 @@ void DiskDecoder::Claim(const BlockIo& io, Out& out) {
   dma_.AddPart(id, io, is_told ? Claim::kSure : Claim::kGuess, ContextOf(out));
 }
 
-// "/a.img, nvme"; empty if nothing is known.
-std::string DiskDecoder::ExplainBackend(uint64_t backend) const {
-  std::string text(devices_.PeekLabel(backend));
-  Interface interface = devices_.InterfaceOf(backend);
-  if (!text.empty() && interface != Interface::kNone) text += ", " + std::string(decoders::NameOf(interface));
-  return text;
-}
-
 std::vector<std::string> DiskDecoder::Explain(const Input& input) const {
   const DecoderInput& event = Events()[input.which].input;
   std::vector<std::string> known;
@@ -317,12 +308,12 @@ std::vector<std::string> DiskDecoder::Explain(const Input& input) const {
     if (name == "dbs") {
       what = dma_.Explain(bits, devices_);
     } else if (name == "blk" || (name == "bs" && event.event == "dma_blk_io")) {
-      what = ExplainBackend(bits);
+      what = devices_.Explain(bits);
     } else if (name == "bs") {
       what = devices_.names().ImageOfNode(bits).file;
     } else if (name == "vdev" || name == "state" || name == "nsid") {
       FrontEnd front_end = name == "nsid" ? NvmeNamespace(bits) : FrontEndOf(bits);
-      what = ExplainBackend(devices_.BackendOf(front_end).backend);
+      what = devices_.Explain(devices_.BackendOf(front_end).backend);
     }
     if (what.empty()) continue;
     known.push_back(std::string(name) + " " + std::string(input.args[i].text()) + " is " + what);
@@ -382,10 +373,6 @@ void DiskDecoder::Restore(const nlohmann::json& state) {
   *this = std::move(restored);
 }
 
-std::unique_ptr<Decoder> Make(const DecoderLimits& limits) {
-  return std::make_unique<DiskDecoder>(limits);
-}
-
 }  // namespace
 
 DecoderKind DiskDecoderKind() {
@@ -406,7 +393,7 @@ DecoderKind DiskDecoderKind() {
                    {"interface", "device", "image", "format", "drive", "qdev", "serial", "read_only"},
                    true,
                    true}},
-      .make = Make};
+      .make = [](const DecoderLimits& limits) -> std::unique_ptr<Decoder> { return std::make_unique<DiskDecoder>(limits); }};
 }
 
 }  // namespace qte::decoders

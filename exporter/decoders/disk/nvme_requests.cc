@@ -56,24 +56,24 @@ void NvmeRequests::OnCommand(const Input& input, Context context) {
   }
   hints.Drop(kIo, input.thread);
   if (opcode == kFlush) return BeginFlush(input, context);
-  if (opcode == kDatasetManagement) EmitUnmap(input, context);
+  // Lines that are not needed otherwise tell its end.
+  if (opcode == kDatasetManagement) EmitWithoutData(hint.front_end, BlockOperation::kUnmap, {}, BlockStatus::kOk, context);
   if (opcode == kCompare || opcode == kVerify) hint.kind = &kCheck;
   if (opcode == kCopyBlocks) hint.kind = &kCopy;
   hints.DropKey(kCopy, hint.key);
   if (hint.kind != nullptr) hints.Put(hint);
 }
 
-// Of its end, lines that are not needed otherwise tell.
-void NvmeRequests::EmitUnmap(const Input& input, Context context) {
-  FrontEnd space = NvmeNamespace(input.args[1].bits);
+void NvmeRequests::EmitWithoutData(FrontEnd space, BlockOperation operation, const Value& duration, BlockStatus status,
+                                   Context context) {
   FrontEndText name(space);
   context.out.Emit({.interface = Interface::kNvme,
                     .backend = context.devices.OnlyBackendOf(space),
                     .name = name.view(),
-                    .operation = BlockOperation::kUnmap,
+                    .operation = operation,
                     .bytes = {},
-                    .duration = {},
-                    .status = BlockStatus::kOk});
+                    .duration = duration,
+                    .status = status});
 }
 
 // A write of zeroes does not belong to a Copy.
@@ -131,14 +131,7 @@ void NvmeRequests::EndFlush(uint32_t id, BlockStatus status, int64_t time_us, Co
   Flush flush = flushes_[id];
   if (id == held_) held_ = kNone;
   flushes_.Close(id);
-  FrontEndText name(flush.space);
-  context.out.Emit({.interface = Interface::kNvme,
-                    .backend = context.devices.OnlyBackendOf(flush.space),
-                    .name = name.view(),
-                    .operation = BlockOperation::kFlush,
-                    .bytes = {},
-                    .duration = DurationOf(flush.start_us, time_us),
-                    .status = status});
+  EmitWithoutData(flush.space, BlockOperation::kFlush, DurationOf(flush.start_us, time_us), status, context);
 }
 
 // Where its completion is traced, that comes next, and tells the status, too.
@@ -157,15 +150,7 @@ void NvmeRequests::OnError(const Input& input, Context context) {
   if (tells_completions_ || input.args[3].bits != kFlush) return;
   uint32_t id = FlushOf(input.args[0].bits);
   if (id != kNone) return EndFlush(id, StatusOf(input.args[2].bits), input.time_us, context);
-  FrontEnd space = NvmeNamespace(input.args[1].bits);
-  FrontEndText name(space);
-  context.out.Emit({.interface = Interface::kNvme,
-                    .backend = context.devices.OnlyBackendOf(space),
-                    .name = name.view(),
-                    .operation = BlockOperation::kFlush,
-                    .bytes = {},
-                    .duration = {},
-                    .status = StatusOf(input.args[2].bits)});
+  EmitWithoutData(NvmeNamespace(input.args[1].bits), BlockOperation::kFlush, {}, StatusOf(input.args[2].bits), context);
 }
 
 void NvmeRequests::OnBegin(const Input& input, DmaDirection direction, Context context) {

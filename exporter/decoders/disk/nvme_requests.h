@@ -142,7 +142,9 @@ class NvmeRequests {
   };
   static constexpr int kMaxLooks = 1024;  // what one line can cost
 
-  static void EmitUnmap(const Input& input, Context context);
+  // A flush or an unmap.
+  static void EmitWithoutData(FrontEnd space, BlockOperation operation, const trace::Value& duration, BlockStatus status,
+                              Context context);
   void BeginFlush(const Input& input, Context context);
   // The newest one of this cid, or kNone.
   uint32_t FlushOf(uint64_t cid) const;

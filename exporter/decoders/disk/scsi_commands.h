@@ -38,8 +38,8 @@ class ScsiCommands {
  public:
   explicit ScsiCommands(const DecoderLimits& limits) : open_(limits), by_tag_(limits.max_open) {}
 
-  // kData is of a write that goes by DMA now, or else asks for its data. kMaybe is of another command with the tag of
-  // the one that most likely goes on.
+  // kData is of a write that goes by DMA now, or else asks for its data. Where several open commands share a tag, kMaybe
+  // is of those that are less likely meant.
   static constexpr HintKind kIo{5, Interface::kScsi, HintKind::Announces::kUnitTransfer, true};
   static constexpr HintKind kData{6, Interface::kScsi, HintKind::Announces::kUnitTransfer};
   static constexpr HintKind kMaybe{14, Interface::kScsi, HintKind::Announces::kUnitTransfer, true};

@@ -9,10 +9,10 @@
 //   blk_co_pwritev blk K bs B offset O bytes N flags 0x2   ... this, in the same thread: R writes zeroes
 //
 // All of QEMU 5.2 to 11.1 print these. Each request counts for itself, merged or not, as in QEMU's own statistics. A
-// request with an error that stops the guest (werror=stop) is handled again under its pointer, and goes on. What carries a
-// payload and neither writes nor zeroes is a discard, of one range. The question for the serial number, which has room
-// for it, is no flush. Zeroes are written as far as K is known to be a virtio-blk's: its first request says so, if it is
-// none of these.
+// request with an error that stops the guest (werror=stop) is handled again under its pointer, and goes on. A
+// request with a payload that neither writes nor zeroes is a discard of one range. A request for the serial number is not
+// taken for a flush, since it has room for the answer. Writes of zeroes count once K is known to be a virtio-blk's, which
+// the first read or ordinary write shows.
 //
 // A request waits for its read or write only as long as V's disk is not known. Without thread ids (QEMU 10.1 and
 // later), two devices that wait at one offset cannot be told apart: then nothing is learned, a later request will tell.
