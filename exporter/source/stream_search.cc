@@ -137,7 +137,8 @@ void StreamTable::FindRenamed(std::vector<RotationSearch::Unseen>& rotated, Look
 }
 
 // The directories in which something may have happened unseen since the last look: those that were not listed by it.
-// The last look before a restart tells of a directory that existed then, also if that comes back only later.
+// The last look before a restart tells of a directory that existed then, also if that comes back only later. One that was
+// made right before that look may be stamped a moment after it, as births may be ahead of the tick.
 std::vector<RotationSearch::Directory> StreamTable::NewDirectories(const Scan& scan) {
   std::map<std::string, FileIdentity> listed;
   std::vector<RotationSearch::Directory> added;
@@ -148,7 +149,8 @@ std::vector<RotationSearch::Directory> StreamTable::NewDirectories(const Scan& s
     auto before = directories_.find(directory);
     if (before == directories_.end() || before->second != *identity) {
       const bool is_first = listed_directories_.insert(*identity).second;
-      const bool was_there = is_first && looked_at_ != 0 && BirthOf(AT_FDCWD, directory) <= looked_at_;
+      const bool was_there =
+          is_first && looked_at_ != 0 && BirthOf(AT_FDCWD, directory) <= looked_at_ + kFileTickNs;
       added.push_back({directory, was_there ? looked_at_ : 0});
     }
     listed.emplace(directory, *identity);
