@@ -78,23 +78,26 @@ Guest::Saved Guest::Save() {
       processes.push_back(log.process.get());
       saved.processes.push_back(log.process->Save());
     }
-    saved.logs.push_back({{"id", id},
-                          {"path", log.path},
-                          {"process", number},
-                          {"partial", std::string(log.splitter.partial())},
-                          {"skipping", log.splitter.skipping()},
-                          {"torn", log.torn},
-                          {"torn_log", log.torn_log},
-                          {"doubtful_lines", log.doubtful_lines},
-                          {"at_start", log.is_at_start},
-                          {"renewed", log.is_renewed},
-                          {"prefixes", log.has_prefixes},
-                          {"once", log.newcomers.state().once},
-                          {"waiting", log.newcomers.state().waiting},
-                          {"next", log.newcomers.state().next},
-                          {"opener", OpenerToJson(log.opener)},
-                          {"ended", log.has_ended},
-                          {"counts", place_of(log)}});
+    // One by one: as one initializer list this takes the compiler a minute.
+    json entry;
+    entry["id"] = id;
+    entry["path"] = log.path;
+    entry["process"] = number;
+    entry["partial"] = log.splitter.partial();
+    entry["skipping"] = log.splitter.skipping();
+    entry["torn"] = log.torn;
+    entry["torn_log"] = log.torn_log;
+    entry["doubtful_lines"] = log.doubtful_lines;
+    entry["at_start"] = log.is_at_start;
+    entry["renewed"] = log.is_renewed;
+    entry["prefixes"] = log.has_prefixes;
+    entry["once"] = log.newcomers.state().once;
+    entry["waiting"] = log.newcomers.state().waiting;
+    entry["next"] = log.newcomers.state().next;
+    entry["opener"] = OpenerToJson(log.opener);
+    entry["ended"] = log.has_ended;
+    entry["counts"] = place_of(log);
+    saved.logs.push_back(std::move(entry));
   }
   for (const LogCounts* counts : files) saved.files.push_back(guests::ToJson(*counts));
   return saved;
