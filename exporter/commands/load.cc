@@ -8,6 +8,7 @@
 #include "base/atomic_file.h"
 #include "base/cpus.h"
 #include "commands/embedded.h"
+#include "http/tls.h"
 #include "rules/compiler.h"
 
 namespace qte::commands {
@@ -55,7 +56,12 @@ config::WebConfig LoadWebConfig(const Options& options, LoadOutcome& outcome) {
   if (options.web_config_file.empty()) return {};
   config::LoadedWeb loaded = config::LoadWeb(options.web_config_file);
   for (const config::Diagnostic& diagnostic : loaded.diagnostics) outcome.errors.push_back(diagnostic.Format());
-  return loaded.config ? std::move(*loaded.config) : config::WebConfig{};
+  if (!loaded.config) return {};
+  if (loaded.config->tls) {
+    auto tls = http::Tls::Make(*loaded.config->tls);
+    if (!tls) outcome.errors.push_back(options.web_config_file + ": " + tls.error());
+  }
+  return std::move(*loaded.config);
 }
 
 // --trace.path stands for the config's sources.

@@ -17,7 +17,7 @@
 namespace qte::commands {
 namespace {
 
-constexpr const char* kDefaultAddress = "0.0.0.0:10177";
+constexpr const char* kDefaultAddress = "[::]:10177";
 
 constexpr const char* kExitCodes = "\nExit codes: 0 fine, 1 bad config or bad input, 2 wrong usage.";
 
@@ -92,14 +92,17 @@ void AddServeFlags(CLI::App& app, Options& options) {
       ->expected(1)
       ->allow_extra_args(false);
   app.add_option("--web.listen-address", options.listen_addresses,
-                 std::string("Address to serve on; repeatable (default: ") + kDefaultAddress + ")")
-      ->type_name("ADDR:PORT")
+                 std::string("HOST:PORT, [IPV6]:PORT or unix:/PATH to serve on; repeatable (default: ") + kDefaultAddress +
+                     ", IPv6 and IPv4)")
+      ->type_name("ADDRESS")
       ->take_all()
       ->expected(1)
       ->allow_extra_args(false);
   app.add_option("--web.config.file", options.web_config_file,
-                 "Who may ask over HTTP: basic_auth_users as in Prometheus' exporter-toolkit (default: everybody)")
+                 "TLS, users, headers and a rate limit, as in Prometheus' exporter-toolkit (default: none of these)")
       ->type_name("FILE");
+  app.add_flag("--web.systemd-socket", options.systemd_socket,
+               "Serve on the sockets that systemd hands over, and on no others unless --web.listen-address names them");
   app.add_option("--state.path", options.state_path,
                  "Directory for checkpoints, from which a restart goes on (default: none)")
       ->type_name("DIR");
@@ -208,7 +211,7 @@ ParsedOptions ParseOptions(int argc, char** argv) {
     Result<http::ListenAddress> parsed = http::ParseListenAddress(address);
     if (!parsed.ok()) return WrongUsage(parsed.error());
   }
-  if (options.listen_addresses.empty()) options.listen_addresses = {kDefaultAddress};
+  if (options.listen_addresses.empty() && !options.systemd_socket) options.listen_addresses = {kDefaultAddress};
   return {std::move(options), kExitFine};
 }
 

@@ -15,6 +15,7 @@ struct Options {
   std::vector<std::string> config_files;  // none: the built-in default config
   std::vector<std::string> trace_paths;   // instead of the config's sources
   std::vector<std::string> listen_addresses;
+  bool systemd_socket = false;
   std::string state_path;       // empty: no checkpoints
   std::string web_config_file;  // empty: everybody may ask
   bool enable_lifecycle = false;

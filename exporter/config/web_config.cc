@@ -9,26 +9,21 @@
 #include "config/document.h"
 #include "config/fields.h"
 #include "config/scalar.h"
+#include "config/tls_section.h"
 
 namespace qte::config {
 namespace {
 
-constexpr auto kSections =
-    std::to_array<std::string_view>({"basic_auth_users", "tls_server_config", "http_server_config"});
+constexpr auto kSections = std::to_array<std::string_view>(
+    {"basic_auth_users", "tls_server_config", "http_server_config", "rate_limit"});
 constexpr auto kHttpKeys = std::to_array<std::string_view>({"http2", "headers"});
-constexpr auto kBools = std::to_array<std::string_view>({"true", "false"});
+constexpr auto kRateKeys = std::to_array<std::string_view>({"interval", "burst"});
 
 // "$2y$", two digits of cost, "$", 22 characters of salt, 31 of hash.
 constexpr size_t kBcryptLength = 60;
 constexpr size_t kSaltAt = 7;
-// A login of cost 15 takes seconds of a core; each step more doubles it.
 constexpr uint64_t kLowestCost = 4;
-constexpr uint64_t kHighestCost = 15;
-
-// A node with something in it: an empty section is as good as none.
-bool HasContent(const YamlNode& node) {
-  return node.kind == YamlNode::Kind::kScalar || !node.items.empty();
-}
+constexpr uint64_t kHighestCost = 31;
 
 bool IsBcryptLetter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '/';
@@ -76,23 +71,75 @@ std::vector<WebUser> ReadUsers(const Field& field, Report& report) {
   return users;
 }
 
-void RefuseTls(const Field& field, Report& report) {
-  if (!HasContent(*field.node)) return;
-  report.Add(field.at,
-             "TLS cannot be served: the CivetWeb that Debian builds ends the process at the first TLS handshake; leave "
-             "\"tls_server_config\" out, listen on 127.0.0.1, and put a reverse proxy in front "
-             "(docs/how-to/tls-and-passwords.md)");
+// The headers that may be set, and the values that each may have; none: any.
+struct SettableHeader {
+  std::string_view name;
+  std::vector<std::string_view> values;
+};
+
+const std::vector<SettableHeader>& SettableHeaders() {
+  static const std::vector<SettableHeader> headers = {{"Strict-Transport-Security", {}},
+                                                      {"X-Content-Type-Options", {"nosniff"}},
+                                                      {"X-Frame-Options", {"deny", "sameorigin"}},
+                                                      {"X-XSS-Protection", {}},
+                                                      {"Content-Security-Policy", {}}};
+  return headers;
 }
 
-// HTTP/2 there is only over TLS, so that switch says nothing here.
-void CheckHttp(const Field& field, Report& report) {
+bool IsOneLine(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](unsigned char c) { return c >= ' ' && c != 127; });
+}
+
+void ReadHeader(const Field& entry, WebConfig& config, Report& report) {
+  const auto& settable = SettableHeaders();
+  auto known = std::find_if(settable.begin(), settable.end(), [&](const auto& each) { return each.name == entry.name; });
+  if (known == settable.end()) {
+    std::string all;
+    for (const SettableHeader& each : settable) all.append(all.empty() ? "" : ", ").append(each.name);
+    report.Add(entry.at, "the header " + Quoted(entry.name) + " cannot be set; these can: " + all);
+    return;
+  }
+  std::optional<Text> value = ReadText(entry, "text", report);
+  if (!value) return;
+  const auto& values = known->values;
+  if (!values.empty() && std::find(values.begin(), values.end(), value->value) == values.end()) {
+    std::string all;
+    for (std::string_view each : values) all.append(all.empty() ? "" : " or ").append(each);
+    ReportMismatch(entry, all, report);
+  } else if (!IsOneLine(value->value)) {
+    report.Add(entry.node->at, "the value of " + Quoted(entry.name) + " must be one line");
+  } else {
+    config.headers.emplace_back(entry.name, value->value);
+  }
+}
+
+// HTTP/2 is something that a client may ask for, so that switch says nothing here.
+void ReadHttp(const Field& field, WebConfig& config, Report& report) {
   if (!HasContent(*field.node)) return;
   Fields fields(field, {"\"http_server_config\"", kHttpKeys}, report);
   if (const Field* http2 = fields.Find("http2")) std::ignore = ReadChoice(*http2, kBools, report);
   const Field* headers = fields.Find("headers");
-  if (headers != nullptr && HasContent(*headers->node)) {
-    report.Add(headers->at, "\"headers\" are not sent by this daemon; have a reverse proxy add them");
+  if (headers == nullptr || !HasContent(*headers->node)) return;
+  for (const Field& entry : Entries(*headers, "a map of headers and values", report)) ReadHeader(entry, config, report);
+}
+
+void ReadRateLimit(const Field& field, WebConfig& config, Report& report) {
+  if (!HasContent(*field.node)) return;
+  Fields fields(field, {"\"rate_limit\"", kRateKeys}, report);
+  RateLimit limit;
+  if (const Field* interval = fields.Find("interval")) {
+    std::optional<Text> text = ReadText(*interval, "a duration such as 100ms or 1s", report);
+    std::optional<std::chrono::microseconds> duration = text ? ParseDuration(text->value) : std::nullopt;
+    if (text && !duration) ReportMismatch(*interval, "a duration such as 100ms or 1s", report);
+    limit.interval = duration.value_or(std::chrono::microseconds(0));
   }
+  if (const Field* burst = fields.Find("burst")) {
+    std::optional<Text> text = ReadText(*burst, "a number", report);
+    std::optional<uint64_t> count = text ? ParseCount(text->value) : std::nullopt;
+    if (text && (!count || *count > INT32_MAX)) ReportMismatch(*burst, "a number", report);
+    limit.burst = static_cast<int>(count.value_or(0));
+  }
+  if (limit.interval.count() > 0) config.rate_limit = limit;
 }
 
 }  // namespace
@@ -109,8 +156,9 @@ LoadedWeb ParseWeb(std::string_view yaml, const std::string& name) {
   if (root && root->kind != YamlNode::Kind::kEmpty) {
     Fields sections({"", root->at, &*root}, {"a web config", kSections}, report);
     if (const Field* field = sections.Find("basic_auth_users")) config.users = ReadUsers(*field, report);
-    if (const Field* field = sections.Find("tls_server_config")) RefuseTls(*field, report);
-    if (const Field* field = sections.Find("http_server_config")) CheckHttp(*field, report);
+    if (const Field* field = sections.Find("tls_server_config")) config.tls = ReadTls(*field, name, report);
+    if (const Field* field = sections.Find("http_server_config")) ReadHttp(*field, config, report);
+    if (const Field* field = sections.Find("rate_limit")) ReadRateLimit(*field, config, report);
   }
   if (!report.empty()) return {std::nullopt, report.Take()};
   return {std::move(config), {}};

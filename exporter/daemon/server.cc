@@ -1,6 +1,7 @@
 #include "daemon/server.h"
 
 #include <spdlog/spdlog.h>
+#include <systemd/sd-daemon.h>
 
 #include <algorithm>
 #include <set>
@@ -18,10 +19,29 @@ std::unique_ptr<guests::Guests> MakeGuests(const commands::LoadedConfig& loaded)
                                            commands::WorkersOf(loaded.config));
 }
 
-http::BasicAuth::Users Users(const config::WebConfig& web) {
-  http::BasicAuth::Users users;
-  for (const config::WebUser& user : web.users) users[user.name] = user.hash;
-  return users;
+Result<std::vector<http::Listener>> OpenListeners(const commands::Options& options) {
+  std::vector<http::Listener> listeners;
+  if (options.systemd_socket) {
+    const int count = ::sd_listen_fds(1);
+    if (count <= 0) {
+      return Error{
+          "--web.systemd-socket: systemd has handed over no socket; start the service by its .socket unit "
+          "(systemctl enable --now qemu-trace-exporter.socket)"};
+    }
+    for (int i = 0; i < count; ++i) {
+      Result<http::Listener> listener = http::Listener::Adopt(UniqueFd(SD_LISTEN_FDS_START + i));
+      if (!listener) return Error{"--web.systemd-socket: " + listener.error()};
+      listeners.push_back(std::move(*listener));
+    }
+  }
+  for (const std::string& text : options.listen_addresses) {
+    Result<http::ListenAddress> address = http::ParseListenAddress(text);
+    if (!address) return Error{address.error()};
+    Result<http::Listener> listener = http::Listener::Open(*address);
+    if (!listener) return Error{listener.error()};
+    listeners.push_back(std::move(*listener));
+  }
+  return listeners;
 }
 
 }  // namespace
@@ -33,7 +53,6 @@ Server::Server(const commands::Options& options, commands::LoadedConfig loaded, 
       startup_(std::chrono::milliseconds(options.startup_timeout_ms), Clock::Steady().Now()) {
   reload_ = {true, SecondsSinceEpoch(), loaded_.config.file, loaded_.config.hash};
   catalog_ = loaded_.catalog;
-  auth_->SetUsers(Users(loaded_.web));
 }
 
 Status Server::Start() {
@@ -46,14 +65,15 @@ Status Server::Start() {
     resumption = checkpointer_->Load();
   }
   // The port before any file: who cannot listen should not have read anything.
-  Result<std::unique_ptr<http::Server>> http = http::Server::Start(options_.listen_addresses, Routes(), auth_);
+  Result<std::vector<http::Listener>> listeners = OpenListeners(options_);
+  if (!listeners) return Error{listeners.error()};
+  Result<std::unique_ptr<http::Server>> http = http::Server::Start(std::move(*listeners), Routes(), loaded_.web);
   if (!http) return Error{http.error()};
   http_ = std::move(*http);
   StartIngest(std::move(resumption));
   spdlog::info("qemu-trace-exporter {}", commands::kVersion);
-  for (size_t i = 0; i < options_.listen_addresses.size(); ++i) {
-    spdlog::info("listening on {} (port {})", options_.listen_addresses[i], http_->ports()[i]);
-  }
+  const char* scheme = loaded_.web.tls ? "https" : "http";
+  for (const http::Listener& listener : http_->listeners()) spdlog::info("listening on {}", listener.Url(scheme));
   for (const config::Source& source : loaded_.config.sources) spdlog::info("following {}", source.path.value);
   Tick();
   return {};
@@ -161,6 +181,7 @@ Status Server::Reload() {
   commands::LoadOutcome outcome = commands::LoadConfig(options_);
   if (outcome.loaded) {
     Status possible = commands::CheckForServe(outcome.loaded->config, options_);
+    if (possible) possible = http_->SetAccess(outcome.loaded->web);
     if (!possible) outcome = {std::nullopt, {possible.error()}, {}};
   }
   for (const std::string& warning : outcome.warnings) spdlog::warn("{}", warning);
@@ -175,7 +196,6 @@ Status Server::Reload() {
     return Error{"reload failed, the old config stays:\n" + all};
   }
   loaded_ = std::move(*outcome.loaded);
-  auth_->SetUsers(Users(loaded_.web));
   ingest_ptr()->Reconfigure(commands::SourceSpecs(loaded_.config),
                             [this](guests::Guests& guests, const Ingest::SourceOf& source_of) {
                               guests.Use(loaded_.program, guests::SourceLabels(loaded_.config.sources), source_of);

@@ -126,7 +126,6 @@ class Server {
   mutable uint64_t taken_version_ = UINT64_MAX;
   mutable uint64_t taken_at_ = 0;
 
-  const std::shared_ptr<http::BasicAuth> auth_ = std::make_shared<http::BasicAuth>();
   std::map<std::string, std::string> stream_errors_;  // by path: what was warned of; of the main thread
   Warnings warnings_;
   std::unique_ptr<http::Server> http_;                // last: its threads use all of the above

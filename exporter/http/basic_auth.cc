@@ -1,6 +1,8 @@
 #include "http/basic_auth.h"
 
+#include <arpa/inet.h>
 #include <crypt.h>
+#include <netinet/in.h>
 #include <string.h>
 
 #include <algorithm>
@@ -45,6 +47,13 @@ std::optional<std::pair<std::string, std::string>> ReadHeader(const char* author
   // crypt would take a NUL for the password's end.
   if (colon == std::string::npos || text->find('\0') != std::string::npos) return std::nullopt;
   return std::pair(text->substr(0, colon), text->substr(colon + 1));
+}
+
+// The part of an address that one client has: of an IPv6 address the first half, as whoever has one has 2^64 of them.
+std::string NetworkOf(const std::string& address) {
+  in6_addr ip{};
+  if (::inet_pton(AF_INET6, address.c_str(), &ip) != 1) return address;
+  return {reinterpret_cast<const char*>(&ip), sizeof ip / 2};
 }
 
 }  // namespace
@@ -106,7 +115,7 @@ BasicAuth::Verdict BasicAuth::Check(const char* authorization, const std::string
   if (IsKnown(credentials, digest)) return Verdict::kAllowed;
   lock.unlock();
 
-  LoginQueue::Turn turn(queue_, address);
+  LoginQueue::Turn turn(queue_, NetworkOf(address));
   if (!turn.has_come()) return Verdict::kBusy;
   lock.lock();
   const bool is_known_now = IsKnown(credentials, digest);  // another request logged in meanwhile

@@ -16,7 +16,7 @@
 
 #include "base/unique_fd.h"
 #include "catch.h"
-#include "http/server.h"
+#include "http/server_for_test.h"
 
 namespace qte::http {
 namespace {
@@ -26,11 +26,11 @@ class Fixture {
  public:
   Fixture() {
     for (int tries = 0; tries < 20 && server_ == nullptr; ++tries) {
-      auto first = Server::Start({"127.0.0.1:0"}, {});
+      auto first = StartOn({"127.0.0.1:0"}, {});
       REQUIRE(first.ok());
-      port = (*first)->ports().at(0);
+      port = PortOf(**first);
       first->reset();
-      auto both = Server::Start({"127.0.0.1:" + std::to_string(port), "127.0.0.2:" + std::to_string(port)}, Routes());
+      auto both = StartOn({"127.0.0.1:" + std::to_string(port), "127.0.0.2:" + std::to_string(port)}, Routes());
       if (both.ok()) server_ = std::move(*both);
     }
     REQUIRE(server_ != nullptr);

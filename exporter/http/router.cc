@@ -12,11 +12,6 @@ constexpr int kMethodNotAllowed = 405;
 constexpr int kTooManyRequests = 429;
 constexpr int kServerError = 500;
 
-Router::Reply PlainText(int status, std::string body, std::string headers = "") {
-  Response response{status, "text/plain; charset=utf-8", std::move(body)};
-  return {std::make_shared<const Answer>(std::move(response)), std::move(headers)};
-}
-
 // A handler's own failure is the answer, not the end of the process.
 Response Call(const Route& route, const Request& request) {
   try {
@@ -30,6 +25,11 @@ Response Call(const Route& route, const Request& request) {
 
 }  // namespace
 
+Router::Answered Router::PlainText(int status, std::string body, std::string headers) {
+  Response response{status, "text/plain; charset=utf-8", std::move(body)};
+  return {std::make_shared<const Answer>(std::move(response)), std::move(headers)};
+}
+
 Router::Router(std::map<std::string, Route> routes, std::shared_ptr<BasicAuth> auth)
     : routes_(std::move(routes)), auth_(std::move(auth)) {
   for (const auto& [path, route] : routes_) {
@@ -37,13 +37,13 @@ Router::Router(std::map<std::string, Route> routes, std::shared_ptr<BasicAuth> a
   }
 }
 
-Router::Reply Router::NotFound() const {
+Router::Answered Router::NotFound() const {
   std::string body = "not found; there are:\n";
   for (const auto& [path, known] : routes_) body += "  " + known.method + " " + path + "\n";
   return PlainText(kNotFound, std::move(body));
 }
 
-Router::Reply Router::Ask(const Request& request, const char* authorization) {
+Router::Answered Router::Ask(const Request& request, const char* authorization) {
   switch (auth_->Check(authorization, request.client)) {
     case BasicAuth::Verdict::kAllowed:
       break;

@@ -21,7 +21,7 @@ struct Route {
 
 class Router {
  public:
-  struct Reply {
+  struct Answered {
     std::shared_ptr<const Answer> answer;
     std::string headers;  // beyond those of every answer, each with its line's end
   };
@@ -29,12 +29,13 @@ class Router {
   Router(std::map<std::string, Route> routes, std::shared_ptr<BasicAuth> auth);
 
   // `authorization` is the header's value, null where there is none. An exception in a handler becomes a 500.
-  Reply Ask(const Request& request, const char* authorization);
+  Answered Ask(const Request& request, const char* authorization);
+  static Answered PlainText(int status, std::string body, std::string headers = "");
   // Lets nobody wait for a login any longer; for the end.
   void Close() { auth_->Close(); }
 
  private:
-  Reply NotFound() const;
+  Answered NotFound() const;
 
   const std::map<std::string, Route> routes_;
   const std::shared_ptr<BasicAuth> auth_;

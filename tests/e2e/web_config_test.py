@@ -55,9 +55,9 @@ class FileTest(Case):
     def test_the_example_is_good(self):
         self.assertEqual(exporter.run("check", f"--web.config.file={exporter.ROOT}/config/web.yml").returncode, 0)
 
-    def test_tls_is_refused(self):
-        self.assert_refused("tls_server_config:\n  cert_file: a.crt\n  key_file: a.key\n", f"{self.web}:1:1: TLS", "reverse proxy",
-                            "docs/how-to/tls-and-passwords.md")
+    def test_a_certificate_that_is_not_there_is_refused(self):
+        self.assert_refused("tls_server_config:\n  cert_file: a.crt\n  key_file: a.key\n", f"{self.web}: TLS: cannot read cert_file",
+                            f"{self.directory}/a.crt")
 
     def test_unknown_keys_are_refused(self):
         self.assert_refused("basic_auth_usres: {}\n", f"{self.web}:1:1: ", "basic_auth_users")

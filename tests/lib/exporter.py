@@ -50,7 +50,7 @@ def basic(user, password):
 
 def port_told(log):
     """The port in what a daemon has logged; None before it listens."""
-    found = re.search(r"listening on .*?\(port (\d+)\)", log)
+    found = re.search(r"listening on https?://\S+:(\d+)", log)
     return found and int(found[1])
 
 

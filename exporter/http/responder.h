@@ -1,0 +1,41 @@
+// What goes out for a request: an answer of the router with its head, or a refusal of a request that is ambiguous.
+//
+// Called on CivetWeb's threads, several at once.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "config/web_config.h"
+#include "http/parsed_request.h"
+#include "http/rate_limiter.h"
+#include "http/reply.h"
+#include "http/router.h"
+
+namespace qte::http {
+
+class Responder {
+ public:
+  Responder(std::map<std::string, Route> routes, std::shared_ptr<BasicAuth> auth)
+      : router_(std::move(routes), std::move(auth)) {}
+
+  void Set(const config::WebConfig& access);
+  Reply Respond(const ParsedRequest& request);
+  // Lets nobody wait for a login any longer; for the end.
+  void Close() { router_.Close(); }
+
+ private:
+  using Headers = std::vector<std::pair<std::string, std::string>>;
+
+  Router::Answered Ask(const ParsedRequest& request);
+
+  Router router_;
+  RateLimiter limiter_;
+  std::mutex mutex_;
+  std::shared_ptr<const Headers> headers_ = std::make_shared<const Headers>();  // guarded by mutex_
+};
+
+}  // namespace qte::http
