@@ -1,8 +1,8 @@
 // The prefix QEMU's log backend puts before an event, told apart without being announced:
 //
-//   (none)                            up to 10.0 without -msg timestamp=on
+//   (none)                            6.0 on without -msg timestamp=on
 //   26638@1795408732.182800:          thread id and time; always up to 5.2, with -msg timestamp=on up to 10.0
-//   2026-11-23T04:41:06.310976Z       10.1 on; the fraction is left out when the microseconds are 0
+//   2026-11-23T04:41:06.310976Z       10.1 on with -msg timestamp=on; no fraction when the microseconds are 0
 //
 // Finding the prefix and reading it are two steps, since most lines need neither thread nor time. A new prefix of a
 // later QEMU is one more value of PrefixKind and one more case in each function.

@@ -11,6 +11,7 @@ import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
+import documents
 import exporter
 import parts
 
@@ -190,6 +191,115 @@ class KubernetesTest(unittest.TestCase):
         for pod in self.pods:
             self.assertLessEqual(selected.items(), pod["metadata"]["labels"].items())
             self.assertIn(endpoint["port"], [port["name"] for port in self.sidecar(pod)["ports"]])
+
+
+class UsdtTest(unittest.TestCase):
+    """kubernetes-usdt.yaml and openshift-usdt.yaml: the exporter on each node of KubeVirt."""
+
+    HOW_TO = exporter.ROOT / "docs/how-to/kubevirt-and-openshift.md"
+
+    def setUp(self):
+        self.text = (DOCKER / "kubernetes-usdt.yaml").read_text()
+        self.documents = {document["kind"]: document for document in yaml.safe_load_all(self.text)}
+        self.pod = self.documents["DaemonSet"]["spec"]["template"]
+        self.container, = self.pod["spec"]["containers"]
+        self.security = self.container["securityContext"]
+        self.constraints, = yaml.safe_load_all((DOCKER / "openshift-usdt.yaml").read_text())
+
+    def test_all_is_in_its_own_namespace(self):
+        namespace = self.documents["Namespace"]["metadata"]
+        self.assertEqual(namespace["labels"], {"pod-security.kubernetes.io/enforce": "privileged"})
+        for kind in self.documents.keys() - {"Namespace"}:
+            self.assertEqual(self.documents[kind]["metadata"]["namespace"], namespace["name"], kind)
+
+    def test_the_image_is_built_as_the_how_to_says(self):
+        self.assertEqual(self.container["image"], f"qemu-trace-exporter-usdt:{version()}")
+        command = f"/{self.container['image']} --build-arg PACKAGES=bpftrace -f docker/Dockerfile ."
+        self.assertIn(command, self.HOW_TO.read_text())
+        self.assertEqual(re.findall(r"^ARG PACKAGES.*$", DOCKERFILE, re.M), ["ARG PACKAGES=", "ARG PACKAGES"])
+        _, installed = installed_by(DOCKERFILE)
+        self.assertIn("${PACKAGES}", installed)
+        # The how-to puts the registry in front of it by sed.
+        self.assertEqual(self.text.count("image: "), 1)
+
+    def test_the_config_is_the_one_of_the_how_to(self):
+        config = self.documents["ConfigMap"]["data"]["usdt.yaml"]
+        how_to, = [block.text for block in documents.blocks(self.HOW_TO) if block.argument == "usdt.yaml"]
+        self.assertEqual(config, how_to)
+        binary = yaml.safe_load(config)["sources"][0]["usdt"]
+        self.assertIn(f'"{binary}"', (exporter.ROOT / "exporter/commands/bpftrace.cc").read_text())
+
+    def test_the_program_takes_the_arguments_and_answers_the_probes(self):
+        port, = self.container["ports"]
+        self.assertEqual(port["containerPort"], PORT)
+        mounts = {mount["name"]: mount["mountPath"] for mount in self.container["volumeMounts"]}
+        with tempfile.TemporaryDirectory(prefix="qte-docker-") as directory:
+            arguments = self.container["args"]
+            for name, path in mounts.items():
+                pathlib.Path(directory, name).mkdir()
+                arguments = [argument.replace(path, f"{directory}/{name}") for argument in arguments]
+            for name, text in self.documents["ConfigMap"]["data"].items():
+                pathlib.Path(directory, "config", name).write_text(text)
+            checked = exporter.run("check", *arguments)
+            self.assertEqual(checked.returncode, 0, checked.stderr)
+            with exporter.Daemon(*arguments) as daemon:
+                for probe in ("startupProbe", "livenessProbe"):
+                    asked = self.container[probe]["httpGet"]
+                    self.assertEqual(asked["port"], port["name"])
+                    daemon.wait_for_status(asked["path"], 200)
+
+    def test_what_is_mounted_is_there(self):
+        volumes = {volume["name"]: volume for volume in self.pod["spec"]["volumes"]}
+        self.assertEqual({mount["name"] for mount in self.container["volumeMounts"]}, set(volumes))
+        self.assertEqual(volumes["config"]["configMap"]["name"], self.documents["ConfigMap"]["metadata"]["name"])
+
+    def test_it_has_the_rights_of_the_service_and_no_more(self):
+        """Those of the drop-in for systemd, but for what reads logs. There, memory is unlimited by LimitMEMLOCK."""
+        drop_in = (exporter.ROOT / "config/systemd/usdt.conf").read_text()
+        granted = set(re.search(r"^CapabilityBoundingSet=(CAP_.*)$", drop_in, re.M)[1].replace("CAP_", "").split())
+        self.assertIn("LimitMEMLOCK=infinity", drop_in)
+        capabilities = self.security["capabilities"]
+        self.assertEqual(set(capabilities["add"]), granted - {"DAC_READ_SEARCH"} | {"IPC_LOCK"})
+        self.assertEqual(capabilities["drop"], ["ALL"])
+        self.assertTrue(self.security["readOnlyRootFilesystem"])
+        self.assertEqual(self.security["runAsUser"], 0)
+        self.assertNotIn("privileged", self.security)
+        self.assertIs(self.pod["spec"]["hostPID"], True)
+        self.assertFalse({"hostNetwork", "hostIPC"} & self.pod["spec"].keys())
+        self.assertFalse(any("hostPath" in volume for volume in self.pod["spec"]["volumes"]))
+        self.assertIs(self.pod["spec"]["automountServiceAccountToken"], False)
+
+    def test_openshift_allows_what_the_pods_ask_for_and_no_more(self):
+        constraints = self.constraints
+        account = self.documents["ServiceAccount"]["metadata"]
+        self.assertEqual(self.pod["spec"]["serviceAccountName"], account["name"])
+        self.assertEqual(constraints["users"], [f"system:serviceaccount:{account['namespace']}:{account['name']}"])
+        self.assertEqual(constraints["groups"], [])
+        self.assertEqual(constraints["allowedCapabilities"], self.security["capabilities"]["add"])
+        self.assertEqual(constraints["requiredDropCapabilities"], self.security["capabilities"]["drop"])
+        self.assertEqual(constraints["runAsUser"], {"type": "MustRunAs", "uid": self.security["runAsUser"]})
+        self.assertEqual(self.security["seccompProfile"], {"type": "RuntimeDefault"})
+        self.assertEqual(constraints["seccompProfiles"], ["runtime/default"])
+        kinds = {(volume.keys() - {"name"}).pop() for volume in self.pod["spec"]["volumes"]}
+        self.assertEqual(set(constraints["volumes"]), kinds)
+        allowed = {key for key, value in constraints.items() if key.startswith("allow") and value is True}
+        self.assertEqual(allowed, {"allowHostPID", "allowPrivilegeEscalation"})
+
+    def test_the_how_to_says_why_each_right_is_there(self):
+        table = documents.table_rows(self.HOW_TO.read_text(), "What it needs, and why")
+        told = {name for row in table for name in re.findall(r"`([A-Z_]+)`", row[0])}
+        self.assertEqual(told, set(self.security["capabilities"]["add"]))
+
+    def test_the_monitor_selects_the_pods_and_keeps_their_labels(self):
+        monitor, labels = self.documents["PodMonitor"]["spec"], self.pod["metadata"]["labels"]
+        self.assertEqual(self.documents["DaemonSet"]["spec"]["selector"], monitor["selector"])
+        self.assertLessEqual(monitor["selector"]["matchLabels"].items(), labels.items())
+        endpoint, = monitor["podMetricsEndpoints"]
+        self.assertEqual([port["name"] for port in self.container["ports"]], [endpoint["port"]])
+        self.assertIs(endpoint["honorLabels"], True)
+        plain = yaml.safe_load_all((DOCKER / "kubernetes.yaml").read_text())
+        other, = [document for document in plain if document["kind"] == "PodMonitor"]
+        self.assertEqual(self.documents["PodMonitor"]["metadata"]["labels"], other["metadata"]["labels"])
 
 
 class EngineTest(unittest.TestCase):

@@ -212,8 +212,8 @@ class RealTest(WithBpftrace):
             stub.fire("ps2_put_keycode", 7)
             self.wait_for(daemon, 507, "ps2_put_keycode", vm="vm1")
 
-    def test_another_mount_namespace_and_a_replaced_binary(self):
-        """As in a container, and after an update of the package."""
+    def contained(self, *command):
+        """Runs a stand-in in a container: in a root of its own, where the machine's own root is /old."""
         root = self.directory / "root"
         inside = root / str(self.binary).lstrip("/")
         inside.parent.mkdir(parents=True)
@@ -222,8 +222,11 @@ class RealTest(WithBpftrace):
             (root / library[1:]).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(library, root / library[1:])
         pivot = 'mount --bind "$0" "$0" && cd "$0" && mkdir -p old && pivot_root . old && exec "$@"'
-        contained = self.enterContext(usdt.Stub(
-            "unshare", "--mount", "--propagation=private", "sh", "-c", pivot, root, self.binary, "-name", "ns_inside"))
+        return self.enterContext(usdt.Stub("unshare", "--mount", "--propagation=private", "sh", "-c", pivot, root, *command))
+
+    def test_another_mount_namespace_and_a_replaced_binary(self):
+        """As in a container, and after an update of the package."""
+        contained = self.contained(self.binary, "-name", "ns_inside")
         replaced = self.qemu("-name", "ns_replaced")
         usdt.build(self.directory / "new").rename(self.binary)
         daemon = self.daemon(config=self.config("    name_pattern: '^(?P<namespace>[^_]+)_(?P<vm>.+)$'\n"))
@@ -250,6 +253,30 @@ class RealTest(WithBpftrace):
         self.attached(stub)
         stub.fire("pci_cfg_read", 4)
         self.wait_for(daemon, 4, "pci_cfg_read", vm="vm1")
+
+    def test_as_the_daemonset(self):
+        """With the rights of the pods of docker/kubernetes-usdt.yaml: their capabilities alone, a read-only root, little
+        memory that may be locked, and neither tracefs nor debugfs. QEMU is another user's, in another container."""
+        manifest = (exporter.ROOT / "docker/kubernetes-usdt.yaml").read_text()
+        granted = "+" + re.search(r"^ +add: \[(.*)\]$", manifest, re.M)[1].lower().replace(", ", ",+")
+        self.assertIn("readOnlyRootFilesystem: true", manifest)
+        wrapper = self.directory / "pod"
+        wrapper.write_text(f"""#!/bin/sh
+exec unshare --mount --propagation=private sh -c '
+  umount --recursive /sys/kernel/tracing
+  umount --recursive /sys/kernel/debug
+  mount -o remount,bind,ro / || exit
+  exec prlimit --memlock=65536 setpriv --inh-caps=-all --bounding-set=-all,{granted} {exporter.BINARY} "$@"
+' sh "$@"
+""")
+        wrapper.chmod(0o755)
+        self.enterContext(unittest.mock.patch.object(exporter, "BINARY", str(wrapper)))
+        stub = self.contained("/old/usr/bin/env", "LD_LIBRARY_PATH=/old/lib/x86_64-linux-gnu", "/old/usr/bin/setpriv",
+                              "--reuid=65534", "--regid=65534", "--clear-groups", self.binary, "-name", "guest=shop_web1")
+        daemon = self.daemon(config=self.config("    name_pattern: '^(?P<namespace>[^_]+)_(?P<vm>.+)$'\n"))
+        self.attached(stub)
+        stub.fire("pci_cfg_read", 4)
+        self.wait_for(daemon, 4, "pci_cfg_read", vm="web1", namespace="shop")
 
     def test_reload(self):
         """Tracers go on if the script stays; another one takes over if it changes; without the source they end."""
