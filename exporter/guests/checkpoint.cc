@@ -71,13 +71,17 @@ source::StreamPosition PositionFromJson(const json& from) {
 json ToJson(const source::Positions& positions) {
   json streams = json::array();
   for (const source::StreamPosition& stream : positions.streams) streams.push_back(ToJson(stream));
-  return {{"specs", positions.specs}, {"looked_at", positions.looked_at}, {"streams", std::move(streams)}};
+  json directories = json::array();
+  for (const auto& [key, time] : positions.looks.directories()) directories.push_back({key.inode, key.birth, time});
+  return {{"patterns", positions.looks.patterns()}, {"directories", std::move(directories)}, {"streams", std::move(streams)}};
 }
 
 source::Positions PositionsFromJson(const json& from) {
   source::Positions positions;
-  from.at("specs").get_to(positions.specs);
-  from.at("looked_at").get_to(positions.looked_at);
+  for (const auto& [pattern, time] : from.at("patterns").items()) positions.looks.Note(pattern, time.get<int64_t>());
+  for (const json& each : from.at("directories")) {
+    positions.looks.Note(source::DirectoryKey{each.at(0).get<uint64_t>(), each.at(1).get<int64_t>()}, each.at(2).get<int64_t>());
+  }
   for (const json& stream : from.at("streams")) positions.streams.push_back(PositionFromJson(stream));
   return positions;
 }

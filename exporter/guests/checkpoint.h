@@ -1,10 +1,9 @@
 // All that a restart needs, taken between two batches: guests, positions, and what is switched on by QMP.
 //
 //   {"guests": as in guests.h,
-//    "positions": {"specs": [path, ...], "looked_at",
+//    "positions": {"patterns": {path or glob: time, ...}, "directories": [[inode, birth, time], ...],
 //                  "streams": [{"id", "path", "place", "device", "inode", "directory": [device, inode], "birth",
-//                  "offset",
-//                               "known_size", "has_data", "head": [size, hash], "tail": [size, hash], "predecessor",
+//                               "offset", "known_size", "has_data", "head": [size, hash], "tail": [size, hash], "predecessor",
 //                               "has_successor", "drained", "announced", "link", "reclaimed", "unseen"}, ...]},
 //    "qmp": as in qmp/keeper.h; may be missing,
 //    "totals": {"rotations", "truncations", "lost_bytes", "reclaimed_bytes",

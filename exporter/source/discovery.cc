@@ -97,6 +97,8 @@ Scan Discovery::Look() const {
     source.pattern.Expand(expansion);
     scan.directories = std::move(expansion.directories);
     TakeFailures(expansion.failures, source, scan);
+    const bool is_away = source.pattern.is_plain() && ::access(ParentOf(source.pattern.text()).c_str(), F_OK) != 0;
+    if (is_away) scan.incomplete.insert(source.index);
     size_t files = 0;
     size_t excluded = 0;
     for (const std::string& path : expansion.paths) {
@@ -120,8 +122,9 @@ std::optional<size_t> Discovery::SourceOf(const std::string& path) const {
 }
 
 std::string Discovery::PatternOf(size_t source) const {
-  auto found = std::find_if(sources_.begin(), sources_.end(), [source](const Source& each) { return each.index == source; });
-  return found == sources_.end() ? std::string() : found->pattern.text();
+  auto found = std::lower_bound(sources_.begin(), sources_.end(), source,
+                                [](const Source& each, size_t index) { return each.index < index; });
+  return found == sources_.end() || found->index != source ? std::string() : found->pattern.text();
 }
 
 // One problem a source; the others of a glob are most likely of the same kind.
@@ -133,7 +136,7 @@ void Discovery::TakeFailures(const std::vector<DirectoryFailure>& failures, cons
     scan.directories[ParentOf(failure.path)].attributes = true;
   }
   if (failures.empty()) return;
-  scan.lists_all = false;
+  scan.incomplete.insert(source.index);
   const int error = failures[0].error;
   scan.problems.push_back(
       {source.pattern.text(), source.index, "cannot list " + failures[0].path + ": " + std::strerror(error) + RemedyOf(error)});

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -41,7 +42,7 @@ struct Scan {
   std::vector<Problem> problems;
   std::vector<Warning> warnings;     // of what is followed, but most likely not as meant
   std::vector<std::string> unknown;  // paths of which nothing can be told, nor of what is below them
-  bool lists_all = true;  // no directory is missing or cannot be listed
+  std::set<size_t> incomplete;       // sources of which a directory is missing or cannot be listed
   DirectoryInterests directories;
   bool is_outdated = false;  // a path names another file by now
 

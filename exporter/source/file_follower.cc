@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "base/content.h"
-#include "source/file_identity.h"
 
 namespace qte::source {
 namespace {
@@ -104,7 +103,8 @@ Reading FileFollower::Next(std::span<char> buffer) {
 // Files are stamped by a clock of some milliseconds: only where that has gone on since will a change be told by another
 // stamp. File systems that count seconds have no nanoseconds, and are not trusted.
 void FileFollower::Settle(const timespec& changed, int64_t looked_at) {
-  if (changed.tv_nsec != 0 && Nanoseconds(changed) < looked_at - kFileTickNs) settled_ = changed;
+  constexpr int64_t kTickNs = 20'000'000;
+  if (changed.tv_nsec != 0 && Nanoseconds(changed) < looked_at - kTickNs) settled_ = changed;
 }
 
 uint64_t FileFollower::Pending() const {

@@ -38,9 +38,6 @@ inline int64_t BirthOf(int file, const std::string& path = {}) {
   return int64_t{status.stx_btime.tv_sec} * 1'000'000'000 + status.stx_btime.tv_nsec;
 }
 
-// More than a tick of the clock that stamps files, whatever the kernel's settings.
-inline constexpr int64_t kFileTickNs = 20'000'000;
-
 // A lower bound of the births of all files that are made from now on. Births move in ticks. Since Linux 6.13 they may be
 // ahead of the tick, but never behind it.
 inline int64_t FileClockNow() {

@@ -8,6 +8,7 @@
 
 #include "source/file_identity.h"
 #include "source/fingerprint.h"
+#include "source/looks.h"
 #include "source/receiver.h"
 
 namespace qte::source {
@@ -34,8 +35,7 @@ struct StreamPosition {
 };
 
 struct Positions {
-  std::vector<std::string> specs;  // the paths and globs that were followed
-  int64_t looked_at = 0;           // when it was looked for files last, by the clock that stamps files
+  Looks looks;
   std::vector<StreamPosition> streams;
   bool reclaims = false;  // some spec in force asks for it; not to be saved
 

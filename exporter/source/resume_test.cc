@@ -229,6 +229,56 @@ TEST_CASE("resume: a directory that is not there yet is waited for") {
   CHECK(f.seen.All() == "two\n");
 }
 
+TEST_CASE("resume: what came and was rotated while it was not followed, or its directory was away, is read") {
+  Resuming f;
+  std::string logs = f.dir / "logs";
+  f.MakeDirectory(logs);
+  f.Append(logs + "/vm1.log", "one\n");
+  f.specs = {{.path = logs + "/*.log"}};
+  Positions saved = f.FirstLife();
+  f.NextTick();
+  auto come_and_go = [&] {
+    f.Append(logs + "/vm2.log", "two\n");
+    f.Rename(logs + "/vm2.log", logs + "/vm2.log.1");
+    f.Append(logs + "/vm2.log", "three\n");
+  };
+  SECTION("a typo in the sources") {
+    f.specs = {{.path = f.dir / "lgos/*.log"}};
+    f.MakeDirectory(f.dir / "lgos");
+    f.Resume(f.specs, saved);
+    come_and_go();
+    f.Pass(std::chrono::seconds(10));
+    saved = f.Kill();
+    f.specs = {{.path = logs + "/*.log"}};
+    f.Resume(f.specs, saved);
+  }
+  SECTION("an empty directory in its place, over a restart") {
+    f.Rename(logs, f.dir / "away");
+    f.MakeDirectory(logs);
+    f.Resume(f.specs, saved);
+    f.Pass(std::chrono::seconds(10));
+    saved = f.Kill();
+    f.Remove(logs);
+    f.Rename(f.dir / "away", logs);
+    come_and_go();
+    f.Resume(f.specs, saved);
+  }
+  SECTION("a plain path, whose directory is away") {
+    f.specs = {{.path = logs + "/vm2.log"}};
+    f.Resume(f.specs, {});
+    saved = f.Kill();
+    f.Rename(logs, f.dir / "away");
+    f.Resume(f.specs, saved);
+    f.Pass(std::chrono::seconds(10));
+    saved = f.Kill();
+    f.Rename(f.dir / "away", logs);
+    come_and_go();
+    f.Resume(f.specs, saved);
+    f.Pass(std::chrono::seconds(10));
+  }
+  CHECK(f.seen.All() == "two\nthree\n");
+}
+
 TEST_CASE("resume: the link was switched while nobody looked") {
   Resuming f;
   std::filesystem::create_symlink(f.dir / "a.txt", f.log);

@@ -152,7 +152,8 @@ RotationSearch::Sighting RotationSearch::Find(const StreamPosition& position) {
 }
 
 std::vector<RotationSearch::Unseen> RotationSearch::FindUnseen(const Directory& directory, const Scan& scan,
-                                                               const Known& known, const Discovery& discovery) {
+                                                               const Known& known, const Discovery& discovery,
+                                                               const Looks& looks) {
   std::map<std::string_view, const FoundFile*> found;
   for (const FoundFile& file : scan.files) found.emplace(file.path, &file);
   std::vector<Unseen> unseen;
@@ -168,8 +169,10 @@ std::vector<RotationSearch::Unseen> RotationSearch::FindUnseen(const Directory& 
       bool has_moved = there == found.end() || there->second->identity != of_path.newest ||
                        BirthOf(AT_FDCWD, *origin) != of_path.newest_age.birth;
       if (!has_moved || birth < of_path.newest_age.birth) continue;
-    } else if (directory.looked_at == 0 || birth < directory.looked_at) {
-      continue;
+    } else {
+      const int64_t for_pattern = looks.At(discovery.PatternOf(*discovery.SourceOf(*origin)));
+      const int64_t looked_at = std::min(for_pattern, looks.At(directory.key));
+      if (looked_at == 0 || birth < looked_at) continue;
     }
     unseen.push_back({*origin, *discovery.SourceOf(*origin), std::move(path), identity, birth});
   }

@@ -51,11 +51,12 @@ class RotationSearch {
   using Known = std::map<std::string, Files>;  // by path
   struct Directory {
     std::string path;
-    int64_t looked_at = 0;  // paths of which no file is known had none then; 0 if that is not known
+    DirectoryKey key;
   };
-  // The files in a directory that were rotated away before anybody saw them.
+  // The files in a directory that were rotated away before anybody saw them. Of a path of which no file is known, those
+  // that are newer than the last of `looks`.
   std::vector<Unseen> FindUnseen(const Directory& directory, const Scan& scan, const Known& known,
-                                 const Discovery& discovery);
+                                 const Discovery& discovery, const Looks& looks);
 
   // 2 of vm.log.2; 0 where the name ends in a date, or otherwise.
   static int64_t NumberOf(const std::string& path);

@@ -61,10 +61,8 @@ SourceSet::Impl::Impl(std::vector<SourceSpec> specs, Receiver& receiver, Positio
   watcher_.SetDirectories(discovery_.Look().directories);
   Scan scan = discovery_.Look();
   for (size_t i = 0; i < specs_.size(); ++i) {
-    bool is_known = std::find(resume.specs.begin(), resume.specs.end(), specs_[i].path) != resume.specs.end();
-    if (specs_[i].start_at_end && !is_known) table_.SkipContents(scan, i);
+    if (specs_[i].start_at_end && !resume.looks.IsKnown(discovery_.PatternOf(i))) table_.SkipContents(scan, i);
   }
-  looked_at_ = resume.looked_at;
   table_.Resume(std::move(resume), clock_.Now());
   table_.Bind(discovery_);
   if (discovery_.stdin_source()) table_.OpenStdin(*discovery_.stdin_source());

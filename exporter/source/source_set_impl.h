@@ -100,7 +100,6 @@ class SourceSet::Impl {
   RenameTrail trail_;
   std::vector<Problem> problems_;
   std::vector<Warning> scan_warnings_;
-  int64_t looked_at_ = 0;  // by the clock that stamps files
   bool is_scan_needed_ = true;
   Time scan_not_before_;
   Time next_rescan_;

@@ -63,8 +63,8 @@ Scan SourceSet::Impl::Look() {
 void SourceSet::Impl::Discover(Time now) {
   const int64_t begin = FileClockNow();
   Scan scan = Look();
-  if (scan.lists_all) looked_at_ = begin;  // files may come to a directory while it is away
   table_.Reconcile(scan, trail_, discovery_, now);
+  table_.NoteLook(scan, discovery_, specs_.size(), begin);
   trail_.MarkLookedFor();
   for (StreamId id : table_.TakeEvicted()) watcher_.Unwatch(id);
   AwaitOpened();

@@ -51,10 +51,9 @@ SourceTotals SourceSet::Impl::Totals() const {
 Positions SourceSet::Impl::SavePositions() const {
   Positions positions;
   for (const SourceSpec& spec : specs_) {
-    positions.specs.push_back(spec.path);
     positions.reclaims = positions.reclaims || spec.reclaim_above > 0;
   }
-  positions.looked_at = looked_at_;
+  positions.looks = table_.LooksToSave();
   positions.streams = table_.Positions(clock_.Now());
   for (StreamPosition& position : positions.streams) {
     if (position.source < specs_.size()) position.reclaim_above = specs_[position.source].reclaim_above;

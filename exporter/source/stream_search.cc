@@ -94,14 +94,14 @@ std::vector<RotationSearch::Unseen> StreamTable::FindUnseen(RotationSearch& sear
   if (auto added = NewDirectories(look.scan); !added.empty()) {
     RotationSearch::Known known = KnownFiles();
     // At a first start nothing is known, so nothing can be told to be unseen.
-    if (!known.empty() || looked_at_ != 0) searches_.push_back({look.now, std::move(added), std::move(known)});
+    if (!known.empty() || !looks_.empty()) searches_.push_back({look.now, std::move(added), std::move(known), looks_});
   }
   std::vector<RotationSearch::Unseen> found;
   for (const Search& each : searches_) {
     for (const RotationSearch::Directory& directory : each.directories) {
-      for (RotationSearch::Unseen& unseen : search.FindUnseen(directory, look.scan, each.known, look.discovery)) {
+      for (RotationSearch::Unseen& unseen : search.FindUnseen(directory, look.scan, each.known, look.discovery, each.looks)) {
         const bool was_followed =
-            each.known.contains(unseen.origin) || followed_then_.contains(look.discovery.PatternOf(unseen.source));
+            each.known.contains(unseen.origin) || each.looks.IsKnown(look.discovery.PatternOf(unseen.source));
         if (was_followed && !parked_.Knows(unseen.file, unseen.birth)) found.push_back(std::move(unseen));
       }
     }
@@ -137,23 +137,22 @@ void StreamTable::FindRenamed(std::vector<RotationSearch::Unseen>& rotated, Look
 }
 
 // The directories in which something may have happened unseen since the last look: those that were not listed by it.
-// The last look before a restart tells of a directory that existed then, also if that comes back only later. One that was
-// made right before that look may be stamped a moment after it, as births may be ahead of the tick.
 std::vector<RotationSearch::Directory> StreamTable::NewDirectories(const Scan& scan) {
-  std::map<std::string, FileIdentity> listed;
+  std::map<std::string, ListedDirectory> listed;
   std::vector<RotationSearch::Directory> added;
   for (const auto& [directory, interest] : scan.directories) {
     if (interest.names.empty() || scan.IsUnknown(directory)) continue;
     std::optional<FileIdentity> identity = IdentityAt(directory);
     if (!identity) continue;
     auto before = directories_.find(directory);
-    if (before == directories_.end() || before->second != *identity) {
-      const bool is_first = listed_directories_.insert(*identity).second;
-      const bool was_there =
-          is_first && looked_at_ != 0 && BirthOf(AT_FDCWD, directory) <= looked_at_ + kFileTickNs;
-      added.push_back({directory, was_there ? looked_at_ : 0});
+    ListedDirectory now{*identity, {identity->inode, 0}};
+    if (before == directories_.end() || before->second.identity != *identity) {
+      now.key.birth = BirthOf(AT_FDCWD, directory);
+      added.push_back({directory, now.key});
+    } else {
+      now = before->second;
     }
-    listed.emplace(directory, *identity);
+    listed.emplace(directory, now);
   }
   directories_ = std::move(listed);
   return added;

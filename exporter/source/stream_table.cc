@@ -104,12 +104,10 @@ void StreamTable::SkipContents(const Scan& scan, size_t source) {
 void StreamTable::Bind(const Discovery& discovery) {
   parked_.Bind(discovery);
   directories_.clear();
-  listed_directories_.clear();
 }
 
 void StreamTable::Resume(source::Positions saved, Clock::Time now) {
-  looked_at_ = saved.looked_at;
-  followed_then_.insert(saved.specs.begin(), saved.specs.end());
+  looks_ = std::move(saved.looks);
   for (StreamPosition& position : saved.streams) {
     last_id_ = std::max(last_id_, position.id);
     bool was_at_end = position.point.offset >= position.point.known_size;
@@ -118,6 +116,23 @@ void StreamTable::Resume(source::Positions saved, Clock::Time now) {
   for (StreamId id : AwaitedPredecessors()) {
     if (!parked_.by_id().contains(id)) ended_.push_back(id);
   }
+}
+
+// Files may come to a directory while it is away, so it counts for a pattern only while all of the pattern's are there.
+void StreamTable::NoteLook(const Scan& scan, const Discovery& discovery, size_t sources, int64_t time) {
+  for (size_t i = 0; i < sources; ++i) {
+    const std::string pattern = discovery.PatternOf(i);
+    if (pattern.empty()) continue;
+    looks_.Follow(pattern);
+    if (!scan.incomplete.contains(i)) looks_.Note(pattern, time);
+  }
+  for (const auto& [path, directory] : directories_) looks_.Note(directory.key, time);
+}
+
+Looks StreamTable::LooksToSave() const {
+  Looks looks = looks_;
+  looks.Bound();
+  return looks;
 }
 
 void StreamTable::Reconcile(Scan& scan, const RenameTrail& trail, const Discovery& discovery, Clock::Time now) {

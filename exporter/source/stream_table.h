@@ -45,6 +45,9 @@ class StreamTable {
   void Resume(Positions saved, Clock::Time now);
   // Follows what was found. What fails to open is added to the scan's problems, and its directory's interests: a change
   // of permission is worth another try.
+  // After Reconcile: that this scan of so many sources began at a time, by the clock that stamps files.
+  void NoteLook(const Scan& scan, const Discovery& discovery, size_t sources, int64_t time);
+  Looks LooksToSave() const;
   void Reconcile(Scan& scan, const RenameTrail& trail, const Discovery& discovery, Clock::Time now);
   void OpenStdin(size_t source);
   // See SourceSet::Attach.
@@ -96,6 +99,7 @@ class StreamTable {
     Clock::Time since;
     std::vector<RotationSearch::Directory> directories;
     RotationSearch::Known known;
+    Looks looks;
   };
 
   Stream& Add(StreamId id, const std::string& path, size_t source);
@@ -143,8 +147,12 @@ class StreamTable {
   std::vector<std::unique_ptr<Stream>> streams_;
   ParkedStreams parked_;
   std::map<FileIdentity, uint64_t> starts_;          // where to begin in files that are not open yet
-  std::map<std::string, FileIdentity> directories_;  // that the last scan listed
-  std::set<FileIdentity> listed_directories_;        // ever, by this table
+  // That the last scan listed.
+  struct ListedDirectory {
+    FileIdentity identity;
+    DirectoryKey key;
+  };
+  std::map<std::string, ListedDirectory> directories_;
   std::vector<Search> searches_;
   std::set<FileIdentity> unclear_;  // files that may have been rotated during the last look
   std::map<FileIdentity, uint64_t> waiting_;
@@ -152,8 +160,7 @@ class StreamTable {
   std::vector<StreamId> evicted_;
   std::vector<std::string> warnings_;
   bool is_short_ = false;
-  std::set<std::string> followed_then_;  // patterns, at the look before the saved state
-  int64_t looked_at_ = 0;           // by the clock that stamps files: the last look before the saved state; 0 without one
+  Looks looks_;
   Clock::Time finished_looked_at_;  // when parked files with a successor were looked for
   StreamId last_id_ = 0;
   uint64_t opened_ = 0;

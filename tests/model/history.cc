@@ -38,12 +38,12 @@ std::shared_ptr<const rules::Program> Compile() {
 
 }  // namespace
 
-History::History(unsigned seed, fs::path directory, bool tries_all)
-    : random_(seed), directory_(std::move(directory)), program_(Compile()), tries_all_(tries_all) {
+History::History(unsigned seed, fs::path directory)
+    : random_(seed), directory_(std::move(directory)), program_(Compile()) {
   logs_ = directory_ / "logs";
   fs::create_directories(logs_);
   fs::create_directories(directory_ / "elsewhere");
-  if (Random(4) == 0 && tries_all_) max_open_ = 10 + Random(3);  // 8 of them are the SourceSet's own
+  if (Random(4) == 0) max_open_ = 10 + Random(3);  // 8 of them are the SourceSet's own
   follows_old_names_ = Random(3) == 0;
   for (unsigned i = 0, n = 1 + Random(3); i < n; ++i) {
     std::string path = logs_ + "/vm" + std::to_string(i) + ".log";
@@ -52,7 +52,7 @@ History::History(unsigned seed, fs::path directory, bool tries_all)
   }
   // Overlaps with the plain paths.
   specs_.push_back({.path = logs_ + (follows_old_names_ ? "/vm*.log*" : "/vm*.log")});
-  if (Random(3) == 0 && tries_all_) {
+  if (Random(3) == 0) {
     link_ = &writers_.emplace_back(logs_ + "/vmlink.log", Random(2) == 0);
     PointLink();
     if (Random(2) == 0) specs_.insert(specs_.begin(), {.path = directory_ / "elsewhere/*"});
@@ -75,14 +75,14 @@ void History::Run(int steps) {
 }
 
 void History::Step() {
-  if (tries_all_ && Random(12) == 0) return ActOfPlaces();
+  if (Random(12) == 0) return ActOfPlaces();
   if (Random(3) == 0) return ActOfReader();
   ActOfWriter(writers_[Random(static_cast<unsigned>(writers_.size()))]);
 }
 
 void History::ActOfWriter(Writer& writer) {
   // Nobody reaches the log by its path while its directory is away.
-  switch (place_ == Place::kThere ? Random(tries_all_ ? 15 : 14) : 4 + Random(10)) {
+  switch (place_ == Place::kThere ? Random(15) : 4 + Random(10)) {
     case 0:
     case 1:
       return IsLink(writer) ? SwitchLink(writer) : Rotate(writer);

@@ -28,7 +28,7 @@ namespace qte::model {
 class History {
  public:
   // Everything that happens follows from the seed.
-  History(unsigned seed, std::filesystem::path directory, bool tries_all);
+  History(unsigned seed, std::filesystem::path directory);
   ~History();
 
   void Run(int steps);
@@ -104,7 +104,6 @@ class History {
   std::map<const Writer*, int> unseen_rotations_;
   enum class Place { kThere, kAway, kCovered, kMountedOver };
   Place place_ = Place::kThere;
-  bool tries_all_ = false;  // also what places.cc does; see main.cc
   Writer* link_ = nullptr;  // whose log is a link to a file elsewhere
   int link_number_ = 0;
   // Counters that never fall: of this process, and of the last checkpoint.
