@@ -3,8 +3,8 @@
 
 _qemu_trace_exporter() {
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
-  local flags='--config.file --trace.path --state.path --web.listen-address --web.config.file --web.startup-timeout
-    --web.enable-lifecycle --log.level --log.format --step --strict --binary --pid --version --help'
+  local flags='--config.file --trace.path --state.path --web.listen-address --web.config.file --web.systemd-socket
+    --web.startup-timeout --web.enable-lifecycle --log.level --log.format --step --strict --binary --pid --version --help'
   # bash takes "--flag=value" for three words.
   if [[ $word == = ]]; then
     word=

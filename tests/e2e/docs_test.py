@@ -41,6 +41,7 @@ ELSEWHERE = {ROOT / "docker/README.md": "docker"}
 LANGUAGES = {"sh", "console", "yaml", "json", "text"}
 # Whose YAML it is, by its first key.
 CONFIG_KEYS = {"sources", "trace_events", "lookups", "spans", "metrics", "limits"}
+WEB_CONFIG_KEYS = {"basic_auth_users", "tls_server_config", "http_server_config", "rate_limit"}
 
 
 def pages():
@@ -119,7 +120,7 @@ class Page:
         first = re.search(r"^(\w+):", block.text, re.M)[1]
         if first in CONFIG_KEYS:
             self._shell.run(f"qemu-trace-exporter check --config.file={name}")
-        elif first == "basic_auth_users":
+        elif first in WEB_CONFIG_KEYS:
             self._shell.run(f"qemu-trace-exporter check --web.config.file={name}")
         else:
             self._test.assertIn(first, ("global", "scrape_configs"), f"{block}: whose YAML is this?")
@@ -313,7 +314,8 @@ class ReferenceTest(unittest.TestCase):
                     ("joins.cc", "kSpanKeys"): "Spans", ("metrics.cc", "kKeys"): "Metrics", ("labels.cc", "kKeys"): "Labels",
                     ("conditions.cc", "kKeys"): "Where", ("buckets.cc", "kKeys"): "Buckets",
                     ("limits.cc", "kKeys"): "Limits", ("web_config.cc", "kSections"): "Web config",
-                    ("web_config.cc", "kHttpKeys"): "Web config"}
+                    ("tls_section.cc", "kKeys"): "TLS", ("web_config.cc", "kHttpKeys"): "HTTP headers",
+                    ("web_config.cc", "kRateKeys"): "Rate limit"}
         want = {heading: set() for heading in headings.values()}
         array = re.compile(r"constexpr auto (k\w*(?:Keys|Sections)) =\s*std::to_array<std::string_view>\(\s*\{([^}]*)\}\)")
         for file, source in self.config_sources.items():

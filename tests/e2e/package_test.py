@@ -27,7 +27,7 @@ COMPLETION = exporter.ROOT / "config/completions/qemu-trace-exporter.bash"
 README = exporter.ROOT / "README.md"
 # What links of the pages lead to and no installation has.
 SOURCE_ALONE = {"docker", "tests", "dashboards/pictures", "config/debian", "config/systemd", "config/nginx-tls.conf",
-                "LICENSE"}
+                "config/web.yml", "LICENSE"}
 
 
 def run(*command, **options):
@@ -99,6 +99,11 @@ class InstallTest(unittest.TestCase):
         unit = (prefix / "lib/systemd/system/qemu-trace-exporter.service").read_text()
         self.assertIn(f"ExecStart={prefix}/bin/qemu-trace-exporter --config.file={prefix}/etc/", unit)
         self.assertNotIn("=/usr/bin/qemu", unit)
+        drop_in = (prefix / "share/doc/qemu-trace-exporter/examples/socket.conf").read_text()
+        self.assertIn(f"ExecStart={prefix}/bin/qemu-trace-exporter --config.file={prefix}/etc/", drop_in)
+        self.assertNotIn("=/usr/bin/qemu", drop_in)
+        socket_unit = (prefix / "lib/systemd/system/qemu-trace-exporter.socket").read_text()
+        self.assertIn(f"Documentation=file://{prefix}/share/doc/", socket_unit)
         for ready in (exporter.ROOT / "config").glob("*.yaml"):
             self.assertTrue((prefix / "share/qemu-trace-exporter/config" / ready.name).exists(), ready)
         # An upgrade leaves what the administrator wrote.
@@ -147,6 +152,8 @@ class PackageTest(unittest.TestCase):
     def test_it_has_what_it_should(self):
         files = set(self.inside("dpkg", "-L", "qemu-trace-exporter").split())
         for path in ("/usr/bin/qemu-trace-exporter", "/usr/lib/systemd/system/qemu-trace-exporter.service",
+                     "/usr/lib/systemd/system/qemu-trace-exporter.socket",
+                     "/usr/share/doc/qemu-trace-exporter/examples/socket.conf",
                      "/etc/qemu-trace-exporter/config.yaml", "/usr/share/man/man1/qemu-trace-exporter.1",
                      "/usr/share/bash-completion/completions/qemu-trace-exporter",
                      "/usr/share/doc/qemu-trace-exporter/copyright",
@@ -190,9 +197,10 @@ class PackageTest(unittest.TestCase):
         finally:
             process.end(daemon)
 
-    def test_the_unit_is_enabled(self):
+    def test_the_service_is_enabled_and_the_socket_is_not(self):
         link = self.root / "etc/systemd/system/multi-user.target.wants/qemu-trace-exporter.service"
         self.assertTrue(link.is_symlink())
+        self.assertFalse((self.root / "etc/systemd/system/sockets.target.wants/qemu-trace-exporter.socket").is_symlink())
 
     def test_removing_leaves_the_config_and_purging_nothing(self):
         root = self.directory / "another"
