@@ -79,7 +79,7 @@ std::string ReasonIn(const std::string& said) {
 }
 
 bool IsAboutRights(std::string_view reason) {
-  for (std::string_view words : {"not permitted", "ermission denied", "root user", "CAP_", "capabilit"}) {
+  for (std::string_view words : {"not permitted", "ermission denied", "root user", "CAP_", "capabilit", "open perf buffer"}) {
     if (reason.find(words) != std::string_view::npos) return true;
   }
   return false;

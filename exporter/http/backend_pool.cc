@@ -1,7 +1,9 @@
 #include "http/backend_pool.h"
 
+#include <sys/resource.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -27,7 +29,22 @@ bool IsForLater(int error) {
   return error == EAGAIN || error == EWOULDBLOCK || error == EINTR || error == ENOTCONN;
 }
 
+// Each takes two descriptors, since CivetWeb is in this process. They are a quarter of those that are not for trace logs.
+size_t MostLinks() {
+  constexpr rlim_t kLeast = 4;
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  return static_cast<size_t>(std::clamp<rlim_t>(limit.rlim_cur / 64, kLeast, Backend::kThreads));
+}
+
 }  // namespace
+
+BackendPool::BackendPool(Backend& backend, Poller& poller, OnOutcome on_outcome, std::function<bool()> make_room)
+    : backend_(backend),
+      poller_(poller),
+      on_outcome_(std::move(on_outcome)),
+      make_room_(std::move(make_room)),
+      most_links_(MostLinks()) {}
 
 void BackendPool::Ask(Id client, std::string head, std::string address) {
   waiting_.push_back({client, std::move(head), std::move(address), false});
@@ -44,13 +61,19 @@ void BackendPool::AskNext() {
   }
 }
 
+Result<Backend::Connection> BackendPool::Connect() const {
+  Result<Backend::Connection> connection = backend_.Connect();
+  if (connection || !links_.empty() || !make_room_()) return connection;
+  return backend_.Connect();
+}
+
 // Null while all are busy. Without a descriptor for a new one, the busy ones have to do; without any, none will come.
 BackendPool::Link* BackendPool::FreeLink() {
   for (auto& [id, link] : links_) {
     if (link.exchange == nullptr) return &link;
   }
-  if (links_.size() >= Backend::kThreads) return nullptr;
-  Result<Backend::Connection> connection = backend_.Connect();
+  if (links_.size() >= most_links_) return nullptr;
+  Result<Backend::Connection> connection = Connect();
   if (connection) {
     Poller::Watch watch = poller_.NewWatch();
     auto [at, inserted] = links_.try_emplace(watch.id, Link{std::move(*connection), watch, {}, nullptr, "", "", false});

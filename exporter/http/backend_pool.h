@@ -1,5 +1,5 @@
 // The front door's connections to CivetWeb, and the requests that wait for one. Each serves one request at a time, and
-// there are as many as CivetWeb has threads. On the front door's thread.
+// there are at most as many as CivetWeb has threads. On the front door's thread.
 #pragma once
 
 #include <deque>
@@ -24,8 +24,8 @@ class BackendPool {
   };
   using OnOutcome = std::function<void(Id client, Outcome outcome)>;
 
-  BackendPool(Backend& backend, Poller& poller, OnOutcome on_outcome)
-      : backend_(backend), poller_(poller), on_outcome_(std::move(on_outcome)) {}
+  // `make_room` gives a descriptor back if it can.
+  BackendPool(Backend& backend, Poller& poller, OnOutcome on_outcome, std::function<bool()> make_room);
 
   // Has the request answered, now or once a connection is free. The client may go away meanwhile.
   void Ask(Id client, std::string head, std::string address);
@@ -51,6 +51,7 @@ class BackendPool {
 
   void AskNext();
   Link* FreeLink();
+  Result<Backend::Connection> Connect() const;
   void Begin(Link& link, Request request);
   void Send(Link& link);
   // False once CivetWeb has ended the connection.
@@ -61,6 +62,8 @@ class BackendPool {
   Backend& backend_;
   Poller& poller_;
   const OnOutcome on_outcome_;
+  const std::function<bool()> make_room_;
+  const size_t most_links_;
   std::map<Id, Link> links_;
   std::deque<Request> waiting_;
 };

@@ -57,6 +57,11 @@ bool IsLineEnd(char c) {
   return c == '\r' || c == '\n';
 }
 
+// What no head of a request has, so that it need not be waited for.
+bool IsForeign(char c) {
+  return (c >= 0 && c < ' ' && !IsLineEnd(c) && c != '\t') || c == 127;
+}
+
 }  // namespace
 
 Client::Client(UniqueFd fd, std::string host, MakeTransport accept_tls, Clock::time_point now)
@@ -127,7 +132,11 @@ void Client::LookForHead(Clock::time_point now) {
   // Empty lines before a request mean nothing.
   received_.erase(0, static_cast<size_t>(std::find_if_not(received_.begin(), received_.end(), IsLineEnd) - received_.begin()));
   head_size_ = HeadSize(received_);
-  if (head_size_ > kMostHeadBytes || (head_size_ == 0 && received_.size() > kMostHeadBytes)) {
+  const auto end = received_.begin() + static_cast<ptrdiff_t>(head_size_ > 0 ? head_size_ : received_.size());
+  if (std::any_of(received_.begin(), end, IsForeign)) {
+    const bool is_tls = received_.front() == kTlsHandshake;
+    Refuse(kBadRequest, is_tls ? "this server speaks no TLS: ask by http://" : "this is no request", now);
+  } else if (head_size_ > kMostHeadBytes || (head_size_ == 0 && received_.size() > kMostHeadBytes)) {
     Refuse(kHeadTooLarge, "the head of the request is too large", now);
   } else if (head_size_ > 0) {
     Enter(Stage::kWhole, now);

@@ -24,11 +24,11 @@ constexpr milliseconds kUntilRoom{10};         // to look again whether somebody
 constexpr milliseconds kUntilDescriptors{50};  // to look again whether there is one
 constexpr milliseconds kTimeToStop{1000};
 
-// Most descriptors are for trace logs.
+// Most descriptors are for trace logs: seven in eight, or all but 40. Half of the others are for clients.
 size_t MostVisitors() {
   rlimit limit{};
   ::getrlimit(RLIMIT_NOFILE, &limit);
-  return static_cast<size_t>(std::clamp<rlim_t>(limit.rlim_cur / 4, kLeastVisitors, kMostVisitors));
+  return static_cast<size_t>(std::clamp<rlim_t>(limit.rlim_cur / 16, kLeastVisitors, kMostVisitors));
 }
 
 const char* PhraseOfError(int status) {
@@ -50,8 +50,8 @@ FrontDoor::FrontDoor(std::vector<Listener> listeners, std::shared_ptr<Tls> tls, 
     : listeners_(std::move(listeners)),
       most_visitors_(MostVisitors()),
       wake_watch_(poller_.NewWatch()),
-      pool_(backend, poller_,
-            [this](Id id, BackendPool::Outcome outcome) { OnOutcome(id, std::move(outcome)); }),
+      pool_(backend, poller_, [this](Id id, BackendPool::Outcome outcome) { OnOutcome(id, std::move(outcome)); },
+            [this] { return MakeRoom(); }),
       now_(Clock::now()),
       next_deadline_(Clock::time_point::max()),
       tls_(std::move(tls)) {
@@ -153,6 +153,7 @@ void FrontDoor::Accept(const Listener& listener) {
     UniqueFd fd(::accept4(listener.fd(), reinterpret_cast<sockaddr*>(&name), &size, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!fd) {
       const bool lacks_descriptors = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
+      if (lacks_descriptors && MakeRoom()) continue;
       return lacks_descriptors ? CloseFor(kUntilDescriptors) : void();
     }
     int on = 1;

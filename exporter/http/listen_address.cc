@@ -1,6 +1,7 @@
 #include "http/listen_address.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <sys/stat.h>
@@ -126,6 +127,8 @@ Result<UniqueFd> ListenUnix(const ListenAddress& address) {
   UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd) return CannotListen(address.text, std::strerror(errno));
   if (int error = Listen(fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name); error != 0) {
+    const bool is_socket = ::lstat(name.sun_path, &status) == 0 && S_ISSOCK(status.st_mode);
+    if (error == EADDRINUSE && !is_socket) return CannotListen(address.text, "there is something else than a socket");
     return CannotListen(address.text, error == EADDRINUSE ? ReasonOf(error) : std::strerror(error));
   }
   return fd;
@@ -157,19 +160,19 @@ int PortOf(const sockaddr_storage& address) {
 Result<ListenAddress> ParseListenAddress(const std::string& text) {
   if (text.starts_with(kUnix)) {
     std::string path = text.substr(kUnix.size());
-    if (path.empty()) return CannotListen(text, "no path; " + std::string(kForms));
+    if (path.empty()) return CannotListen(text, "the path is missing; " + std::string(kForms));
     return ListenAddress{text, "", "", std::move(path)};
   }
   size_t colon = text.rfind(':');
   bool is_bracket_last = text.ends_with(']');
   std::string host = colon == std::string::npos ? "" : text.substr(0, colon);
   std::string port = colon == std::string::npos ? text : text.substr(colon + 1);
-  if (is_bracket_last) return CannotListen(text, "no port; " + std::string(kForms));
+  if (is_bracket_last) return CannotListen(text, "the port is missing; " + std::string(kForms));
   bool in_brackets = host.starts_with('[') && host.ends_with(']');
   if (host.find(':') != std::string::npos && !in_brackets) {
     return CannotListen(text, "an IPv6 address needs brackets, as in [::1]:10177");
   }
-  if (!IsPort(port)) return CannotListen(text, "\"" + port + "\" is no port; " + std::string(kForms));
+  if (!IsPort(port)) return CannotListen(text, "\"" + port + "\" is not a port; " + std::string(kForms));
   if (in_brackets) host = host.substr(1, host.size() - 2);
   if (in_brackets && host == "::") host.clear();
   return ListenAddress{text, std::move(host), std::move(port), ""};
@@ -203,6 +206,8 @@ Result<Listener> Listener::Adopt(UniqueFd fd) {
   socklen_t size = sizeof listens;
   bool known = ::getsockopt(fd.get(), SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0;
   if (!known || listens == 0) return Error{"descriptor " + std::to_string(fd.get()) + " is no socket that listens"};
+  ::fcntl(fd.get(), F_SETFL, ::fcntl(fd.get(), F_GETFL) | O_NONBLOCK);
+  ::fcntl(fd.get(), F_SETFD, FD_CLOEXEC);
   return Listener(std::move(fd), "");
 }
 

@@ -220,6 +220,59 @@ TEST_CASE("Bad requests end with an error and hurt nobody") {
   }
 }
 
+TEST_CASE("What is no request is refused at once, with the reason") {
+  Fixture fixture;
+  struct Case {
+    std::string bytes;
+    int status;
+    const char* text;
+  };
+  for (const Case& c : {Case{std::string("\x16\x03\x01\x00\xc8\x01", 6), 400, "this server speaks no TLS: ask by http://\n"},
+                        Case{"GET /metrics HTTP/1.1\r\nX: \x01", 400, "this is no request\n"},
+                        Case{"GET /metrics HTTP/1.1\r\nX: " + std::string(17000, 'x'), 431,
+                             "the head of the request is too large\n"}}) {
+    auto started = std::chrono::steady_clock::now();
+    HttpClient client(fixture.port);
+    client.Send(c.bytes);
+    HttpClient::Reply reply = client.Read();
+    CHECK(reply.status == c.status);
+    CHECK(reply.body == c.text);
+    CHECK(std::chrono::steady_clock::now() - started < std::chrono::seconds(3));
+  }
+}
+
+TEST_CASE("Requests that two servers may understand differently are refused") {
+  Fixture fixture;
+  struct Case {
+    const char *request, *text;
+  };
+  for (const Case& c :
+       {Case{"POST /-/reload HTTP/1.1\r\nContent-Length: 0\r\nContent-Length: 0\r\n\r\n", "more than one Content-Length\n"},
+        Case{"POST /-/reload HTTP/1.1\r\nContent-Length: +0\r\n\r\n", "Content-Length is no number\n"},
+        Case{"GET /metrics HTTP/1.1\r\nContent-Length: 1\r\n\r\nx", "GET takes no body\n"},
+        Case{"GET /metrics HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "GET takes no body\n"}}) {
+    CAPTURE(c.request);
+    HttpClient client(fixture.port);
+    client.Send(c.request);
+    HttpClient::Reply reply = client.Read();
+    CHECK(reply.status == 400);
+    CHECK(reply.body == c.text);
+  }
+}
+
+TEST_CASE("A page of another site cannot reload") {
+  Fixture fixture;
+  auto status = [&](const std::string& origin) {
+    return fixture.Ask("POST", "/-/reload", origin.empty() ? "" : "Origin: " + origin + "\r\n").status;
+  };
+  CHECK(status("") == 200);
+  CHECK(status("http://localhost") == 200);
+  CHECK(status("http://localhost:81") == 403);
+  CHECK(status("https://evil.example") == 403);
+  CHECK(status("null") == 403);
+  CHECK(fixture.Ask("GET", "/metrics", "Origin: https://evil.example\r\n").status == 200);
+}
+
 TEST_CASE("Slow clients do not keep others waiting") {
   Fixture fixture;
   std::vector<HttpClient> stuck;
@@ -344,11 +397,11 @@ TEST_CASE("An address that cannot be had is named with the reason") {
   };
   for (const Case& c :
        {Case{busy, "cannot listen on " + busy + ": address already in use"},
-        Case{"127.0.0.1:http", "cannot listen on 127.0.0.1:http: \"http\" is no port; " + kForms},
-        Case{"127.0.0.1:70000", "cannot listen on 127.0.0.1:70000: \"70000\" is no port; " + kForms},
+        Case{"127.0.0.1:http", "cannot listen on 127.0.0.1:http: \"http\" is not a port; " + kForms},
+        Case{"127.0.0.1:70000", "cannot listen on 127.0.0.1:70000: \"70000\" is not a port; " + kForms},
         Case{"::1:80", "cannot listen on ::1:80: an IPv6 address needs brackets, as in [::1]:10177"},
-        Case{"[::1]", "cannot listen on [::1]: no port; " + kForms},
-        Case{"unix:", "cannot listen on unix:: no path; " + kForms},
+        Case{"[::1]", "cannot listen on [::1]: the port is missing; " + kForms},
+        Case{"unix:", "cannot listen on unix:: the path is missing; " + kForms},
         Case{"unix:/nowhere/socket", "cannot listen on unix:/nowhere/socket: No such file or directory"},
         Case{"192.0.2.1:80", "cannot listen on 192.0.2.1:80: this machine has no such address"}}) {
     auto server = StartOn({c.address}, Routes());

@@ -80,7 +80,7 @@ class UsageTest(Case):
                                 (["--versoin"], 'did you mean "--version"?'),
                                 (["backfill", "--stpe=1s", "vm.log"], 'did you mean "--step"?'),
                                 (["serve", "vm.log"], "--trace.path"),
-                                (["--web.listen-address=foo"], '"foo" is no port'),
+                                (["--web.listen-address=foo"], '"foo" is not a port'),
                                 (["--web.startup-timeout=5"], 'invalid duration "5": expected'),
                                 (["--log.level=loud"], "loud"),
                                 (["--log.format=xml"], "xml")):

@@ -5,9 +5,11 @@ import concurrent.futures
 import itertools
 import os
 import pathlib
+import socket
 import sys
 import tempfile
 import unittest
+import unittest.mock
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 import exporter
@@ -382,6 +384,31 @@ limits: {{max_series_per_metric: {per_metric}, max_series: {series}}}
         peak = procfs.peak_memory(self.daemon.process.pid)
         print(f"{self.id().rpartition('.')[2]}: {peak / 2**20:.1f} MiB at most, {self.written:,} bytes read")
         self.assertLess(peak, MOST_MEMORY)
+
+
+class DescriptorsTest(unittest.TestCase):
+    LOGS = 300
+
+    def test_more_logs_and_clients_than_descriptors(self):
+        """Clients that hold on to their connections take none of the descriptors that a scrape and a checkpoint need."""
+        directory = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory(prefix="qte-limits-")))
+        for i in range(self.LOGS):
+            (directory / f"vm{i}.log").write_text("pci_cfg_read i440FX 00:00.0 @0x0 -> 0x12378086\n")
+        limited = directory / "limited"
+        limited.write_text(f'#!/bin/sh\nulimit -n 256\nexec {exporter.BINARY} "$@"\n')
+        limited.chmod(0o755)
+        with unittest.mock.patch.object(exporter, "BINARY", str(limited)):
+            daemon = self.enterContext(exporter.Daemon(f"--trace.path={directory}/*.log", f"--state.path={directory}/state"))
+        daemon.wait_ready()
+        for _ in range(60):
+            client = self.enterContext(socket.create_connection(("127.0.0.1", daemon.port), timeout=10))
+            client.sendall(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n")
+        written = daemon.metrics().value(OWN + "checkpoint_last_success_timestamp_seconds")
+        metrics = daemon.wait_for_metrics(lambda m: m.value(OWN + "checkpoint_last_success_timestamp_seconds") > written
+                                          and m.total("qemu_pci_config_reads_total") == self.LOGS,
+                                          "a checkpoint, and a line of each log", 30)
+        self.assertGreater(metrics.value("process_open_fds"), 200)
+        self.assertNotIn("Too many open files", daemon.log())
 
 
 if __name__ == "__main__":
