@@ -70,6 +70,7 @@ Status Server::Start() {
   Result<std::unique_ptr<http::Server>> http = http::Server::Start(std::move(*listeners), Routes(), loaded_.web);
   if (!http) return Error{http.error()};
   http_ = std::move(*http);
+  if (resumption) http_->auth().Trust(resumption->logins);
   StartIngest(std::move(resumption));
   spdlog::info("qemu-trace-exporter {}", commands::kVersion);
   const char* scheme = loaded_.web.tls ? "https" : "http";
@@ -134,15 +135,20 @@ void Server::StartIngest(std::optional<guests::SavedState> resumption) {
                        [this](uint64_t version) { return RestsSinceMoment(version); });
 }
 
+// Of what is saved and does not come from logs.
+uint64_t Server::OwnVersion() const {
+  return tracer_->version() + http_->auth().trust_changes();
+}
+
 // Counters that only rise, so their sum stays as it is only where nothing has happened.
 uint64_t Server::VersionOf(const guests::Guests& guests, const source::SourceTotals& totals) const {
-  return guests.changes() + totals.rotations + totals.truncations + totals.opened + tracer_->version();
+  return guests.changes() + totals.rotations + totals.truncations + totals.opened + OwnVersion();
 }
 
 // Nothing if the version is the known one.
 std::optional<Checkpointer::Taken> Server::TakeMoment(uint64_t known_version) const {
   std::optional<Checkpointer::Taken> taken;
-  const uint64_t changed = ingest_ptr()->changes() + tracer_->version();  // before it is asked for
+  const uint64_t changed = ingest_ptr()->changes() + OwnVersion();  // before it is asked for
   if (known_version == taken_version_ && changed == taken_at_) return taken;
   Ask([&](guests::Guests& guests, const source::SourceSet& sources) {
     source::SourceTotals totals = sources.Totals();
@@ -150,7 +156,8 @@ std::optional<Checkpointer::Taken> Server::TakeMoment(uint64_t known_version) co
     taken_version_ = version;
     taken_at_ = changed;
     if (version == known_version) return;
-    taken = {{guests.Save(), sources.SavePositions(), Sum(totals_before_, totals), tracer_->Save(), version},
+    taken = {{guests.Save(), sources.SavePositions(), Sum(totals_before_, totals), tracer_->Save(),
+              http_->auth().trusted(), version},
              SecondsSinceEpoch()};
   });
   return taken;
@@ -158,7 +165,7 @@ std::optional<Checkpointer::Taken> Server::TakeMoment(uint64_t known_version) co
 
 // With QMP there is always something to look after.
 bool Server::RestsSinceMoment(uint64_t version) const {
-  return version == taken_version_ && !tracer_->is_used() && ingest_ptr()->AwaitChange(taken_at_ - tracer_->version());
+  return version == taken_version_ && !tracer_->is_used() && ingest_ptr()->AwaitChange(taken_at_ - OwnVersion());
 }
 
 source::Positions Server::PositionsNow() const {

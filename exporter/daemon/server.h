@@ -84,6 +84,7 @@ class Server {
   bool Ask(const std::function<void(guests::Guests&, const source::SourceSet&)>& task) const;
   std::optional<Checkpointer::Taken> TakeMoment(uint64_t known_version) const;
   // On the ingest thread: changes with all that a checkpoint holds.
+  uint64_t OwnVersion() const;
   uint64_t VersionOf(const guests::Guests& guests, const source::SourceTotals& totals) const;
   bool RestsSinceMoment(uint64_t version) const;
   source::Positions PositionsNow() const;

@@ -102,6 +102,7 @@ json ToJson(Checkpoint checkpoint) {
   return {{"guests", Guests::ToJson(std::move(checkpoint.guests))},
           {"positions", ToJson(checkpoint.positions)},
           {"qmp", std::move(checkpoint.qmp)},
+          {"logins", checkpoint.logins},
           {"totals",
            {{"rotations", totals.rotations},
             {"truncations", totals.truncations},
@@ -120,6 +121,7 @@ SavedState SavedStateFromJson(json payload) {
   totals.at("reclaimed_bytes").get_to(state.totals.reclaimed_bytes);
   totals.at("pipe_full_seconds").get_to(state.totals.pipe_full_seconds);
   if (auto qmp = payload.find("qmp"); qmp != payload.end()) state.qmp = std::move(*qmp);
+  if (auto logins = payload.find("logins"); logins != payload.end()) logins->get_to(state.logins);
   state.guests = std::move(payload.at("guests"));
   return state;
 }

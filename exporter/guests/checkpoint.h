@@ -6,11 +6,13 @@
 //                               "offset", "known_size", "has_data", "head": [size, hash], "tail": [size, hash], "predecessor",
 //                               "has_successor", "drained", "announced", "link", "reclaimed", "unseen"}, ...]},
 //    "qmp": as in qmp/keeper.h; may be missing,
+//    "logins": [network of clients that have logged in over HTTP, ...]; may be missing,
 //    "totals": {"rotations", "truncations", "lost_bytes", "reclaimed_bytes",
 //               "pipe_full_seconds"}}
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <string>
 #include <vector>
 
 #include "guests/guests.h"
@@ -34,7 +36,8 @@ struct Checkpoint {
   Guests::Saved guests;
   source::Positions positions;
   Totals totals;
-  nlohmann::json qmp;    // what was switched on by QMP
+  nlohmann::json qmp;               // what was switched on by QMP
+  std::vector<std::string> logins;  // networks of clients that have logged in
   uint64_t version = 0;  // no other checkpoint of this process has the same, unless there was nothing new
 };
 
@@ -47,6 +50,7 @@ struct SavedState {
   source::Positions positions;
   Totals totals;
   nlohmann::json qmp;
+  std::vector<std::string> logins;
 };
 
 // Throws std::exception where the JSON is not what ToJson makes.

@@ -53,7 +53,10 @@ std::optional<std::pair<std::string, std::string>> ReadHeader(const char* author
 std::string NetworkOf(const std::string& address) {
   in6_addr ip{};
   if (::inet_pton(AF_INET6, address.c_str(), &ip) != 1) return address;
-  return {reinterpret_cast<const char*>(&ip), sizeof ip / 2};
+  std::fill(ip.s6_addr + sizeof ip / 2, ip.s6_addr + sizeof ip, uint8_t{0});
+  char text[INET6_ADDRSTRLEN] = {};
+  ::inet_ntop(AF_INET6, &ip, text, sizeof text);
+  return std::string(text) + "/64";
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include <mutex>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/keyed_hash.h"
 #include "http/login_queue.h"
@@ -33,6 +34,10 @@ class BasicAuth {
 
   // `authorization` is the header's value, null where there is none; `address` is the client's.
   Verdict Check(const char* authorization, const std::string& address);
+  // Networks of clients that have logged in, as text. A later process that trusts them checks their passwords first.
+  std::vector<std::string> trusted() const { return queue_.trusted(); }
+  void Trust(const std::vector<std::string>& networks) { queue_.Trust(networks); }
+  uint64_t trust_changes() const { return queue_.trust_changes(); }
   // Lets nobody wait any longer; for the end.
   void Close();
 

@@ -9,6 +9,8 @@ namespace {
 // After this time an attempt counts half.
 constexpr std::chrono::seconds kHalfLife{30};
 constexpr double kForgotten = 0.5;
+// Of a trusted address, until it counts as any other.
+constexpr int kMostAttemptsOfTrusted = 4;
 
 }  // namespace
 
@@ -30,7 +32,8 @@ int LoginQueue::CountAttempt(const std::string& address) {
   Attempts& attempts = attempts_[address];
   const double before = attempts.CountAt(now);
   attempts = {before + 1, now};
-  return static_cast<int>(std::lround(before));
+  const int count = static_cast<int>(std::lround(before));
+  return count < kMostAttemptsOfTrusted && trusted_.contains(address) ? -1 : count;
 }
 
 // If the queue is full, the newest of those who tried most often goes, unless the newcomer tried more often still.
@@ -87,6 +90,24 @@ LoginQueue::Turn::~Turn() {
 void LoginQueue::Turn::Succeed() {
   std::lock_guard lock(queue_.mutex_);
   queue_.attempts_.erase(address_);
+  if (queue_.trusted_.size() < kMostTrusted && queue_.trusted_.insert(address_).second) ++queue_.trust_changes_;
+}
+
+std::vector<std::string> LoginQueue::trusted() const {
+  std::lock_guard lock(mutex_);
+  return {trusted_.begin(), trusted_.end()};
+}
+
+void LoginQueue::Trust(const std::vector<std::string>& addresses) {
+  std::lock_guard lock(mutex_);
+  for (const std::string& address : addresses) {
+    if (trusted_.size() < kMostTrusted) trusted_.insert(address);
+  }
+}
+
+uint64_t LoginQueue::trust_changes() const {
+  std::lock_guard lock(mutex_);
+  return trust_changes_;
 }
 
 void LoginQueue::Turn::Pause(std::chrono::steady_clock::duration time) {

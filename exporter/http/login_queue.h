@@ -2,7 +2,8 @@
 //
 // bcrypt is slow on purpose, so one password is checked at a time, and few clients may wait. An address that has tried
 // often of late waits behind one that has not, and if the queue is full it loses its place to it. So guesses from any
-// number of addresses do not keep out a client that logs in now and then. A correct password clears its address.
+// number of addresses do not keep out a client that logs in now and then. A correct password clears its address, and an
+// address that one has come from goes before all others, unless it has tried often of late.
 //
 // Turns are taken on the server's threads, several at once.
 #pragma once
@@ -11,6 +12,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -24,6 +26,7 @@ class LoginQueue {
   static constexpr size_t kMostWaiting = 8;  // the one whose password is being checked included
   static constexpr size_t kMostOfAnAddress = 4;
   static constexpr size_t kMostAddresses = 1024;  // whose attempts are remembered
+  static constexpr size_t kMostTrusted = 1024;    // that a correct password has come from
 
   // A client's time in the queue, from its request to the end of the check.
   class Turn {
@@ -46,9 +49,15 @@ class LoginQueue {
 
     LoginQueue& queue_;
     const std::string address_;
-    int attempts_ = 0;             // of the address before this one
+    int attempts_ = 0;             // of the address before this one; -1 where it is trusted
     State state_ = State::kWaits;  // guarded by the queue's mutex_ while it waits
   };
+
+  // Addresses that a correct password has come from. A later process may be told to trust them.
+  std::vector<std::string> trusted() const;
+  void Trust(const std::vector<std::string>& addresses);
+  // Changes when a password makes another address trusted.
+  uint64_t trust_changes() const;
 
   // Refuses all who wait, and all who come.
   void Close();
@@ -77,6 +86,8 @@ class LoginQueue {
   std::condition_variable changed_;
   std::vector<Turn*> turns_;                                      // in the order they came; guarded by mutex_
   std::unordered_map<std::string, Attempts, TextHash> attempts_;  // by address; guarded by mutex_
+  std::set<std::string> trusted_;                                 // guarded by mutex_
+  uint64_t trust_changes_ = 0;                                    // guarded by mutex_
   bool closed_ = false;                                           // guarded by mutex_
 };
 

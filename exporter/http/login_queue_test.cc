@@ -55,6 +55,36 @@ std::vector<std::unique_ptr<Waiting>> FillBehind(LoginQueue& queue) {
 
 }  // namespace
 
+TEST_CASE("An address that has logged in before goes before any number of others, also in a later process") {
+  LoginQueue earlier;
+  {
+    LoginQueue::Turn turn(earlier, "scraper");
+    REQUIRE(turn.has_come());
+    turn.Succeed();
+  }
+  CHECK(earlier.trusted() == std::vector<std::string>{"scraper"});
+  CHECK(earlier.trust_changes() == 1);
+  LoginQueue queue;
+  queue.Trust(earlier.trusted());
+  auto first = std::make_unique<LoginQueue::Turn>(queue, Address(0));
+  std::vector<std::unique_ptr<Waiting>> waiting = FillBehind(queue);  // none of which has tried before
+  auto scraper = std::make_unique<Waiting>(queue, "scraper");
+  // The last one that came has lost its place.
+  CHECK(waiting.back()->IsDoneSoon());
+  first.reset();
+  CHECK(scraper->has_come());
+}
+
+TEST_CASE("A trusted address that guesses counts as any other") {
+  LoginQueue queue;
+  queue.Trust({"proxy"});
+  for (int i = 0; i < 10; ++i) LoginQueue::Turn(queue, "proxy");
+  auto first = std::make_unique<LoginQueue::Turn>(queue, Address(0));
+  std::vector<std::unique_ptr<Waiting>> waiting = FillBehind(queue);
+  CHECK_FALSE(LoginQueue::Turn(queue, "proxy").has_come());
+  first.reset();  // those behind it can end
+}
+
 TEST_CASE("One client after the other has its turn") {
   LoginQueue queue;
   for (int i = 0; i < 20; ++i) CHECK(LoginQueue::Turn(queue, Address(i)).has_come());

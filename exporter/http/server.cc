@@ -55,6 +55,7 @@ class Server::Impl {
   }
 
   const std::vector<Listener>& listeners() const { return front_door_->listeners(); }
+  BasicAuth& auth() { return *auth_; }
 
  private:
   void Use(const config::WebConfig& access) {
@@ -77,6 +78,10 @@ Status Server::SetAccess(const config::WebConfig& access) {
 
 const std::vector<Listener>& Server::listeners() const {
   return impl_->listeners();
+}
+
+BasicAuth& Server::auth() {
+  return impl_->auth();
 }
 
 Result<std::unique_ptr<Server>> Server::Start(std::vector<Listener> listeners, std::map<std::string, Route> routes,

@@ -12,6 +12,7 @@
 
 #include "base/result.h"
 #include "config/web_config.h"
+#include "http/basic_auth.h"
 #include "http/listen_address.h"
 #include "http/router.h"
 
@@ -27,6 +28,7 @@ class Server {
   // What holds from now on. Where the certificate cannot be used, the error says why, and all stays as it was.
   Status SetAccess(const config::WebConfig& access);
   const std::vector<Listener>& listeners() const;
+  BasicAuth& auth();
 
  private:
   class Impl;

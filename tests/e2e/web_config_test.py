@@ -198,6 +198,36 @@ class LoginTest(Case):
                 guesser.join()
         self.assertEqual(set(answers), {401, 429})
 
+    def test_who_has_logged_in_is_let_in_after_a_restart_under_guesses_of_ever_new_addresses(self):
+        state = f"--state.path={self.directory}/state"
+        arguments = [f"--trace.path={self.directory}/*.log", f"--web.config.file={self.web}", state]
+        with exporter.Daemon(*arguments, headers=ALICE) as first:
+            first.wait_ready()
+        self.daemon = self.enterContext(exporter.Daemon(*arguments, headers=ALICE))
+        number = iter(range(1, 250 * 250))
+        stop = threading.Event()
+
+        def guess():
+            while not stop.is_set():
+                mine = next(number)
+                login = exporter.basic("alice", f"guess{mine}")["Authorization"]
+                with contextlib.suppress(OSError), socket.create_connection(
+                        ("127.0.0.1", self.daemon.port), 5, (f"127.0.{1 + mine // 250}.{1 + mine % 250}", 0)) as connection:
+                    connection.sendall(f"GET /metrics HTTP/1.1\r\nHost: x\r\nAuthorization: {login}\r\n\r\n".encode())
+                    connection.recv(1000)
+        guessers = [threading.Thread(target=guess) for _ in range(16)]
+        for guesser in guessers:
+            guesser.start()
+        time.sleep(1)
+        try:
+            statuses = [self.ask(ALICE, "/-/healthy")[0] for _ in range(3)]
+        finally:
+            stop.set()
+            for guesser in guessers:
+                guesser.join()
+        print(f"{next(number)} guesses from as many addresses", flush=True)
+        self.assertEqual(statuses, [200, 200, 200])
+
     def test_reload_takes_new_users(self):
         self.write(f"basic_auth_users:\n  bob: {OTHER}\n")
         self.daemon.process.send_signal(signal.SIGHUP)
