@@ -82,6 +82,11 @@ void Responder::Set(const config::WebConfig& access) {
   headers_ = std::make_shared<const Headers>(access.headers);
 }
 
+Responder::Counts Responder::counts() const {
+  std::lock_guard lock(mutex_);
+  return counts_;
+}
+
 Router::Answered Responder::Ask(const ParsedRequest& request) {
   if (std::string wrong = AmbiguityOf(request); !wrong.empty()) return Router::PlainText(kBadRequest, wrong + "\n");
   if (!limiter_.Allows(RateLimiter::Clock::now())) return Router::PlainText(kTooManyRequests, "too many requests\n");
@@ -98,6 +103,7 @@ Reply Responder::Respond(const ParsedRequest& request) {
   {
     std::lock_guard lock(mutex_);
     headers = headers_;
+    ++counts_[{router_.Has(request.path) ? request.path : "other", answered.answer->response().status}];
   }
   Reply reply;
   reply.answer = std::move(answered.answer);

@@ -3,6 +3,8 @@
 // Called on CivetWeb's threads, several at once.
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -24,6 +26,9 @@ class Responder {
 
   void Set(const config::WebConfig& access);
   Reply Respond(const ParsedRequest& request);
+  // How many requests were answered since the start, by path ("other" for what is no route) and status.
+  using Counts = std::map<std::pair<std::string, int>, uint64_t>;
+  Counts counts() const;
   // Lets nobody wait for a login any longer; for the end.
   void Close() { router_.Close(); }
 
@@ -34,8 +39,9 @@ class Responder {
 
   Router router_;
   RateLimiter limiter_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::shared_ptr<const Headers> headers_ = std::make_shared<const Headers>();  // guarded by mutex_
+  Counts counts_;                                                               // guarded by mutex_
 };
 
 }  // namespace qte::http

@@ -30,6 +30,7 @@ class Router {
 
   // `authorization` is the header's value, null where there is none. An exception in a handler becomes a 500.
   Answered Ask(const Request& request, const char* authorization);
+  bool Has(const std::string& path) const { return routes_.contains(path); }
   static Answered PlainText(int status, std::string body, std::string headers = "");
   // Lets nobody wait for a login any longer; for the end.
   void Close() { auth_->Close(); }

@@ -56,6 +56,7 @@ class Server::Impl {
 
   const std::vector<Listener>& listeners() const { return front_door_->listeners(); }
   BasicAuth& auth() { return *auth_; }
+  Responder::Counts request_counts() const { return responder_.counts(); }
 
  private:
   void Use(const config::WebConfig& access) {
@@ -82,6 +83,10 @@ const std::vector<Listener>& Server::listeners() const {
 
 BasicAuth& Server::auth() {
   return impl_->auth();
+}
+
+std::map<std::pair<std::string, int>, uint64_t> Server::request_counts() const {
+  return impl_->request_counts();
 }
 
 Result<std::unique_ptr<Server>> Server::Start(std::vector<Listener> listeners, std::map<std::string, Route> routes,

@@ -5,9 +5,11 @@
 // (front_door.h), and who is not allowed to ask learns nothing but that (basic_auth.h).
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -29,6 +31,8 @@ class Server {
   Status SetAccess(const config::WebConfig& access);
   const std::vector<Listener>& listeners() const;
   BasicAuth& auth();
+  // See responder.h.
+  std::map<std::pair<std::string, int>, uint64_t> request_counts() const;
 
  private:
   class Impl;

@@ -260,6 +260,16 @@ TEST_CASE("Requests that two servers may understand differently are refused") {
   }
 }
 
+TEST_CASE("Answers are counted by path and status") {
+  Fixture fixture;
+  fixture.Ask("GET", "/metrics");
+  fixture.Ask("HEAD", "/metrics");
+  fixture.Ask("DELETE", "/metrics");
+  for (const char* path : {"/a", "/b"}) fixture.Ask("GET", path);
+  CHECK(fixture.server->request_counts() ==
+        std::map<std::pair<std::string, int>, uint64_t>{{{"/metrics", 200}, 2}, {{"/metrics", 405}, 1}, {{"other", 404}, 2}});
+}
+
 TEST_CASE("A page of another site cannot reload") {
   Fixture fixture;
   auto status = [&](const std::string& origin) {
