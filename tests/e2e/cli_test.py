@@ -600,6 +600,24 @@ class HttpTest(Case):
             with self.subTest(path=path, method=method):
                 self.assertEqual(self.daemon.status(path, method), status)
 
+    def test_addresses(self):
+        """IPv6, IPv4, both by one socket, a name, and a Unix socket; each is told in the log as one asks it."""
+        path = self.directory / "exporter.sock"
+        addresses = ("[::1]:0", ":0", "localhost:0", f"unix:{path}")
+        with exporter.Daemon("--trace.path=/dev/null", *(f"--web.listen-address={address}" for address in addresses)) as daemon:
+            hosts = re.findall(r"listening on http://(\S+):(\d+)", daemon.log())
+            self.assertEqual([host for host, _ in hosts], ["127.0.0.1", "[::1]", "[::]", "127.0.0.1"])
+            ports = [int(port) for _, port in hosts]
+            for family, host, port in ((socket.AF_INET6, "::1", ports[1]), (socket.AF_INET6, "::1", ports[2]),
+                                       (socket.AF_INET, "127.0.0.1", ports[2]), (socket.AF_INET, "127.0.0.1", ports[3]),
+                                       (socket.AF_UNIX, str(path), None)):
+                with self.subTest(host=host, port=port), socket.socket(family) as client:
+                    client.connect((host, port) if port else host)
+                    client.sendall(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                    self.assertIn(b"200 OK", client.recv(4096))
+            self.assertIn(f"listening on unix:{path}", daemon.log())
+        self.assertFalse(path.exists())
+
     def test_content_type_and_compression(self):
         _, headers, body = self.daemon.request("/metrics")
         self.assertEqual(headers["Content-Type"], "text/plain; version=0.0.4; charset=utf-8")
