@@ -4,6 +4,7 @@
 _qemu_trace_exporter() {
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
   local flags='--config.file --trace.path --state.path --web.listen-address --web.config.file --web.systemd-socket
+    --web.telemetry-path --web.route-prefix
     --web.startup-timeout --web.enable-lifecycle --log.level --log.format --step --strict --binary --pid --version --help'
   # bash takes "--flag=value" for three words.
   if [[ $word == = ]]; then

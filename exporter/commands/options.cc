@@ -1,6 +1,8 @@
 #include "commands/options.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cctype>
 #include <chrono>
 #include <cstdint>
 #include <iostream>
@@ -75,6 +77,13 @@ CLI::Validator Milliseconds(Zero zero) {
   return {convert, ""};
 }
 
+// Of a route: empty, or a slash and what needs no escape.
+bool IsPath(const std::string& path) {
+  auto is_plain = [](unsigned char c) { return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.' || c == '/'; };
+  return path.empty() || (path.starts_with('/') && path.find("//") == std::string::npos &&
+                          std::all_of(path.begin(), path.end(), is_plain));
+}
+
 void AddConfigFlag(CLI::App& app, Options& options) {
   app.add_option("--config.file", options.config_files,
                  "Config file; repeatable, files combine; `default` is the built-in config, used without this flag")
@@ -103,6 +112,10 @@ void AddServeFlags(CLI::App& app, Options& options) {
       ->type_name("FILE");
   app.add_flag("--web.systemd-socket", options.systemd_socket,
                "Serve on the sockets that systemd hands over, and on no others unless --web.listen-address names them");
+  app.add_option("--web.telemetry-path", options.telemetry_path, "Path of the metrics")
+      ->type_name("PATH")
+      ->default_str("/metrics");
+  app.add_option("--web.route-prefix", options.route_prefix, "Path that all others are below (default: /)")->type_name("PATH");
   app.add_option("--state.path", options.state_path,
                  "Directory for checkpoints, from which a restart goes on (default: none)")
       ->type_name("DIR");
@@ -111,7 +124,7 @@ void AddServeFlags(CLI::App& app, Options& options) {
          "Longest time to answer 503 while reading what was there at the start: 30s, 10m; 0: not at all (default: 5m)")
       ->type_name("DURATION")
       ->transform(Milliseconds(Zero::kAllowed));
-  app.add_flag("--web.enable-lifecycle", options.enable_lifecycle, "Allow reloads by POST /-/reload");
+  app.add_flag("--web.enable-lifecycle", options.enable_lifecycle, "Allow POST /-/reload, and PUT /-/log-level?level=LEVEL");
 }
 
 void AddLogFlags(CLI::App& app, Options& options) {
@@ -211,6 +224,11 @@ ParsedOptions ParseOptions(int argc, char** argv) {
     Result<http::ListenAddress> parsed = http::ParseListenAddress(address);
     if (!parsed.ok()) return WrongUsage(parsed.error());
   }
+  for (std::string* path : {&options.telemetry_path, &options.route_prefix}) {
+    while (path->ends_with('/')) path->pop_back();
+    if (!IsPath(*path)) return WrongUsage("\"" + *path + "\" is not a path of letters, digits, \"-\", \"_\", \".\" and \"/\"");
+  }
+  if (options.telemetry_path.empty()) return WrongUsage("--web.telemetry-path needs a path other than /, which is the page's");
   if (options.listen_addresses.empty() && !options.systemd_socket) options.listen_addresses = {kDefaultAddress};
   return {std::move(options), kExitFine};
 }

@@ -16,6 +16,8 @@ struct Options {
   std::vector<std::string> trace_paths;   // instead of the config's sources
   std::vector<std::string> listen_addresses;
   bool systemd_socket = false;
+  std::string telemetry_path = "/metrics";
+  std::string route_prefix;     // before every path: "/qemu"
   std::string state_path;       // empty: no checkpoints
   std::string web_config_file;  // empty: everybody may ask
   bool enable_lifecycle = false;

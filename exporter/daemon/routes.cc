@@ -51,12 +51,13 @@ std::map<std::string, Route> Server::Routes() {
   auto get = [](auto handle) { return Route{"GET", std::move(handle)}; };
   std::map<std::string, Route> routes = {
       {"/", get([this](const Request&) { return Landing(); })},
-      {"/metrics", get([this](const Request&) { return Metrics(); })},
+      {options_.telemetry_path, get([this](const Request&) { return Metrics(); })},
       {"/-/healthy", get([](const Request&) {
          return Response{200, "text/plain; charset=utf-8", "healthy\n"};
        })},
       {"/-/ready", get([this](const Request&) { return Ready(); })},
       {"/-/reload", Route{"POST", [this](const Request&) { return RequestReload(); }}},
+      {"/-/log-level", Route{"PUT", [this](const Request& request) { return SetLogLevel(request); }}},
       {"/api/v1/status", get([this](const Request&) { return StatusJson(); })},
       {"/api/v1/events", get([this](const Request&) { return EventsJson(); })},
       {"/api/v1/history", get([this](const Request&) { return HistoryJson(); })},
@@ -66,7 +67,28 @@ std::map<std::string, Route> Server::Routes() {
       return Response{200, std::string(file.content_type), std::string(file.content)};
     });
   }
-  return routes;
+  if (options_.route_prefix.empty()) return routes;
+  std::map<std::string, Route> prefixed;
+  for (auto& [path, route] : routes) prefixed[options_.route_prefix + path] = std::move(route);
+  return prefixed;
+}
+
+Response Server::SetLogLevel(const Request& request) const {
+  constexpr int kBadRequest = 400;
+  constexpr int kForbidden = 403;
+  constexpr std::string_view kText = "text/plain; charset=utf-8";
+  constexpr std::string_view kLevels[] = {"debug", "info", "warn", "error"};
+  if (!options_.enable_lifecycle) {
+    return {kForbidden, std::string(kText), "this is off; switch it on by --web.enable-lifecycle\n"};
+  }
+  constexpr std::string_view kKey = "level=";
+  std::string level = request.query.starts_with(kKey) ? request.query.substr(kKey.size()) : "";
+  if (std::find(std::begin(kLevels), std::end(kLevels), level) == std::end(kLevels)) {
+    return {kBadRequest, std::string(kText), "ask by /-/log-level?level=debug, info, warn or error\n"};
+  }
+  spdlog::set_level(spdlog::level::from_str(level));
+  spdlog::log(spdlog::level::from_str(level), "log level set to {}", level);
+  return {200, std::string(kText), "log level set to " + level + "\n"};
 }
 
 Response Server::Metrics() {
@@ -221,6 +243,7 @@ Response Server::Landing() {
   }
   ReloadState reload = reload_state();
   page.version = commands::kVersion;
+  page.metrics_path = options_.telemetry_path;
   page.config_file = reload.file;
   page.config_hash = reload.hash;
   page.last_reload_successful = reload.successful;

@@ -63,6 +63,7 @@ class Server {
   http::Response Metrics();
   http::Response Landing();
   http::Response Ready() const;
+  http::Response SetLogLevel(const http::Request& request) const;
   http::Response RequestReload();
   http::Response StatusJson();
   http::Response EventsJson();

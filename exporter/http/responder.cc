@@ -94,7 +94,7 @@ Router::Answered Responder::Ask(const ParsedRequest& request) {
   if (!is_read && IsFromElsewhere(request)) {
     return Router::PlainText(kForbidden, "a page of another site may not do this\n");
   }
-  return router_.Ask({request.method, request.path, request.client}, request.Header("authorization"));
+  return router_.Ask({request.method, request.path, request.query, request.client}, request.Header("authorization"));
 }
 
 Reply Responder::Respond(const ParsedRequest& request) {

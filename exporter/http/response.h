@@ -8,6 +8,7 @@ namespace qte::http {
 struct Request {
   std::string method;  // GET, HEAD or POST
   std::string path;    // without query
+  std::string query;   // what stands behind the "?"
   std::string client;  // its address, "192.0.2.1"
 };
 

@@ -15,7 +15,7 @@
 namespace qte::http {
 
 struct Route {
-  std::string method;  // "GET" (serves HEAD as well; one answer may serve several requests) or "POST"
+  std::string method;  // "GET" (serves HEAD as well; one answer may serve several requests) "POST" or "PUT"
   std::function<Response(const Request&)> handle;
 };
 

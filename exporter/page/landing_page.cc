@@ -34,7 +34,7 @@ constexpr std::string_view kHead = R"(<!doctype html>
 
 constexpr std::string_view kLinks = R"(<nav aria-label="Endpoints">
 <ul>
-<li><a href="metrics" title="what Prometheus scrapes">/metrics</a></li>
+<li><a href="{}" title="what Prometheus scrapes">{}</a></li>
 <li><a href="api/v1/status" title="version, config and sources as JSON">/api/v1/status</a></li>
 <li><a href="api/v1/events" title="every event seen, with a sample line, as JSON">/api/v1/events</a></li>
 <li><a href="api/v1/history" title="what the charts show, as JSON">/api/v1/history</a></li>
@@ -231,7 +231,7 @@ std::string EventTable(const std::vector<LandingPage::Event>& events) {
 std::string ToHtml(const LandingPage& page) {
   std::string html(kHead);
   html += Summary(page);
-  html += kLinks;
+  html += fmt::format(kLinks, page.metrics_path.substr(1), page.metrics_path);
   html += ActivityTable(page.activities);
   html += SourceTable(page.sources);
   html += EventTable(page.events);

@@ -36,6 +36,7 @@ struct LandingPage {
     std::string unit;  // "1/s", "B/s" or "s"
   };
   std::string version;
+  std::string metrics_path = "/metrics";
   std::string config_file;
   std::string config_hash;
   bool last_reload_successful = true;

@@ -618,6 +618,33 @@ class HttpTest(Case):
             self.assertIn(f"listening on unix:{path}", daemon.log())
         self.assertFalse(path.exists())
 
+    def test_paths_of_ones_own(self):
+        daemon = exporter.Daemon("--trace.path=/dev/null", "--web.telemetry-path=/numbers", "--web.route-prefix=/qemu/")
+        self.addCleanup(daemon.stop)
+        daemon.wait_for_status("/qemu/-/ready", 200)
+        self.assertIn(b"qemu_trace_exporter_build_info", daemon.request("/qemu/numbers")[2])
+        self.assertIn(b'href="numbers"', daemon.request("/qemu/")[2])
+        for path in ("/metrics", "/qemu/metrics", "/numbers", "/"):
+            self.assertEqual(daemon.status(path), 404)
+
+    def test_wrong_paths(self):
+        for flag in ("--web.telemetry-path=metrics", "--web.telemetry-path=/", "--web.route-prefix=/a b", "--web.route-prefix=//a"):
+            done = exporter.run("serve", "--trace.path=/dev/null", flag)
+            self.assertEqual(done.returncode, 2, flag)
+            self.assertIn("path", done.stderr)
+
+    def test_log_level(self):
+        self.assertEqual(self.daemon.request("/-/log-level?level=debug", "PUT")[0], 403)
+        with exporter.Daemon("--trace.path=/dev/null", "--web.enable-lifecycle") as daemon:
+            self.assertEqual(daemon.request("/-/log-level?level=loud", "PUT")[0], 400)
+            self.assertEqual(daemon.request("/-/log-level?level=error", "PUT")[0], 200)
+            self.assertIn("log level set to error", daemon.log())
+            daemon.request("/-/reload", "POST")
+            self.assertNotIn("config reloaded", daemon.log())
+            self.assertEqual(daemon.request("/-/log-level?level=info", "PUT")[0], 200)
+            daemon.request("/-/reload", "POST")
+            self.assertIn("config reloaded", daemon.log())
+
     def test_content_type_and_compression(self):
         _, headers, body = self.daemon.request("/metrics")
         self.assertEqual(headers["Content-Type"], "text/plain; version=0.0.4; charset=utf-8")

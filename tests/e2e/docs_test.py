@@ -417,6 +417,7 @@ class ReferenceTest(unittest.TestCase):
     def test_endpoints(self):
         source = (ROOT / "exporter/daemon/routes.cc").read_text()
         routes = set(re.findall(r'\{"(/[\w/-]*)", ', source))
+        routes.add("/metrics")  # the default of --web.telemetry-path
         self.assertEqual({code(row[0])[0] for row in self.rows("http.md", "Endpoints")}, routes)
         self.assertEqual(self.daemon.status("/nothing"), 404)
         self.assertEqual(self.daemon.status("/metrics", "DELETE"), 405)
