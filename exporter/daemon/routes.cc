@@ -84,7 +84,7 @@ Response Server::SetLogLevel(const Request& request) const {
   constexpr std::string_view kKey = "level=";
   std::string level = request.query.starts_with(kKey) ? request.query.substr(kKey.size()) : "";
   if (std::find(std::begin(kLevels), std::end(kLevels), level) == std::end(kLevels)) {
-    return {kBadRequest, std::string(kText), "ask by /-/log-level?level=debug, info, warn or error\n"};
+    return {kBadRequest, std::string(kText), "use /-/log-level?level=debug, info, warn or error\n"};
   }
   spdlog::set_level(spdlog::level::from_str(level));
   spdlog::log(spdlog::level::from_str(level), "log level set to {}", level);

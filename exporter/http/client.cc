@@ -104,7 +104,7 @@ void Client::Begin() {
     stage_ = Stage::kHandshake;
   } else {
     transport_ = std::make_unique<PlainTransport>(fd_.get());
-    Refuse(kBadRequest, "this server speaks TLS: ask by https://", Clock::now());
+    Refuse(kBadRequest, "this server speaks TLS: use https://", Clock::now());
   }
 }
 
@@ -135,7 +135,7 @@ void Client::LookForHead(Clock::time_point now) {
   const auto end = received_.begin() + static_cast<ptrdiff_t>(head_size_ > 0 ? head_size_ : received_.size());
   if (std::any_of(received_.begin(), end, IsForeign)) {
     const bool is_tls = received_.front() == kTlsHandshake;
-    Refuse(kBadRequest, is_tls ? "this server speaks no TLS: ask by http://" : "this is no request", now);
+    Refuse(kBadRequest, is_tls ? "this server does not speak TLS: use http://" : "this is not a request", now);
   } else if (head_size_ > kMostHeadBytes || (head_size_ == 0 && received_.size() > kMostHeadBytes)) {
     Refuse(kHeadTooLarge, "the head of the request is too large", now);
   } else if (head_size_ > 0) {

@@ -36,11 +36,11 @@ const char* PhraseOfError(int status) {
     case 500:
       return "internal error";
     case 501:
-      return "this method is not known";
+      return "this method is unknown";
     case 505:
-      return "this version of HTTP is not known";
+      return "this version of HTTP is not supported";
     default:
-      return "this is no request";
+      return "this is not a request";
   }
 }
 
@@ -204,7 +204,9 @@ void FrontDoor::OnOutcome(Id id, BackendPool::Outcome outcome) {
   }
   if (client.shared_answer() != nullptr) held_.Add(client.shared_answer());
   Advance(id);
-  while (const Answer* excess = held_.Excess()) EndReadersOf(excess);
+  while (const Answer* excess = held_.Excess()) {
+    if (!EndReadersOf(excess)) break;
+  }
 }
 
 void FrontDoor::End(Id id) {
@@ -213,12 +215,13 @@ void FrontDoor::End(Id id) {
   visitors_.erase(found);
 }
 
-void FrontDoor::EndReadersOf(const Answer* answer) {
+bool FrontDoor::EndReadersOf(const Answer* answer) {
   std::vector<Id> readers;
   for (const auto& [id, visitor] : visitors_) {
     if (visitor.client.shared_answer() == answer) readers.push_back(id);
   }
   for (Id id : readers) End(id);
+  return !readers.empty();
 }
 
 void FrontDoor::EndWhoIsLate() {

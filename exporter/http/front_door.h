@@ -69,7 +69,7 @@ class FrontDoor {
   void Advance(Id id);
   void OnOutcome(Id id, BackendPool::Outcome outcome);
   void End(Id id);
-  void EndReadersOf(const Answer* answer);
+  bool EndReadersOf(const Answer* answer);
   void EndWhoIsLate();
 
   const std::vector<Listener> listeners_;

@@ -54,8 +54,8 @@ Result<AddressList> LookUp(const ListenAddress& address) {
   addrinfo* found = nullptr;
   const char* host = address.host.empty() ? "::" : address.host.c_str();
   if (int error = ::getaddrinfo(host, address.port.c_str(), &hints, &found); error != 0) {
-    return CannotListen(address.text, "no address is known of the host \"" + address.host + "\" (" +
-                                          ::gai_strerror(error) + "); " + std::string(kForms));
+    return CannotListen(address.text, "the host \"" + address.host + "\" has no address (" + ::gai_strerror(error) +
+                                          "); " + std::string(kForms));
   }
   return AddressList(found, &::freeaddrinfo);
 }
@@ -128,7 +128,7 @@ Result<UniqueFd> ListenUnix(const ListenAddress& address) {
   if (!fd) return CannotListen(address.text, std::strerror(errno));
   if (int error = Listen(fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name); error != 0) {
     const bool is_socket = ::lstat(name.sun_path, &status) == 0 && S_ISSOCK(status.st_mode);
-    if (error == EADDRINUSE && !is_socket) return CannotListen(address.text, "there is something else than a socket");
+    if (error == EADDRINUSE && !is_socket) return CannotListen(address.text, "the path exists and is not a socket");
     return CannotListen(address.text, error == EADDRINUSE ? ReasonOf(error) : std::strerror(error));
   }
   return fd;
@@ -205,7 +205,7 @@ Result<Listener> Listener::Adopt(UniqueFd fd) {
   int listens = 0;
   socklen_t size = sizeof listens;
   bool known = ::getsockopt(fd.get(), SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0;
-  if (!known || listens == 0) return Error{"descriptor " + std::to_string(fd.get()) + " is no socket that listens"};
+  if (!known || listens == 0) return Error{"descriptor " + std::to_string(fd.get()) + " is not a listening socket"};
   ::fcntl(fd.get(), F_SETFL, ::fcntl(fd.get(), F_GETFL) | O_NONBLOCK);
   ::fcntl(fd.get(), F_SETFD, FD_CLOEXEC);
   return Listener(std::move(fd), "");

@@ -72,7 +72,7 @@ TEST_CASE("A name that nobody knows is refused when it is listened on") {
   Result<Listener> listener = Open("no-such-host.invalid:80");
   REQUIRE_FALSE(listener.ok());
   CHECK(listener.error().starts_with(
-      "cannot listen on no-such-host.invalid:80: no address is known of the host \"no-such-host.invalid\""));
+      "cannot listen on no-such-host.invalid:80: the host \"no-such-host.invalid\" has no address"));
 }
 
 TEST_CASE("What a listener is called") {
@@ -112,7 +112,7 @@ TEST_CASE("A Unix socket goes with its listener, and takes the place of one that
   CHECK(Open("unix:" + path).ok());
   // Nothing but a socket is removed.
   UniqueFd file(::creat(path.c_str(), 0600));
-  CHECK(Open("unix:" + path).error() == "cannot listen on unix:" + path + ": there is something else than a socket");
+  CHECK(Open("unix:" + path).error() == "cannot listen on unix:" + path + ": the path exists and is not a socket");
   CHECK(::access(path.c_str(), F_OK) == 0);
   ::unlink(path.c_str());
   ::rmdir(directory);

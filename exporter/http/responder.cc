@@ -47,7 +47,7 @@ bool KeepsAlive(const ParsedRequest& request) {
 std::string AmbiguityOf(const ParsedRequest& request) {
   const std::vector<std::string_view> lengths = request.Headers("content-length");
   if (lengths.size() > 1) return "more than one Content-Length";
-  if (!lengths.empty() && !IsNumber(lengths.front())) return "Content-Length is no number";
+  if (!lengths.empty() && !IsNumber(lengths.front())) return "Content-Length is not a number";
   if (!lengths.empty() && request.Header("transfer-encoding") != nullptr) return "Content-Length and Transfer-Encoding";
   bool takes_none = request.method == "GET" || request.method == "HEAD";
   if (takes_none && HasBody(request)) return request.method + " takes no body";

@@ -227,8 +227,8 @@ TEST_CASE("What is no request is refused at once, with the reason") {
     int status;
     const char* text;
   };
-  for (const Case& c : {Case{std::string("\x16\x03\x01\x00\xc8\x01", 6), 400, "this server speaks no TLS: ask by http://\n"},
-                        Case{"GET /metrics HTTP/1.1\r\nX: \x01", 400, "this is no request\n"},
+  for (const Case& c : {Case{std::string("\x16\x03\x01\x00\xc8\x01", 6), 400, "this server does not speak TLS: use http://\n"},
+                        Case{"GET /metrics HTTP/1.1\r\nX: \x01", 400, "this is not a request\n"},
                         Case{"GET /metrics HTTP/1.1\r\nX: " + std::string(17000, 'x'), 431,
                              "the head of the request is too large\n"}}) {
     auto started = std::chrono::steady_clock::now();
@@ -248,7 +248,7 @@ TEST_CASE("Requests that two servers may understand differently are refused") {
   };
   for (const Case& c :
        {Case{"POST /-/reload HTTP/1.1\r\nContent-Length: 0\r\nContent-Length: 0\r\n\r\n", "more than one Content-Length\n"},
-        Case{"POST /-/reload HTTP/1.1\r\nContent-Length: +0\r\n\r\n", "Content-Length is no number\n"},
+        Case{"POST /-/reload HTTP/1.1\r\nContent-Length: +0\r\n\r\n", "Content-Length is not a number\n"},
         Case{"GET /metrics HTTP/1.1\r\nContent-Length: 1\r\n\r\nx", "GET takes no body\n"},
         Case{"GET /metrics HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "GET takes no body\n"}}) {
     CAPTURE(c.request);

@@ -146,6 +146,7 @@ class Case(unittest.TestCase):
 
     def client(self, certificate=None, **settings):
         context = ssl.create_default_context(cafile=self.directory / "ca.crt")
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # Python 3.13 wants more of an authority than openssl makes of itself
         if certificate:
             context.load_cert_chain(self.directory / f"{certificate}.crt", self.directory / f"{certificate}.key")
         ciphers = settings.pop("ciphers", None)
