@@ -48,6 +48,7 @@ LabelSets::LabelSets(const Program& program, Lookups& lookups, metrics::Families
       lookups_(lookups),
       families_(families) {
   const size_t max_entries = program.limits.max_series_per_metric * kCacheEntriesPerSeries;
+  sets_.reserve(program.label_sets.size());
   for (const LabelSetPlan& plan : program.label_sets) {
     // Series of the moment are others each time.
     sets_.push_back({&plan, plan.inputs.empty() && !plan.has_lookups, plan.is_of_moment ? 0 : max_entries});

@@ -58,6 +58,7 @@ Process::Process(std::shared_ptr<const Program> program, metrics::Families& fami
   decoders::DecoderLimits limits;
   limits.max_open = program_->limits.max_open_spans;
   limits.max_names = program_->limits.max_lookup_entries;
+  decoders_.reserve(program_->decoders.size());
   for (const DecoderPlan& decoder : program_->decoders) decoders_.push_back(decoder.kind->make(limits));
   MakeForeseeableSeries();
 }
