@@ -157,7 +157,7 @@ void Server::AppendOwnMetrics(metrics::Snapshot& snapshot, const source::SourceT
   for (const auto& [request, count] : http_->request_counts()) {
     requests.push_back({{{"path", request.first}, {"code", std::to_string(request.second)}}, static_cast<double>(count)});
   }
-  add("http_requests_total", "Total number of HTTP requests answered, by path and status.", Type::kCounter,
+  add("http_requests_total", "Total number of HTTP requests answered since the exporter started, by path and status.", Type::kCounter,
       std::move(requests));
   AppendQmpMetrics(snapshot);
   for (PlainFamily& family : ProcessMetrics()) snapshot.plain.push_back(std::move(family));
