@@ -346,7 +346,7 @@ void Server::Stop() {
   if (tracer_) tracer_->Stop();
   if (Ingest* ingest = ingest_ptr()) ingest->Stop();
   if (checkpointer_) checkpointer_->Stop();
-  http_.reset();
+  if (http_) http_->Stop();
 }
 
 }  // namespace qte::daemon

@@ -27,10 +27,7 @@ BasicAuth::Users UsersOf(const config::WebConfig& access) {
 class Server::Impl {
  public:
   explicit Impl(std::map<std::string, Route> routes) : responder_(std::move(routes), auth_) {}
-  ~Impl() {
-    responder_.Close();
-    front_door_.reset();
-  }
+  ~Impl() { Stop(); }
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 
@@ -44,6 +41,12 @@ class Server::Impl {
     Use(access);
     front_door_ = std::make_unique<FrontDoor>(std::move(listeners), std::move(*tls), *backend_);
     return {};
+  }
+
+  void Stop() {
+    responder_.Close();
+    front_door_.reset();
+    backend_.reset();
   }
 
   Status SetAccess(const config::WebConfig& access) {
@@ -72,6 +75,10 @@ class Server::Impl {
 
 Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Server::~Server() = default;
+
+void Server::Stop() {
+  impl_->Stop();
+}
 
 Status Server::SetAccess(const config::WebConfig& access) {
   return impl_->SetAccess(access);

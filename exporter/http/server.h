@@ -26,6 +26,8 @@ class Server {
   static Result<std::unique_ptr<Server>> Start(std::vector<Listener> listeners, std::map<std::string, Route> routes,
                                                const config::WebConfig& access = {});
   ~Server();
+  // Ends all connections, and returns once no handler runs any more. Handlers may use this object until then.
+  void Stop();
 
   // What holds from now on. Where the certificate cannot be used, the error says why, and all stays as it was.
   Status SetAccess(const config::WebConfig& access);
