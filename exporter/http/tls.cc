@@ -1,6 +1,7 @@
 #include "http/tls.h"
 
 #include <arpa/inet.h>
+#include <netinet/in.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -114,10 +115,12 @@ void AskForClientCertificate(SSL_CTX* context, config::TlsConfig::ClientAuth aut
   ::SSL_CTX_set_verify(context, mode, is_verified ? nullptr : static_cast<SSL_verify_cb>(take_any));
 }
 
+// Empty for what is neither of 4 nor of 16 bytes.
 std::string IpText(const ASN1_OCTET_STRING& ip) {
+  const auto size = static_cast<size_t>(::ASN1_STRING_length(&ip));
+  if (size != sizeof(in_addr) && size != sizeof(in6_addr)) return {};
   char text[INET6_ADDRSTRLEN] = {};
-  int family = ::ASN1_STRING_length(&ip) == sizeof(in_addr) ? AF_INET : AF_INET6;
-  ::inet_ntop(family, ::ASN1_STRING_get0_data(&ip), text, sizeof text);
+  ::inet_ntop(size == sizeof(in_addr) ? AF_INET : AF_INET6, ::ASN1_STRING_get0_data(&ip), text, sizeof text);
   return text;
 }
 
@@ -143,7 +146,7 @@ bool HasAnyName(const X509& certificate, const std::vector<std::string>& allowed
   bool has = false;
   for (int i = 0; i < sk_GENERAL_NAME_num(names) && !has; ++i) {
     std::string text = TextOf(*sk_GENERAL_NAME_value(names, i));
-    has = std::find(allowed.begin(), allowed.end(), text) != allowed.end();
+    has = !text.empty() && std::find(allowed.begin(), allowed.end(), text) != allowed.end();
   }
   ::GENERAL_NAMES_free(names);
   return has;
