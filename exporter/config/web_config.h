@@ -1,8 +1,8 @@
 // The file of --web.config.file, in the format of Prometheus' exporter-toolkit, as plain structs: who may ask the
 // daemon anything over HTTP, over what, and how often.
 //
-// What exporter-toolkit refuses is refused here, with the place. No message shows a hash or a key, nor a password that
-// stands in place of one.
+// What exporter-toolkit refuses is refused here, with the place. No message shows a hash,
+// a key, or a password that was written instead of a hash.
 #pragma once
 
 #include <chrono>

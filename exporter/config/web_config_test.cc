@@ -127,7 +127,7 @@ TEST_CASE("TLS in a web config") {
   CHECK(tls.curves == std::vector<std::string>{"P-384"});
 }
 
-TEST_CASE("Without certificate, key, authority and client_auth_type there is no TLS, as in exporter-toolkit") {
+TEST_CASE("TLS is off if certificate, key, authority and client_auth_type are all missing, as in exporter-toolkit") {
   LoadedWeb loaded = ParseWeb("tls_server_config: {min_version: TLS12}", "web.yml");
   REQUIRE(loaded.config.has_value());
   CHECK_FALSE(loaded.config->tls.has_value());

@@ -68,11 +68,11 @@ class Backend {
 
   // Expects a request for the exchange. Returns its head as CivetWeb is to have it.
   std::string Announce(const std::string& head, std::shared_ptr<Exchange> exchange);
-  // The head was no request, and nobody has asked for the exchange.
+  // For a head that CivetWeb could not parse: nobody will ask for its exchange.
   void Forget(const Exchange& exchange);
 
  private:
-  using Number = uint64_t;  // random, so that nobody else can name an exchange
+  using Number = uint64_t;  // random, so that nobody else can guess it
 
   explicit Backend(Handler handler) : handler_(std::move(handler)) {}
   Status StartCivetWeb();

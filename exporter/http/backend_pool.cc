@@ -10,6 +10,8 @@
 #include <string_view>
 #include <utility>
 
+#include "http/transport.h"
+
 namespace qte::http {
 namespace {
 
@@ -23,10 +25,6 @@ int StatusOf(std::string_view answer) {
   int status = 0;
   if (answer.size() >= kAt + kDigits) std::from_chars(answer.data() + kAt, answer.data() + kAt + kDigits, status);
   return status >= kBadRequest ? status : kBadRequest;
-}
-
-bool IsForLater(int error) {
-  return error == EAGAIN || error == EWOULDBLOCK || error == EINTR || error == ENOTCONN;
 }
 
 // Each takes two descriptors, since CivetWeb is in this process. They are a quarter of those that are not for trace logs.
@@ -108,7 +106,7 @@ bool BackendPool::Receive(Link& link) {
   std::array<char, 1024> chunk;
   while (true) {
     ssize_t n = ::recv(link.connection.fd(), chunk.data(), chunk.size(), 0);
-    if (n <= 0) return n < 0 && IsForLater(errno);
+    if (n <= 0) return n < 0 && (IsForLater(errno) || errno == ENOTCONN);
     link.received.append(chunk.data(), static_cast<size_t>(n));
   }
 }

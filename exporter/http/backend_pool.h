@@ -17,7 +17,7 @@ namespace qte::http {
 class BackendPool {
  public:
   using Id = Poller::Id;
-  // What comes of a request: a reply, or the status of an error (400) where CivetWeb could not parse it.
+  // The result of a request: a reply, or the status of an error (400) if CivetWeb could not parse it.
   struct Outcome {
     Reply reply;
     int error = 0;

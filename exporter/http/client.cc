@@ -96,7 +96,7 @@ void Client::Advance(Clock::time_point now) {
 void Client::Begin() {
   char first = 0;
   ssize_t n = ::recv(fd_.get(), &first, 1, MSG_PEEK);
-  if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (n < 0 && IsForLater(errno)) return;
   if (n <= 0) {
     stage_ = Stage::kEnded;
   } else if (first == kTlsHandshake) {
@@ -212,7 +212,7 @@ void Client::ThrowAway() {
   std::array<char, kChunk> chunk;
   for (size_t all = 0; all < kMostAtOnce;) {
     ssize_t n = ::recv(fd_.get(), chunk.data(), chunk.size(), 0);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    if (n < 0 && IsForLater(errno)) return;
     if (n <= 0) {
       stage_ = Stage::kEnded;
       return;

@@ -1,7 +1,6 @@
 // A client's connection, as the front door has it: what has come of a request, and what is still to be sent.
 //
-// It owns the socket and does with it what can be done without waiting; the front door says when to go on, and when to
-// end it. No thread is kept by it.
+// It owns the socket and never waits for it. The front door decides when it continues and when it ends. It takes no thread.
 #pragma once
 
 #include <chrono>
@@ -76,7 +75,7 @@ class Client {
   MakeTransport accept_tls_;
   std::unique_ptr<Transport> transport_;
   Stage stage_ = Stage::kNew;
-  bool wants_to_write_ = false;  // to go on, otherwise to read
+  bool wants_to_write_ = false;  // what it waits for; otherwise it waits for something to read
   bool was_answered_ = false;    // the connection has served a request
   std::string received_;
   size_t head_size_ = 0;  // of the whole request at the beginning of received_

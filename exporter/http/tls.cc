@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <optional>
 #include <string_view>
@@ -152,16 +153,11 @@ bool HasAnyName(const X509& certificate, const std::vector<std::string>& allowed
   return has;
 }
 
-// OpenSSL's names of suites, with ":" between.
-std::string OpenSslNames(const std::vector<std::string>& suites) {
-  std::string names;
-  for (const std::string& suite : suites) names.append(names.empty() ? "" : ":").append(::OPENSSL_cipher_name(suite.c_str()));
-  return names;
-}
-
-std::string Joined(const std::vector<std::string>& words) {
+// A list as OpenSSL takes it; `name` gives OpenSSL's name of each.
+template <typename Name>
+std::string Listed(const std::vector<std::string>& words, const Name& name) {
   std::string text;
-  for (const std::string& word : words) text.append(text.empty() ? "" : ":").append(word);
+  for (const std::string& word : words) text.append(text.empty() ? "" : ":").append(name(word));
   return text;
 }
 
@@ -234,12 +230,12 @@ Result<Tls::Context> Tls::MakeContext(const config::TlsConfig& settings) {
   ::SSL_CTX_set_min_proto_version(raw, settings.min_version);
   ::SSL_CTX_set_max_proto_version(raw, settings.max_version);
   // Debian's OpenSSL has switched TLS before 1.2 off unless one asks for weak signatures.
-  std::string ciphers = OpenSslNames(settings.cipher_suites);
+  std::string ciphers = Listed(settings.cipher_suites, [](const std::string& suite) { return ::OPENSSL_cipher_name(suite.c_str()); });
   if (settings.min_version < TLS1_2_VERSION) ciphers = (ciphers.empty() ? "DEFAULT" : ciphers) + "@SECLEVEL=0";
   if (!ciphers.empty() && ::SSL_CTX_set_cipher_list(raw, ciphers.c_str()) != 1) {
     return Error{"cipher_suites: " + WhyOpenSslFailed()};
   }
-  if (!settings.curves.empty() && ::SSL_CTX_set1_groups_list(raw, Joined(settings.curves).c_str()) != 1) {
+  if (!settings.curves.empty() && ::SSL_CTX_set1_groups_list(raw, Listed(settings.curves, std::identity()).c_str()) != 1) {
     return Error{"curve_preferences: " + WhyOpenSslFailed()};
   }
   if (Status status = UseCertificates(raw, settings.certificate); !status) return Error{status.error()};

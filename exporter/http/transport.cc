@@ -5,13 +5,6 @@
 #include <cerrno>
 
 namespace qte::http {
-namespace {
-
-bool IsForLater(int error) {
-  return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
-}
-
-}  // namespace
 
 Progress PlainTransport::Read(char* to, size_t size) {
   ssize_t n = ::recv(fd_, to, size, 0);

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <cerrno>
 #include <cstddef>
 #include <string_view>
 
@@ -19,6 +20,11 @@ struct Progress {
   static Progress WantsToWrite() { return {State::kWantsToWrite, 0}; }
   static Progress Ended() { return {State::kEnded, 0}; }
 };
+
+// Of an errno: nothing is wrong, there is only nothing to do yet.
+inline bool IsForLater(int error) {
+  return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
+}
 
 class Transport {
  public:
