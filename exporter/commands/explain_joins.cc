@@ -40,16 +40,17 @@ void JoinsOfLine::Print(const rules::Process& after, std::ostream& out) const {
     plan_.spans[i].is_start ? PrintStart(i, after, out) : PrintEnd(i, after, out);
   }
   for (const rules::DecoderFeed& feed : plan_.decoders) {
-    const rules::DecoderPlan& decoder = program_.decoders[feed.decoder];
-    for (size_t part : decoder.parts) {
-      const decoders::DecoderPart& fed = decoder.kind->parts[part];
-      if ((fed.outputs & decoder.kind->inputs[feed.which].outputs) == 0) continue;
+    const rules::DecoderPlan& plan = program_.decoders[feed.decoder];
+    const decoders::Decoder& decoder = *after.decoder(feed.decoder);  // the line was its event
+    for (size_t part : plan.parts) {
+      const decoders::DecoderPart& fed = plan.kind->parts[part];
+      if ((fed.outputs & plan.kind->inputs[feed.which].outputs) == 0) continue;
       out << "feeds     decoder " << fed.name
-          << Held(after.decoder(feed.decoder).open(part), "request open", "requests open") << '\n';
+          << Held(decoder.open(part), "request open", "requests open") << '\n';
     }
     std::vector<trace::Value> values;
     for (rules::Slot slot : feed.arguments) values.push_back(ValueOf(slot));
-    for (const std::string& known : after.decoder(feed.decoder).Explain({feed.which, values})) {
+    for (const std::string& known : decoder.Explain({feed.which, values})) {
       out << "knows     " << known << '\n';
     }
   }

@@ -222,9 +222,11 @@ void Guest::AddJoins(const rules::Process& process, JoinCounts& counts) const {
         counts.forgotten[i] += process.lookup(join.index).forgotten();
         break;
       case Join::Kind::kDecoderPart:
-        counts.open[i] += process.decoder(join.index).open(join.part);
-        counts.abandoned[i] += process.decoder(join.index).abandoned(join.part);
-        counts.forgotten[i] += process.decoder(join.index).forgotten(join.part);
+        if (const decoders::Decoder* decoder = process.decoder(join.index)) {
+          counts.open[i] += decoder->open(join.part);
+          counts.abandoned[i] += decoder->abandoned(join.part);
+          counts.forgotten[i] += decoder->forgotten(join.part);
+        }
         break;
     }
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "decoders/disk/block_names.h"
@@ -55,12 +56,39 @@ Process::Process(std::shared_ptr<const Program> program, metrics::Families& fami
   for (const SpanPlan& span : program_->spans) {
     spans_.emplace_back(joins::SpanLimits{program_->limits.max_open_spans, span.timeout_us});
   }
+  decoders_.resize(program_->decoders.size());
+  fed_.resize(program_->decoders.size());
+  FeedDecoders();
+  MakeForeseeableSeries();
+}
+
+// Stands where a decoder takes events until the first one makes it, so that later ones need not ask whether it is there.
+class Process::FirstEvent final : public decoders::Decoder {
+ public:
+  void OnEvent(const decoders::Input& input, decoders::Sink& sink) override {
+    auto& process = static_cast<Process&>(sink);
+    process.DecoderAt(process.emitting_).OnEvent(input, sink);
+  }
+  void Reset() override {}
+  nlohmann::json Save() const override { return nullptr; }
+  void Restore(const nlohmann::json&) override {}
+};
+
+void Process::FeedDecoders() {
+  static FirstEvent first;
+  for (size_t i = 0; i < fed_.size(); ++i) fed_[i] = decoders_[i] != nullptr ? decoders_[i].get() : &first;
+}
+
+decoders::Decoder& Process::DecoderAt(size_t index) {
+  if (decoders_[index] == nullptr) fed_[index] = (decoders_[index] = MakeDecoder(index)).get();
+  return *decoders_[index];
+}
+
+std::unique_ptr<decoders::Decoder> Process::MakeDecoder(size_t index) const {
   decoders::DecoderLimits limits;
   limits.max_open = program_->limits.max_open_spans;
   limits.max_names = program_->limits.max_lookup_entries;
-  decoders_.reserve(program_->decoders.size());
-  for (const DecoderPlan& decoder : program_->decoders) decoders_.push_back(decoder.kind->make(limits));
-  MakeForeseeableSeries();
+  return program_->decoders[index].kind->make(limits);
 }
 
 void Process::RenewSeries() {
@@ -146,8 +174,10 @@ bool Process::LacksDrive(const DriveProbe& drive) const {
                      [&](const LookupFeed& feed) {
                        return !drive.file.empty() && feed.value == probe.open_file && !lookups_.tables()[feed.lookup].HasValue(drive.file);
                      }) ||
-         std::any_of(decoders_.begin(), decoders_.end(),
-                     [&](const auto& decoder) { return decoder->LacksDrive(DriveOf(drive)); });
+         std::any_of(decoders_.begin(), decoders_.end(), [&](const auto& decoder) {
+           size_t index = static_cast<size_t>(&decoder - decoders_.data());
+           return (decoder ? *decoder : *MakeDecoder(index)).LacksDrive(DriveOf(drive));
+         });
 }
 
 // scratch_->values are those of a read.
@@ -165,7 +195,7 @@ bool Process::TakeProbe() {
   decoders::Drive drive = DriveOf(*probe);
   drive.backend = scratch_->values[plan.read_backend];
   drive.node = scratch_->values[plan.read_node].bits;
-  for (auto& decoder : decoders_) decoder->OnDrive(drive);
+  for (size_t i = 0; i < decoders_.size(); ++i) DecoderAt(i).OnDrive(drive);
   probes_.erase(probe);
   return true;
 }
@@ -235,7 +265,7 @@ void Process::AskDecoders(Asked what) {
   asked_ = what;
   for (uint32_t i = 0; i < decoders_.size(); ++i) {
     emitting_ = i;
-    if (program_->decoders[i].counts_in_flight) decoders_[i]->CountInFlight(*this);
+    if (decoders_[i] != nullptr && program_->decoders[i].counts_in_flight) decoders_[i]->CountInFlight(*this);
   }
   asked_ = Asked::kNothing;
 }
@@ -259,7 +289,7 @@ void Process::FeedDecoder(const DecoderFeed& feed, const Values& values, const O
     arguments = std::span(scratch_->spans).first(feed.arguments.size());
   }
   emitting_ = feed.decoder;
-  decoders_[feed.decoder]->OnEvent({feed.which, arguments, origin.time_us, origin.thread}, *this);
+  fed_[feed.decoder]->OnEvent({feed.which, arguments, origin.time_us, origin.thread}, *this);
 }
 
 void Process::Emit(size_t which, std::span<const Value> args) {
@@ -348,7 +378,9 @@ void Process::Restart() {
   AskDecoders(Asked::kSeries);
   lookups_.Clear();
   for (joins::SpanTable& span : spans_) span.Clear();
-  for (auto& decoder : decoders_) decoder->Reset();
+  for (auto& decoder : decoders_) {
+    if (decoder != nullptr) decoder->Reset();
+  }
   main_thread_ = decoders::kNoThread;
   first_node_ = last_node_ = 0;
 }
@@ -360,6 +392,7 @@ void Process::Adopt(Process&& old) {
   AdoptSame(before.lookups, old.lookups_.tables(), program_->lookups, lookups_.tables(), same_definition);
   AdoptSame(before.spans, old.spans_, program_->spans, spans_, same_definition);
   AdoptSame(before.decoders, old.decoders_, program_->decoders, decoders_, same_kind);
+  FeedDecoders();
   probes_ = std::move(old.probes_);
   main_thread_ = old.main_thread_;
   first_node_ = old.first_node_;

@@ -110,7 +110,8 @@ class Process final : private decoders::Sink {
 
   size_t open_spans(size_t span) const { return spans_[span].open(); }
   uint64_t abandoned_spans(size_t span) const { return spans_[span].abandoned(); }
-  const decoders::Decoder& decoder(size_t index) const { return *decoders_[index]; }
+  // Null before its first event.
+  const decoders::Decoder* decoder(size_t index) const { return decoders_[index].get(); }
   const joins::LookupTable& lookup(size_t index) const { return lookups_.tables()[index]; }
   // The name that a lookup has for a key, be it learned or given by the config; null if it has none.
   const std::string* NameOf(size_t lookup, std::string_view key) const { return lookups_.NameOf(lookup, key); }
@@ -129,6 +130,11 @@ class Process final : private decoders::Sink {
   // Whether a decoder is asked for what is in flight: to add it up, or only so that its series exist.
   enum class Asked { kNothing, kSeries, kCounts };
 
+  class FirstEvent;
+
+  void FeedDecoders();
+  decoders::Decoder& DecoderAt(size_t index);
+  std::unique_ptr<decoders::Decoder> MakeDecoder(size_t index) const;
   void MakeForeseeableSeries();
   void NoteImage(std::string_view line, const trace::Prefix& prefix);
   bool TakeProbe();
@@ -152,7 +158,9 @@ class Process final : private decoders::Sink {
   Lookups lookups_;
   LabelSets label_sets_;
   std::vector<joins::SpanTable> spans_;
+  // Null before the first event: most VMs have no use for some.
   std::vector<std::unique_ptr<decoders::Decoder>> decoders_;
+  std::vector<decoders::Decoder*> fed_;  // what takes events: the decoder, or before the first one, what makes it
   std::vector<DriveProbe> probes_;
 
   Scratch* scratch_;

@@ -11,8 +11,9 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
+#include <cstring>
 #include <string_view>
+#include <vector>
 
 #include "trace/value.h"
 
@@ -43,7 +44,7 @@ class SeriesKeyBuilder {
 
   // Valid until the next Begin, and as long as the line is.
   SeriesKey Finish() {
-    if (shift_ == kCopies) key_.text = copies_;
+    if (shift_ == kCopies) key_.text = {copies_.data(), copied_};
     return key_;
   }
 
@@ -85,7 +86,8 @@ class SeriesKeyBuilder {
 
   // What stands in the line so far comes first, with its shape.
   void StartCopies() {
-    copies_.assign(reinterpret_cast<const char*>(&key_.shape), sizeof key_.shape);
+    copied_ = 0;
+    Append(&key_.shape, sizeof key_.shape);
     AppendSized(key_.text);
     key_.shape = uint64_t{1} << kCopies;
     shift_ = kCopies;
@@ -93,14 +95,20 @@ class SeriesKeyBuilder {
   // A text that is missing (null) is not an empty one.
   void AppendSized(std::string_view text) {
     uint32_t size = text.data() == nullptr ? UINT32_MAX : static_cast<uint32_t>(text.size());
-    copies_.append(reinterpret_cast<const char*>(&size), sizeof size);
-    copies_.append(text);
+    Append(&size, sizeof size);
+    Append(text.data(), text.size());
+  }
+  void Append(const void* data, size_t size) {
+    if (copies_.size() - copied_ < size) [[unlikely]] copies_.resize(2 * (copied_ + size));
+    if (size != 0) std::memcpy(copies_.data() + copied_, data, size);
+    copied_ += size;
   }
 
   std::string_view line_;
   SeriesKey key_;
   unsigned shift_ = 0;
-  std::string copies_;
+  std::vector<char> copies_;  // the first `copied_` bytes; std::string checks too much for each of a few bytes
+  size_t copied_ = 0;
 };
 
 }  // namespace qte::rules
