@@ -118,7 +118,7 @@ Response Server::Metrics() {
   AppendLogMetrics(reports, snapshot);
   AppendQemuUp(up, snapshot);
   AppendLostEvents(lost, snapshot);
-  return {200, std::string(exposition::kTextContentType), exposition::ToText(snapshot)};
+  return {200, "text/plain; version=0.0.4; charset=utf-8", exposition::ToText(snapshot)};
 }
 
 void Server::AppendOwnMetrics(metrics::Snapshot& snapshot, const source::SourceTotals& now) const {

@@ -4,16 +4,23 @@
 // metrics), each of which is kept in another way. No two guests have the same labels, so each one's series lie together.
 #pragma once
 
-#include <prometheus/client_metric.h>
-
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <span>
 #include <string_view>
 #include <vector>
 
 #include "metrics/snapshot.h"
 
 namespace qte::exposition {
+
+// One series of a histogram.
+struct HistogramValue {
+  std::span<const double> bounds;    // rising, without +Inf
+  std::span<const uint64_t> counts;  // one more than bounds, not cumulated
+  double sum = 0;
+};
 
 class SeriesCursor {
  public:
@@ -24,23 +31,32 @@ class SeriesCursor {
   void Next() {
     if (++at_ < size_) Load(at_);
   }
-  // The series it stands at.
-  void Fill(prometheus::ClientMetric& metric) const;
+
+  // Of the series it stands at: the labels of its guest, and behind them the rule's, of which each name has a value. What
+  // is empty is no label.
+  const metrics::Labels& base() const { return *base_; }
+  std::span<const std::string_view> names() const { return names_; }
+  std::span<const std::string_view> values() const { return values_; }
+  // Of a counter or a gauge.
+  virtual double Value() const { return 0; }
+  virtual HistogramValue Histogram() const { return {}; }
+  // When the series began, in seconds since the epoch; 0 where nobody knows.
+  virtual double MadeAt() const { return 0; }
 
  protected:
   explicit SeriesCursor(size_t size) : size_(size) {}
   void Begin() {
     if (size_ > 0) Load(0);
   }
+  size_t at() const { return at_; }
 
-  const metrics::Labels* base_ = nullptr;  // of the source
-  std::vector<std::string_view> names_;    // of the rule's labels
+  const metrics::Labels* base_ = nullptr;
+  std::vector<std::string_view> names_;
   std::vector<std::string_view> values_;
 
  private:
   // Makes the labels those of the series at this place in the order. Places are asked for one after the other.
   virtual void Load(size_t place) = 0;
-  virtual void SetValue(size_t place, prometheus::ClientMetric& metric) const = 0;
 
   size_t at_ = 0;
   size_t size_;

@@ -1,141 +1,228 @@
-// prometheus-cpp serialises families that are there as a whole: 300 bytes a series, and as many again for labels. So a
-// family is collected and serialised in windows of some hundred series, and a scrape of 100,000 series needs no more
-// memory than its text. The serializer puts HELP and TYPE before every window; they stay at the first alone.
 #include "exposition/text.h"
 
-#include <prometheus/collectable.h>
-#include <prometheus/metric_family.h>
-#include <prometheus/text_serializer.h>
-
-#include <algorithm>
-#include <cassert>
-#include <map>
-#include <ostream>
+#include <numeric>
+#include <span>
+#include <string_view>
+#include <tuple>
+#include <utility>
 #include <vector>
 
-#include "exposition/series_cursor.h"
-#include "exposition/text_sink.h"
+#include "exposition/families_by_name.h"
+#include "exposition/output.h"
 
 namespace qte::exposition {
 namespace {
 
-using prometheus::MetricFamily;
-using prometheus::MetricType;
+using metrics::Type;
 
-// The serializer writes HELP as it is, so what would break a line is escaped here.
-std::string EscapeHelp(std::string_view help) {
-  std::string escaped;
-  for (char c : help) {
-    if (c == '\\') {
-      escaped += "\\\\";
-    } else if (c == '\n') {
-      escaped += "\\n";
-    } else {
-      escaped += c;
-    }
-  }
-  return escaped;
-}
+constexpr std::string_view kTotal = "_total";
 
-MetricType TypeOf(metrics::Type type) {
+enum class Style { kText, kOpenMetrics };
+
+std::string_view NameOf(Type type) {
   switch (type) {
-    case metrics::Type::kGauge:
-      return MetricType::Gauge;
-    case metrics::Type::kHistogram:
-      return MetricType::Histogram;
-    case metrics::Type::kCounter:
+    case Type::kGauge:
+      return "gauge";
+    case Type::kHistogram:
+      return "histogram";
+    case Type::kCounter:
       break;
   }
-  return MetricType::Counter;
+  return "counter";
 }
 
-struct NamedFamily {
-  MetricFamily head;  // without series
-  std::unique_ptr<SeriesCursor> series;
-};
+// The unit that a family's name ends in; empty where it is none of Prometheus' base units.
+std::string_view UnitOf(std::string_view family) {
+  for (std::string_view unit : {"seconds", "bytes", "ratio", "celsius", "meters", "volts", "amperes", "joules", "grams"}) {
+    if (family.size() > unit.size() && family.ends_with(unit) && family[family.size() - unit.size() - 1] == '_') return unit;
+  }
+  return {};
+}
 
-// One name is one family with one HELP, whatever it comes from: Prometheus takes a name once.
-class FamiliesByName {
+// One family's series as lines.
+class FamilyWriter {
  public:
-  explicit FamiliesByName(const metrics::Snapshot& snapshot) {
-    std::map<std::string_view, std::vector<const metrics::FamilySnapshot*>> guests;
-    for (const metrics::FamilySnapshot& family : snapshot.families) guests[family.spec->name].push_back(&family);
-    for (auto& [name, parts] : guests) {
-      const metrics::FamilySpec& spec = *parts.front()->spec;
-      Add({spec.name, spec.help, TypeOf(spec.type), {}}, MakeCursor(std::move(parts)));
-    }
-    for (const metrics::CountsByName& counts : snapshot.counts) {
-      Add({counts.name, counts.help, MetricType::Counter, {}}, MakeCursor(counts));
-    }
-    for (const metrics::PlainFamily& family : snapshot.plain) {
-      Add({family.name, family.help, TypeOf(family.type), {}}, MakeCursor(family));
+  FamilyWriter(std::string_view name, NamedFamily& family, Style style, Output& out)
+      : name_(name), family_(family), style_(style), out_(out) {
+    for (std::string_view label : family.series->names()) {
+      label_starts_.push_back(',' + std::string(label) + "=\"");
     }
   }
 
-  std::map<std::string, NamedFamily>& families() { return families_; }
-
- private:
-  void Add(MetricFamily head, std::unique_ptr<SeriesCursor> series) {
-    if (series->at_end()) return;
-    head.help = EscapeHelp(head.help);
-    std::string name = head.name;
-    [[maybe_unused]] bool added =
-        families_.try_emplace(std::move(name), NamedFamily{std::move(head), std::move(series)}).second;
-    assert(added);  // the config has no name twice, and none of our own
+  // `shown` is the family's name and type in its head.
+  void WriteHead(std::string_view shown, std::string_view type) {
+    out_.Put("# HELP ");
+    out_.Put(shown);
+    out_.Put(' ');
+    PutHelp();
+    out_.Put("\n# TYPE ");
+    for (std::string_view piece : {shown, std::string_view(" "), type}) out_.Put(piece);
+    if (std::string_view unit = UnitOf(shown); style_ == Style::kOpenMetrics && !unit.empty()) {
+      for (std::string_view piece : {std::string_view("\n# UNIT "), shown, std::string_view(" "), unit}) out_.Put(piece);
+    }
+    out_.Put('\n');
   }
 
-  std::map<std::string, NamedFamily> families_;
-};
-
-// Where the snapshot meets prometheus-cpp: each time it is asked, the next series of a family.
-class Window final : public prometheus::Collectable {
- public:
-  explicit Window(NamedFamily& family) : family_(family) {}
-
-  std::vector<MetricFamily> Collect() const override {
-    std::vector<MetricFamily> families = {family_.head};
-    std::vector<prometheus::ClientMetric>& metrics = families[0].metric;
+  // `created` is the name of the series that tell when the others began; empty for none.
+  void WriteSeries(const std::string& created) {
     SeriesCursor& series = *family_.series;
-    metrics.reserve(std::min(kSeriesPerWindow, series.size()));
-    for (; metrics.size() < kSeriesPerWindow && !series.at_end(); series.Next()) series.Fill(metrics.emplace_back());
-    return families;
+    out_.Flush();
+    const size_t begin = out_.text().size();
+    for (size_t written = 0; !series.at_end(); series.Next()) {
+      FindLabels();
+      family_.type == Type::kHistogram ? WriteHistogram(series.Histogram()) : WriteLine(name_, {}, series.Value());
+      if (!created.empty() && series.MadeAt() != 0) WriteLine(created, {}, series.MadeAt());
+      // All series are about as long as the first ones, so that the text need not be moved while it grows.
+      constexpr size_t kEnoughToGuess = 256;
+      if (++written == kEnoughToGuess) Reserve(begin, written);
+    }
   }
 
  private:
+  void Reserve(size_t begin, size_t written) {
+    out_.Flush();
+    std::string& text = out_.text();
+    const size_t one = (text.size() - begin) / written + 1;
+    const size_t needed = begin + (one + one / 16) * family_.series->size();
+    if (needed > text.capacity()) text.reserve(needed);
+  }
+
+  void PutHelp() {
+    for (char c : family_.help) {
+      if (c == '\n') {
+        out_.Put("\\n");
+        continue;
+      }
+      if (c == '\\' || (c == '"' && style_ == Style::kOpenMetrics)) out_.Put('\\');
+      out_.Put(c);
+    }
+  }
+
+  // Those of a guest stand before all of its series, and are made once.
+  void FindLabels() {
+    const metrics::Labels& base = family_.series->base();
+    if (&base == base_) return;
+    base_ = &base;
+    base_text_.clear();
+    Output text(base_text_);
+    for (const auto& [name, value] : base) {
+      if (value.empty()) continue;
+      for (std::string_view piece : {std::string_view(","), std::string_view(name), std::string_view("=\"")}) text.Put(piece);
+      text.PutLabelValue(value);
+      text.Put('"');
+    }
+  }
+
+  void PutLabels(std::string_view bound) {
+    bool is_first = true;
+    // Each label is written with a comma before it, which the first one has to lose.
+    auto begin = [&](std::string_view text) {
+      out_.Put(is_first ? '{' : ',');
+      out_.Put(text.substr(1));
+      is_first = false;
+    };
+    if (!base_text_.empty()) begin(base_text_);
+    const std::span<const std::string_view> values = family_.series->values();
+    for (size_t i = 0; i < values.size(); ++i) {
+      if (values[i].empty()) continue;
+      begin(label_starts_[i]);
+      out_.PutLabelValue(values[i]);
+      out_.Put('"');
+    }
+    if (!bound.empty()) {
+      begin(",le=\"");
+      out_.Put(bound);
+      out_.Put('"');
+    }
+    if (!is_first) out_.Put('}');
+  }
+
+  void WriteLine(std::string_view name, std::string_view bound, double value) {
+    out_.Put(name);
+    PutLabels(bound);
+    out_.Put(' ');
+    out_.PutNumber(value);
+    out_.Put('\n');
+  }
+
+  // OpenMetrics asks for "1.0" where Prometheus' own text has "1".
+  void FindBounds(std::span<const double> bounds) {
+    if (bounds.size() + 1 == bounds_.size()) return;
+    bounds_.clear();
+    for (double bound : bounds) {
+      std::string text;
+      Output(text).PutNumber(bound);
+      if (style_ == Style::kOpenMetrics && text.find_first_not_of("-0123456789") == std::string::npos) text += ".0";
+      bounds_.push_back(std::move(text));
+    }
+    bounds_.push_back("+Inf");
+  }
+
+  void WriteHistogram(const HistogramValue& histogram) {
+    FindBounds(histogram.bounds);
+    const uint64_t all = std::accumulate(histogram.counts.begin(), histogram.counts.end(), uint64_t{0});
+    WriteLine(count_, {}, static_cast<double>(all));
+    WriteLine(sum_, {}, histogram.sum);
+    uint64_t count = 0;
+    for (size_t i = 0; i < histogram.counts.size(); ++i) {
+      count += histogram.counts[i];
+      WriteLine(bucket_, bounds_[i], static_cast<double>(count));
+    }
+  }
+
+  const std::string_view name_;
+  const std::string bucket_ = std::string(name_) + "_bucket";
+  const std::string count_ = std::string(name_) + "_count";
+  const std::string sum_ = std::string(name_) + "_sum";
   NamedFamily& family_;
+  const Style style_;
+  Output& out_;
+  std::vector<std::string> label_starts_;  // ,device="
+  std::vector<std::string> bounds_;
+  const metrics::Labels* base_ = nullptr;
+  std::string base_text_;  // ,vm="a",host="b"
 };
 
-size_t HeadSize(const MetricFamily& head) {
-  std::string text;
-  TextSink sink(text);
-  std::ostream out(&sink);
-  prometheus::TextSerializer().Serialize(out, {head});
-  sink.Flush();
-  return text.size();
-}
-
-void AppendFamily(NamedFamily& family, std::string& text) {
-  const size_t head_size = HeadSize(family.head);
-  const size_t begin = text.size();
-  TextSink sink(text);
-  std::ostream out(&sink);
-  for (Window window(family); !family.series->at_end();) {
-    const bool is_first = text.size() == begin;
-    if (!is_first) sink.Skip(head_size);
-    prometheus::TextSerializer().Serialize(out, window.Collect());
-    sink.Flush();
-    // All windows are about as long as the first, so that the text need not be moved while it grows.
-    size_t others = family.series->size() / kSeriesPerWindow;
-    if (is_first && others > 0) text.reserve(begin + (text.size() - begin) * (others + 2));
-  }
+// The name that OpenMetrics gives a counter's family, which its series have with "_total"; empty where they cannot.
+std::string_view CounterFamily(std::string_view name, const FamiliesByName& families) {
+  if (!name.ends_with(kTotal)) return {};
+  name.remove_suffix(kTotal.size());
+  return name.empty() || families.contains(name) ? std::string_view() : name;
 }
 
 }  // namespace
 
 std::string ToText(const metrics::Snapshot& snapshot) {
   std::string text;
-  FamiliesByName by_name(snapshot);
-  for (auto& [name, family] : by_name.families()) AppendFamily(family, text);
+  FamiliesByName families = ByName(snapshot);
+  Output out(text);
+  for (auto& [name, family] : families) {
+    FamilyWriter writer(name, family, Style::kText, out);
+    writer.WriteHead(name, NameOf(family.type));
+    writer.WriteSeries({});
+  }
+  out.Flush();
+  return text;
+}
+
+std::string ToOpenMetrics(const metrics::Snapshot& snapshot, bool with_created) {
+  std::string text;
+  FamiliesByName families = ByName(snapshot);
+  Output out(text);
+  for (auto& [name, family] : families) {
+    FamilyWriter writer(name, family, Style::kOpenMetrics, out);
+    std::string_view shown = name;
+    std::string_view type = NameOf(family.type);
+    if (family.type == Type::kCounter) {
+      shown = CounterFamily(name, families);
+      if (shown.empty()) std::tie(shown, type) = std::pair(name, std::string_view("unknown"));
+    }
+    const bool has_created = with_created && (type == "counter" || type == "histogram");
+    writer.WriteHead(shown, type);
+    writer.WriteSeries(has_created ? std::string(shown) + "_created" : std::string());
+  }
+  out.Put("# EOF\n");
+  out.Flush();
   return text;
 }
 

@@ -1,5 +1,6 @@
 #include "exposition/text.h"
 
+#include <cmath>
 #include <limits>
 #include <utility>
 
@@ -66,11 +67,11 @@ TEST_CASE("Numbers keep their value") {
   };
   for (const Case& c : {Case{0, "0"}, Case{1, "1"}, Case{-1.5, "-1.5"}, Case{1000000, "1000000"},
                         Case{9007199254740991, "9007199254740991"}, Case{9007199254740992, "9007199254740992"},
-                        Case{1e21, "1e+21"}, Case{0.1, "0.1"}, Case{0.1 + 0.2, "0.3"}, Case{2.5e-5, "2.5e-05"},
+                        Case{1e21, "1e+21"}, Case{0.1, "0.1"}, Case{0.1 + 0.2, "0.30000000000000004"}, Case{2.5e-5, "2.5e-05"},
                         Case{1e-9, "1e-09"}, Case{1795408732.1828, "1795408732.1828"}, Case{kInfinity, "+Inf"},
                         Case{-kInfinity, "-Inf"}, Case{1e308, "1e+308"},
-                        // Rounded up, these would be larger than a double can be.
-                        Case{kMax, "1.797693134862315e+308"}, Case{-kMax, "-1.797693134862315e+308"}}) {
+                        Case{kMax, "1.7976931348623157e+308"}, Case{-kMax, "-1.7976931348623157e+308"},
+                        Case{std::nan(""), "NaN"}}) {
     Snapshot snapshot;
     snapshot.plain.push_back({"g", "G.", Type::kGauge, {{{}, c.value}}});
     CHECK(ToText(snapshot) == "# HELP g G.\n# TYPE g gauge\ng " + std::string(c.want) + "\n");
@@ -110,8 +111,8 @@ TEST_CASE("Families come by name, those without series not at all") {
   CHECK(ToText(snapshot) == "# HELP a A.\n# TYPE a counter\na 2\n# HELP b B.\n# TYPE b gauge\nb 1\n");
 }
 
-TEST_CASE("A family that takes several windows is one text with one head, in order") {
-  const size_t count = 2 * exposition::kSeriesPerWindow + 1;
+TEST_CASE("A family of many series and guests has one head, and its series in order") {
+  const size_t count = size_t{513};
   for (size_t guests : {size_t{1}, size_t{3}, count}) {
     const size_t per_guest = count / guests;
     Snapshot snapshot;
@@ -160,4 +161,25 @@ TEST_CASE("Counts by name come in the order of labels and names, guests' own nam
         "events_total{vm=\"a\",event=\"later\"} 4\n"
         "events_total{vm=\"b\",event=\"early\"} 1\n"
         "events_total{vm=\"b\",event=\"late\"} 2\n");
+}
+
+TEST_CASE("OpenMetrics: a counter's family loses _total, units are told, and the end is marked") {
+  FamilyForTest histogram({"x_duration_seconds", "Say \"how long\".", Type::kHistogram, {}, {1, 2.5}});
+  histogram->Observe(histogram.Find({}), 2);
+  Snapshot snapshot = Of(histogram.Take());
+  snapshot.plain.push_back({"x_bytes_total", "Bytes.", Type::kCounter, {{{}, 5}}});
+  snapshot.plain.push_back({"x_keys", "Keys.", Type::kCounter, {{{}, 7}}});
+  snapshot.plain.push_back({"taken", "A gauge.", Type::kGauge, {{{}, 1}}});
+  snapshot.plain.push_back({"taken_total", "A counter of the same name.", Type::kCounter, {{{}, 2}}});
+  CHECK(exposition::ToOpenMetrics(snapshot, false) ==
+        "# HELP taken A gauge.\n# TYPE taken gauge\ntaken 1\n"
+        "# HELP taken_total A counter of the same name.\n# TYPE taken_total unknown\ntaken_total 2\n"
+        "# HELP x_bytes Bytes.\n# TYPE x_bytes counter\n# UNIT x_bytes bytes\nx_bytes_total 5\n"
+        "# HELP x_duration_seconds Say \\\"how long\\\".\n# TYPE x_duration_seconds histogram\n"
+        "# UNIT x_duration_seconds seconds\n"
+        "x_duration_seconds_count{vm=\"v\"} 1\nx_duration_seconds_sum{vm=\"v\"} 2\n"
+        "x_duration_seconds_bucket{vm=\"v\",le=\"1.0\"} 0\nx_duration_seconds_bucket{vm=\"v\",le=\"2.5\"} 1\n"
+        "x_duration_seconds_bucket{vm=\"v\",le=\"+Inf\"} 1\n"
+        "# HELP x_keys Keys.\n# TYPE x_keys unknown\nx_keys 7\n"
+        "# EOF\n");
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/epoch.h"
 #include "base/hash.h"
 
 namespace qte::metrics {
@@ -12,6 +13,10 @@ uint64_t HashValues(std::span<const std::string_view> values) {
   uint64_t hash = kHashSecret.seed;
   for (std::string_view value : values) hash = HashBytes(value, hash);
   return hash;
+}
+
+uint32_t Now() {
+  return static_cast<uint32_t>(SecondsSinceEpoch());
 }
 
 // The labels of the series that others fold into.
@@ -43,11 +48,11 @@ SeriesId Family::FindOrAdd(std::span<const std::string_view> values) {
   SeriesId found = Find(values, hash);
   if (found != FlatIndex::kNone) return found;
   if (AreOther(values)) return Other();
-  if (HasRoom()) return Append(values, hash);
+  if (HasRoom()) return Append(values, hash, Now());
   // A metric without labels of its own has one series, which is there in any case.
   if (values.empty()) {
     share_.Take(1);
-    return Append(values, hash);
+    return Append(values, hash, Now());
   }
   ++overflowed_;
   return Other();
@@ -59,9 +64,9 @@ bool Family::HasRoom() {
   return series_count() - folded < kind_->max_series && share_.TryTake();
 }
 
-SeriesId Family::Append(std::span<const std::string_view> values, uint64_t hash) {
+SeriesId Family::Append(std::span<const std::string_view> values, uint64_t hash, uint32_t made_at) {
   auto series = static_cast<SeriesId>(labels_.size());
-  labels_.Append(values);
+  labels_.Append(values, made_at);
   values_.push_back(0);
   if (spec().type == Type::kHistogram) bucket_counts_.resize(bucket_counts_.size() + spec().bounds.size() + 1);
   index_.Insert(hash, series);
@@ -72,7 +77,7 @@ SeriesId Family::Other() {
   if (other_ != FlatIndex::kNone) return other_;
   std::vector<std::string_view> values(spec().label_names.size(), kOther);
   share_.Take(1);
-  other_ = Append(values, HashValues(values));
+  other_ = Append(values, HashValues(values), Now());
   return other_;
 }
 
@@ -106,7 +111,7 @@ void Family::Restore(const FamilySnapshot& snapshot) {
     SeriesId to = AreOther(values) ? Other() : Find(values, hash);
     if (to == FlatIndex::kNone) {
       share_.Take(1);
-      to = Append(values, hash);
+      to = Append(values, hash, snapshot.labels.MadeAt(from));
     }
     values_[to] = snapshot.values[from] + (spec().type == Type::kGauge ? 0 : values_[to]);
     if (spec().type != Type::kHistogram) continue;

@@ -74,7 +74,7 @@ class Family {
 
  private:
   SeriesId Find(std::span<const std::string_view> values, uint64_t hash) const;
-  SeriesId Append(std::span<const std::string_view> values, uint64_t hash);
+  SeriesId Append(std::span<const std::string_view> values, uint64_t hash, uint32_t made_at);
   SeriesId Other();
   bool HasRoom();
 

@@ -52,10 +52,12 @@ char* LabelChunk::Allocate(size_t size) {
   return allocated;
 }
 
-void LabelChunk::Set(size_t series, std::span<const std::string_view> values) {
-  size_t size = 0;
+void LabelChunk::Set(size_t series, std::span<const std::string_view> values, uint32_t made_at) {
+  size_t size = sizeof made_at;
   for (std::string_view value : values) size += sizeof(uint32_t) + value.size();
   char* at = Allocate(size);
+  std::memcpy(at, &made_at, sizeof made_at);
+  at += sizeof made_at;
   texts_[series - begin_] = at;
   for (std::string_view value : values) {
     auto value_size = static_cast<uint32_t>(value.size());
@@ -81,10 +83,10 @@ std::shared_ptr<const std::vector<uint32_t>> SharedLabels::Sorted() const {
   return order_ == nullptr ? SortOn(*this, {}) : order_->Get(*this);
 }
 
-void LabelList::Append(std::span<const std::string_view> values) {
+void LabelList::Append(std::span<const std::string_view> values, uint32_t made_at) {
   assert(values.size() == width_);
   if (last_ == nullptr || size_ == last_->end()) last_ = std::make_shared<LabelChunk>(last_, size_);
-  last_->Set(size_, values);
+  last_->Set(size_, values, made_at);
   ++size_;
   if (size_ == kFew) order_ = std::make_shared<LabelOrder>();
 }

@@ -70,14 +70,15 @@ class LabelValues {
   size_t size_ = 0;
 };
 
-// The labels of a run of series, linked to the runs before it, each as large as all before it together.
+// The labels of a run of series and when each was made, linked to the runs before it, each as large as all before it
+// together.
 class LabelChunk {
  public:
   LabelChunk(std::shared_ptr<const LabelChunk> before, size_t begin);
 
   size_t end() const { return begin_ + capacity_; }
-  void Set(size_t series, std::span<const std::string_view> values);
-  // The packed texts of a series of this chunk or of one before.
+  void Set(size_t series, std::span<const std::string_view> values, uint32_t made_at);
+  // The packed texts of a series of this chunk or of one before; right before them, as a uint32_t, when it was made.
   const char* At(size_t series) const {
     const LabelChunk* chunk = this;
     while (series < chunk->begin_) chunk = chunk->before_.get();
@@ -116,6 +117,8 @@ class SharedLabels {
   size_t size() const { return size_; }
   // Valid as long as these labels.
   LabelValues operator[](size_t series) const { return {last_->At(series), width_}; }
+  // In seconds since the epoch; 0 where nobody knows.
+  uint32_t MadeAt(size_t series) const { return Load32(last_->At(series) - sizeof(uint32_t)); }
   // All series in the order of their labels, so that two scrapes of one state are one text.
   std::shared_ptr<const std::vector<uint32_t>> Sorted() const;
 
@@ -138,7 +141,7 @@ class LabelList {
 
   size_t size() const { return size_; }
   LabelValues operator[](size_t series) const { return {last_->At(series), width_}; }
-  void Append(std::span<const std::string_view> values);
+  void Append(std::span<const std::string_view> values, uint32_t made_at = 0);
   SharedLabels Share() const;
 
  private:

@@ -51,6 +51,7 @@ struct CountsSnapshot {
   std::vector<Count> counts;
   SharedLabels own_names;  // of ids from `shared_names` on
   uint32_t shared_names = 0;
+  uint32_t made_at = 0;  // when counting began, in seconds since the epoch; 0 where nobody knows
 };
 
 // The same counter of all guests. Ids below `shared_names` mean the same name in each guest.
