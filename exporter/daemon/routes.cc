@@ -11,9 +11,9 @@
 #include "base/epoch.h"
 #include "commands/embedded.h"
 #include "daemon/process_metrics.h"
+#include "daemon/scrape_request.h"
 #include "daemon/server.h"
 #include "daemon/source_metrics.h"
-#include "exposition/text.h"
 #include "page/landing_page.h"
 #include "page/live_files.h"
 #include "rules/ready_rule.h"
@@ -28,6 +28,8 @@ using metrics::PlainFamily;
 using metrics::Type;
 using nlohmann::json;
 
+constexpr int kBadRequest = 400;
+constexpr int kNotFound = 404;
 constexpr int kUnavailable = 503;
 
 Response Unavailable(const std::string& why) {
@@ -37,6 +39,11 @@ Response Unavailable(const std::string& why) {
 Response Json(const json& value) {
   // Paths and sample lines may hold any bytes; JSON takes UTF-8 alone.
   return {200, "application/json", value.dump(2, ' ', false, json::error_handler_t::replace) + "\n"};
+}
+
+std::string VariantOf(const Request& request) {
+  Result<ScrapeRequest> scrape = ReadScrapeRequest(request);
+  return scrape ? KeyOf(*scrape) : request.query;
 }
 
 // The busiest first.
@@ -51,7 +58,7 @@ std::map<std::string, Route> Server::Routes() {
   auto get = [](auto handle) { return Route{"GET", std::move(handle)}; };
   std::map<std::string, Route> routes = {
       {"/", get([this](const Request&) { return Landing(); })},
-      {options_.telemetry_path, get([this](const Request&) { return Metrics(); })},
+      {options_.telemetry_path, Route{"GET", [this](const Request& request) { return Metrics(request); }, VariantOf}},
       {"/-/healthy", get([](const Request&) {
          return Response{200, "text/plain; charset=utf-8", "healthy\n"};
        })},
@@ -74,7 +81,6 @@ std::map<std::string, Route> Server::Routes() {
 }
 
 Response Server::SetLogLevel(const Request& request) const {
-  constexpr int kBadRequest = 400;
   constexpr int kForbidden = 403;
   constexpr std::string_view kText = "text/plain; charset=utf-8";
   constexpr std::string_view kLevels[] = {"debug", "info", "warn", "error"};
@@ -91,7 +97,9 @@ Response Server::SetLogLevel(const Request& request) const {
   return {200, std::string(kText), "log level set to " + level + "\n"};
 }
 
-Response Server::Metrics() {
+Response Server::Metrics(const Request& request) {
+  Result<ScrapeRequest> scrape = ReadScrapeRequest(request);
+  if (!scrape) return {kBadRequest, "text/plain; charset=utf-8", scrape.error() + "\n"};
   // Half way to now, counters are lower than in earlier scrapes, or rise as if it all happened now: better none.
   if (!is_ready()) return NotReady();
   metrics::Snapshot snapshot;
@@ -118,7 +126,10 @@ Response Server::Metrics() {
   AppendLogMetrics(reports, snapshot);
   AppendQemuUp(up, snapshot);
   AppendLostEvents(lost, snapshot);
-  return {200, "text/plain; version=0.0.4; charset=utf-8", exposition::ToText(snapshot)};
+  if (Status found = Select(*scrape, snapshot); !found) {
+    return {kNotFound, "text/plain; charset=utf-8", found.error() + "\n"};
+  }
+  return {200, std::string(exposition::ContentTypeOf(scrape->format)), Serialize(*scrape, snapshot)};
 }
 
 void Server::AppendOwnMetrics(metrics::Snapshot& snapshot, const source::SourceTotals& now) const {

@@ -60,7 +60,7 @@ class Server {
   };
 
   std::map<std::string, http::Route> Routes();
-  http::Response Metrics();
+  http::Response Metrics(const http::Request& request);
   http::Response Landing();
   http::Response Ready() const;
   http::Response SetLogLevel(const http::Request& request) const;

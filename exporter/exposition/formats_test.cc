@@ -4,6 +4,8 @@
 
 #include "catch.h"
 #include "exposition/prometheus_reference_for_test.h"
+#include "exposition/protobuf.h"
+#include "exposition/protobuf_for_test.h"
 #include "exposition/samples_for_test.h"
 #include "exposition/text.h"
 #include "metrics/family_for_test.h"
@@ -118,5 +120,19 @@ TEST_CASE("OpenMetrics has the samples of the text, and when each counter and hi
     }
     REQUIRE(text.empty());
     REQUIRE(created > 0);
+  }
+}
+
+TEST_CASE("Protobuf has the samples of the text, types, and when each counter and histogram began") {
+  for (uint32_t seed = 0; seed < 200; ++seed) {
+    CAPTURE(seed);
+    const Snapshot snapshot = RandomSnapshot(seed).Make();
+    const std::vector<exposition::FamilyMessage> families = exposition::ReadProtobuf(exposition::ToProtobuf(snapshot));
+    REQUIRE(SamplesOf(families) == SamplesOf(exposition::ToText(snapshot)));
+    for (const exposition::FamilyMessage& family : families) {
+      const int32_t type = family.name == "x_duration_seconds" ? 4 : family.name.ends_with("_total") ? 0 : 1;
+      REQUIRE(family.type == type);
+      for (const exposition::MetricMessage& metric : family.metrics) REQUIRE((metric.created >= 1'795'000'000) == (type != 1));
+    }
   }
 }

@@ -94,7 +94,10 @@ Router::Answered Responder::Ask(const ParsedRequest& request) {
   if (!is_read && IsFromElsewhere(request)) {
     return Router::PlainText(kForbidden, "a page of another site may not do this\n");
   }
-  return router_.Ask({request.method, request.path, request.query, request.client}, request.Header("authorization"));
+  std::string accept;
+  for (std::string_view value : request.Headers("accept")) accept.append(accept.empty() ? "" : ",").append(value);
+  return router_.Ask({request.method, request.path, request.query, request.client, std::move(accept)},
+                     request.Header("authorization"));
 }
 
 Reply Responder::Respond(const ParsedRequest& request) {
@@ -112,7 +115,7 @@ Reply Responder::Respond(const ParsedRequest& request) {
   const std::string& body = is_compressed ? reply.answer->Compressed() : response.body;
   reply.keeps_alive = KeepsAlive(request);
   reply.head = fmt::format(
-      "HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nVary: Accept-Encoding\r\nCache-Control: no-store\r\n"
+      "HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nVary: Accept, Accept-Encoding\r\nCache-Control: no-store\r\n"
       "Connection: {}\r\n",
       response.status, mg_get_response_code_text(nullptr, response.status), response.content_type, body.size(),
       reply.keeps_alive ? "keep-alive" : "close");

@@ -10,6 +10,7 @@ struct Request {
   std::string path;    // without query
   std::string query;   // what stands behind the "?"
   std::string client;  // its address, "192.0.2.1"
+  std::string accept = {};  // the formats that it takes, as in its header
 };
 
 struct Response {

@@ -59,7 +59,8 @@ Router::Answered Router::Ask(const Request& request, const char* authorization) 
   auto call = [&] { return Call(route, request); };
   bool is_get = route.method == "GET";
   if (is_get && (request.method == "GET" || request.method == "HEAD")) {
-    return {shared_.at(request.path).Get(call), ""};
+    const std::string variant = route.variant == nullptr ? std::string() : route.variant(request);
+    return {shared_.at(request.path).Get(variant, call), ""};
   }
   if (request.method == route.method) return {std::make_shared<const Answer>(call()), ""};
   std::string allow = is_get ? "GET, HEAD" : route.method;

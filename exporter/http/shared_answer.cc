@@ -11,24 +11,25 @@ const std::string& Answer::Compressed() const {
   return compressed_;
 }
 
-std::shared_ptr<const Answer> SharedAnswer::Get(const std::function<Response()>& make) {
+std::shared_ptr<const Answer> SharedAnswer::Get(const std::string& variant, const std::function<Response()>& make) {
   std::unique_lock lock(mutex_);
-  ++callers_;
-  const uint64_t wanted = begun_ + 1;
-  made_.wait(lock, [&] { return finished_ >= wanted || !making_; });
-  if (finished_ < wanted) {
+  Variant& asked = variants_[variant];
+  ++asked.callers;
+  const uint64_t wanted = asked.begun + 1;
+  made_.wait(lock, [&] { return asked.finished >= wanted || !making_; });
+  if (asked.finished < wanted) {
     making_ = true;
-    uint64_t number = ++begun_;
+    uint64_t number = ++asked.begun;
     lock.unlock();
     auto answer = std::make_shared<const Answer>(make());
     lock.lock();
-    last_ = std::move(answer);
-    finished_ = number;
+    asked.last = std::move(answer);
+    asked.finished = number;
     making_ = false;
     made_.notify_all();
   }
-  std::shared_ptr<const Answer> answer = last_;
-  if (--callers_ == 0) last_.reset();
+  std::shared_ptr<const Answer> answer = asked.last;
+  if (--asked.callers == 0) variants_.erase(variant);
   return answer;
 }
 

@@ -2,12 +2,14 @@
 //
 // An answer to /metrics with many series takes a tenth of a second of a core and megabytes, and a moment of the ingest
 // thread. Who asks while one is being made waits for the next, which all who wait then share; so however many ask,
-// one answer is made at a time, and none is older than its request.
+// one answer is made at a time, and none is older than its request. Where an answer comes in several variants (formats,
+// filters), those who ask for the same one share it, and still one is made at a time.
 #pragma once
 
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -32,17 +34,21 @@ class Answer {
 
 class SharedAnswer {
  public:
-  // An answer that began to be made after the call. `make` does not throw, and may be another caller's.
-  std::shared_ptr<const Answer> Get(const std::function<Response()>& make);
+  // An answer that began to be made after the call. `make` does not throw, and may be another caller's of this variant.
+  std::shared_ptr<const Answer> Get(const std::string& variant, const std::function<Response()>& make);
 
  private:
+  struct Variant {
+    std::shared_ptr<const Answer> last;
+    uint64_t begun = 0;
+    uint64_t finished = 0;
+    int callers = 0;
+  };
+
   std::mutex mutex_;
   std::condition_variable made_;
-  std::shared_ptr<const Answer> last_;  // while somebody waits; guarded by mutex_
-  bool making_ = false;                 // guarded by mutex_
-  uint64_t begun_ = 0;                  // guarded by mutex_
-  uint64_t finished_ = 0;               // guarded by mutex_
-  int callers_ = 0;                     // guarded by mutex_
+  bool making_ = false;                      // guarded by mutex_
+  std::map<std::string, Variant> variants_;  // those that somebody waits for; guarded by mutex_
 };
 
 }  // namespace qte::http

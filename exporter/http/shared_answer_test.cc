@@ -13,7 +13,7 @@ namespace qte::http {
 TEST_CASE("Who asks alone gets an answer made for it") {
   SharedAnswer shared;
   for (const char* body : {"one", "two"}) {
-    CHECK(shared.Get([&] { return Response{200, "text/plain", body}; })->response().body == body);
+    CHECK(shared.Get("", [&] { return Response{200, "text/plain", body}; })->response().body == body);
   }
 }
 
@@ -31,7 +31,7 @@ TEST_CASE("Who asks at the same time shares an answer, and none is older than it
       threads.emplace_back([&] {
         int asked_at = ++now;
         all_ask.count_down();
-        auto answer = shared.Get([&] {
+        auto answer = shared.Get("", [&] {
           int began_at = now;
           ++made;
           // However slowly threads start, the others ask while the first answer is being made.

@@ -4,7 +4,7 @@
 # To build the exporter and its tests (CMake looks for python3, which runs them).
 build_packages=(
   catch2 ccache cmake g++ libarchive-dev libcivetweb-dev libcli11-dev libcrypt-dev libjs-dygraphs libre2-dev libspdlog-dev
-  libssl-dev libsystemd-dev libyaml-cpp-dev libzstd-dev ninja-build nlohmann-json3-dev pkg-config prometheus-cpp-dev python3 zlib1g-dev
+  libprotozero-dev libssl-dev libsystemd-dev libyaml-cpp-dev libzstd-dev ninja-build nlohmann-json3-dev pkg-config prometheus-cpp-dev python3 zlib1g-dev
 )
 
 # To make and boot the small guest: xz-utils unpacks the modules of Debian 13's kernel, and seabios is only recommended by

@@ -1,0 +1,111 @@
+#include "exposition/protobuf.h"
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <numeric>
+#include <protozero/pbf_writer.hpp>
+#include <protozero/varint.hpp>
+#include <string_view>
+
+#include "base/utf8.h"
+#include "exposition/families_by_name.h"
+
+namespace qte::exposition {
+namespace {
+
+using metrics::Type;
+using protozero::pbf_writer;
+
+// The numbers of the fields, by message.
+namespace family_field {
+enum : protozero::pbf_tag_type { kName = 1, kHelp = 2, kType = 3, kMetric = 4 };
+}
+namespace metric_field {
+enum : protozero::pbf_tag_type { kLabel = 1, kGauge = 2, kCounter = 3, kHistogram = 7 };
+}
+namespace label_field {
+enum : protozero::pbf_tag_type { kName = 1, kValue = 2 };
+}
+namespace number_field {  // of Gauge and Counter
+enum : protozero::pbf_tag_type { kValue = 1, kCreated = 3 };
+}
+namespace histogram_field {
+enum : protozero::pbf_tag_type { kCount = 1, kSum = 2, kBucket = 3, kCreated = 15 };
+}
+namespace bucket_field {
+enum : protozero::pbf_tag_type { kCount = 1, kBound = 2 };
+}
+namespace time_field {
+enum : protozero::pbf_tag_type { kSeconds = 1, kNanos = 2 };
+}
+
+int32_t NumberOf(Type type) {
+  constexpr int32_t kCounter = 0;
+  constexpr int32_t kGauge = 1;
+  constexpr int32_t kHistogram = 4;
+  return type == Type::kCounter ? kCounter : type == Type::kGauge ? kGauge : kHistogram;
+}
+
+void PutTime(double seconds, pbf_writer time) {
+  const double whole = std::floor(seconds);
+  time.add_int64(time_field::kSeconds, static_cast<int64_t>(whole));
+  time.add_int32(time_field::kNanos, static_cast<int32_t>((seconds - whole) * 1e9));
+}
+
+void PutLabel(std::string_view name, std::string_view value, pbf_writer& metric) {
+  if (value.empty()) return;
+  std::string valid(value);
+  MakeValidUtf8(valid);
+  pbf_writer label(metric, metric_field::kLabel);
+  label.add_string(label_field::kName, name.data(), name.size());
+  label.add_string(label_field::kValue, valid);
+}
+
+void PutHistogram(const SeriesCursor& series, pbf_writer histogram) {
+  const HistogramValue value = series.Histogram();
+  histogram.add_uint64(histogram_field::kCount, std::accumulate(value.counts.begin(), value.counts.end(), uint64_t{0}));
+  histogram.add_double(histogram_field::kSum, value.sum);
+  uint64_t count = 0;
+  for (size_t i = 0; i < value.counts.size(); ++i) {
+    count += value.counts[i];
+    pbf_writer bucket(histogram, histogram_field::kBucket);
+    bucket.add_uint64(bucket_field::kCount, count);
+    bucket.add_double(bucket_field::kBound,
+                      i < value.bounds.size() ? value.bounds[i] : std::numeric_limits<double>::infinity());
+  }
+  if (series.MadeAt() != 0) PutTime(series.MadeAt(), {histogram, histogram_field::kCreated});
+}
+
+void PutSeries(const SeriesCursor& series, Type type, pbf_writer metric) {
+  for (const auto& [name, value] : series.base()) PutLabel(name, value, metric);
+  for (size_t i = 0; i < series.names().size(); ++i) PutLabel(series.names()[i], series.values()[i], metric);
+  if (type == Type::kHistogram) return PutHistogram(series, {metric, metric_field::kHistogram});
+  pbf_writer number(metric, type == Type::kCounter ? metric_field::kCounter : metric_field::kGauge);
+  number.add_double(number_field::kValue, series.Value());
+  if (type == Type::kCounter && series.MadeAt() != 0) PutTime(series.MadeAt(), {number, number_field::kCreated});
+}
+
+}  // namespace
+
+std::string ToProtobuf(const metrics::Snapshot& snapshot) {
+  std::string all;
+  std::string message;
+  for (auto& [name, family] : ByName(snapshot)) {
+    message.clear();
+    pbf_writer writer(message);
+    writer.add_string(family_field::kName, name.data(), name.size());
+    std::string help(family.help);
+    MakeValidUtf8(help);
+    writer.add_string(family_field::kHelp, help);
+    writer.add_enum(family_field::kType, NumberOf(family.type));
+    for (; !family.series->at_end(); family.series->Next()) {
+      PutSeries(*family.series, family.type, {writer, family_field::kMetric});
+    }
+    protozero::write_varint(std::back_inserter(all), message.size());
+    all += message;
+  }
+  return all;
+}
+
+}  // namespace qte::exposition
