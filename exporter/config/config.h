@@ -113,6 +113,13 @@ struct Label {
 
 enum class MetricType { kCounter, kGauge, kHistogram };
 
+// A histogram that is a native one of Prometheus, too.
+struct NativeHistogram {
+  int schema = 3;
+  uint64_t max_buckets = 160;
+  double zero_threshold = 0x1p-128;
+};
+
 struct Metric {
   Text name;
   MetricType type = MetricType::kCounter;
@@ -124,6 +131,7 @@ struct Metric {
   std::optional<Text> value;  // numeric argument
   double scale = 1;
   std::vector<double> bounds;  // histogram
+  std::optional<NativeHistogram> native;
   Place place;                 // of the metric's map
   bool is_sound = true;        // nothing in it is wrong
 };

@@ -75,7 +75,7 @@ TEST_CASE("All errors are told at once, in the order of the file") {
              "x.yaml:3:5: a metric needs \"type\": counter, gauge or histogram\n"
              "x.yaml:3:5: a metric needs \"event\": the events it is made of (or \"match\": a regex over lines)\n"
              "x.yaml:4:5: a metric must be a map with name, type, help, event, match, where, labels, value, scale, "
-             "buckets, not \"foo\"\n"
+             "buckets, native, not \"foo\"\n"
              "x.yaml:5:10: \"sources\" must be a list of maps with path, path_pattern, labels, start, not \"foo\""}});
 }
 

@@ -1,19 +1,21 @@
 #include "config/metrics.h"
 
 #include <array>
+#include <utility>
 
 #include "config/buckets.h"
 #include "config/conditions.h"
 #include "config/labels.h"
 #include "config/match.h"
 #include "config/names.h"
+#include "config/native.h"
 #include "config/scalar.h"
 
 namespace qte::config {
 namespace {
 
 constexpr auto kKeys = std::to_array<std::string_view>(
-    {"name", "type", "help", "event", "match", "where", "labels", "value", "scale", "buckets"});
+    {"name", "type", "help", "event", "match", "where", "labels", "value", "scale", "buckets", "native"});
 std::optional<Text> ReadName(const Fields& fields, Report& report) {
   const Field* field = fields.Require("name", "what Prometheus is to call it");
   if (field == nullptr) return std::nullopt;
@@ -76,9 +78,10 @@ void CheckType(const Fields& fields, const Metric& metric, Report& report) {
       fields.Require("buckets", "a list of numbers or {start, factor, count}");
       break;
   }
-  const Field* buckets = fields.Find("buckets");
-  if (buckets != nullptr && metric.type != MetricType::kHistogram) {
-    report.Add(buckets->at, "\"buckets\" are for histograms, not for a " + std::string(NameOf(metric.type)));
+  for (const auto& [key, are] : {std::pair("buckets", " are"), std::pair("native", " is")}) {
+    const Field* field = fields.Find(key);
+    if (field == nullptr || metric.type == MetricType::kHistogram) continue;
+    report.Add(field->at, Quoted(key) + are + " for histograms, not for a " + std::string(NameOf(metric.type)));
   }
 }
 
@@ -88,6 +91,7 @@ void ReadRest(const Fields& fields, Metric& metric, Report& report) {
   if (const Field* value = fields.Find("value")) metric.value = ReadText(*value, "an argument's name", report);
   if (const Field* scale = fields.Find("scale")) metric.scale = ReadScale(*scale, report);
   if (const Field* buckets = fields.Find("buckets")) metric.bounds = ReadBuckets(*buckets, report);
+  if (const Field* native = fields.Find("native")) metric.native = ReadNative(*native, report);
   if (const Field* help = fields.Find("help")) metric.help = ReadHelp(*help, report);
   if (metric.help.empty()) metric.help = metric.name.value;
 }

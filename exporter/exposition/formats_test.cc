@@ -136,3 +136,36 @@ TEST_CASE("Protobuf has the samples of the text, types, and when each counter an
     }
   }
 }
+
+TEST_CASE("A native histogram's spans and differences are its buckets") {
+  std::mt19937 random(7);
+  for (int round = 0; round < 200; ++round) {
+    FamilySpec spec{"x_seconds", "X.", Type::kHistogram, {}, {1}};
+    spec.native = {.schema = static_cast<int>(random() % 13) - 4, .max_buckets = 500, .zero_threshold = round % 2 == 0 ? 0.0 : 1e-3};
+    FamilyForTest family(spec);
+    const SeriesId series = family.Find({});
+    for (size_t i = random() % 60; i > 0; --i) {
+      const double value = std::ldexp(static_cast<double>(random()), static_cast<int>(random() % 90) - 70);
+      family->Observe(series, random() % 4 == 0 ? -value : value);
+    }
+    Snapshot snapshot;
+    snapshot.families.push_back(family.Take());
+    const NativeHistogram& native = snapshot.families[0].natives[0];
+    const auto families = exposition::ReadProtobuf(exposition::ToProtobuf(snapshot));
+    const exposition::MetricMessage& metric = families.at(0).metrics.at(0);
+    CAPTURE(round);
+    REQUIRE(metric.schema == native.schema());
+    REQUIRE(metric.zero_count == native.zero());
+    REQUIRE(metric.zero_threshold == spec.native->zero_threshold);
+    REQUIRE(metric.count == native.count());
+    for (const auto& [side, found] : {std::pair(&native.positive(), &metric.positive), std::pair(&native.negative(), &metric.negative)}) {
+      std::map<int32_t, int64_t> want;
+      for (size_t i = 0; i < side->counts.size(); ++i) {
+        if (side->counts[i] != 0) want[side->first + static_cast<int32_t>(i)] = static_cast<int64_t>(side->counts[i]);
+      }
+      REQUIRE(found->Buckets() == want);
+    }
+    // What Prometheus takes for a native histogram.
+    REQUIRE((metric.zero_threshold > 0 || metric.zero_count > 0 || metric.positive.spans + metric.negative.spans > 0));
+  }
+}

@@ -7,6 +7,8 @@
 #include <protozero/pbf_writer.hpp>
 #include <protozero/varint.hpp>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/utf8.h"
 #include "exposition/families_by_name.h"
@@ -31,7 +33,22 @@ namespace number_field {  // of Gauge and Counter
 enum : protozero::pbf_tag_type { kValue = 1, kCreated = 3 };
 }
 namespace histogram_field {
-enum : protozero::pbf_tag_type { kCount = 1, kSum = 2, kBucket = 3, kCreated = 15 };
+enum : protozero::pbf_tag_type {
+  kCount = 1,
+  kSum = 2,
+  kBucket = 3,
+  kSchema = 5,
+  kZeroThreshold = 6,
+  kZeroCount = 7,
+  kNegativeSpan = 9,
+  kNegativeDelta = 10,
+  kPositiveSpan = 12,
+  kPositiveDelta = 13,
+  kCreated = 15
+};
+}
+namespace span_field {
+enum : protozero::pbf_tag_type { kOffset = 1, kLength = 2 };
 }
 namespace bucket_field {
 enum : protozero::pbf_tag_type { kCount = 1, kBound = 2 };
@@ -62,6 +79,64 @@ void PutLabel(std::string_view name, std::string_view value, pbf_writer& metric)
   label.add_string(label_field::kValue, valid);
 }
 
+// Spans of buckets, and in them each count as its difference from the one before.
+struct Spans {
+  struct Span {
+    int32_t offset = 0;  // of the first: its bucket; of others: how many buckets lie between
+    uint32_t length = 0;
+  };
+  std::vector<Span> spans;
+  std::vector<int64_t> deltas;
+};
+
+Spans SpansOf(const metrics::NativeHistogram::Side& side) {
+  constexpr int32_t kNoGap = 2;  // so many empty buckets take less room than another span
+  Spans found;
+  int32_t end = 0;  // of the last span
+  uint64_t before = 0;
+  auto append = [&](uint64_t count) {
+    found.deltas.push_back(static_cast<int64_t>(count - std::exchange(before, count)));
+    ++found.spans.back().length;
+    ++end;
+  };
+  for (size_t i = 0; i < side.counts.size(); ++i) {
+    if (side.counts[i] == 0) continue;
+    const int32_t bucket = side.first + static_cast<int32_t>(i);
+    if (found.spans.empty() || bucket - end > kNoGap) {
+      found.spans.push_back({found.spans.empty() ? bucket : bucket - end, 0});
+      end = bucket;
+    }
+    while (end < bucket) append(0);
+    append(side.counts[i]);
+  }
+  return found;
+}
+
+void PutSide(const metrics::NativeHistogram::Side& side, protozero::pbf_tag_type span_tag, protozero::pbf_tag_type delta_tag,
+             pbf_writer& histogram) {
+  const Spans found = SpansOf(side);
+  for (const Spans::Span& each : found.spans) {
+    pbf_writer span(histogram, span_tag);
+    span.add_sint32(span_field::kOffset, each.offset);
+    span.add_uint32(span_field::kLength, each.length);
+  }
+  histogram.add_packed_sint64(delta_tag, found.deltas.begin(), found.deltas.end());
+}
+
+void PutNative(const HistogramValue& value, pbf_writer& histogram) {
+  histogram.add_sint32(histogram_field::kSchema, value.native->schema());
+  histogram.add_double(histogram_field::kZeroThreshold, value.zero_threshold);
+  histogram.add_uint64(histogram_field::kZeroCount, value.native->zero());
+  PutSide(value.native->negative(), histogram_field::kNegativeSpan, histogram_field::kNegativeDelta, histogram);
+  PutSide(value.native->positive(), histogram_field::kPositiveSpan, histogram_field::kPositiveDelta, histogram);
+  // Without a bucket, a span of no length tells a native histogram from a classic one.
+  if (value.native->count() == value.native->zero() && value.zero_threshold == 0) {
+    pbf_writer span(histogram, histogram_field::kPositiveSpan);
+    span.add_sint32(span_field::kOffset, 0);
+    span.add_uint32(span_field::kLength, 0);
+  }
+}
+
 void PutHistogram(const SeriesCursor& series, pbf_writer histogram) {
   const HistogramValue value = series.Histogram();
   histogram.add_uint64(histogram_field::kCount, std::accumulate(value.counts.begin(), value.counts.end(), uint64_t{0}));
@@ -74,6 +149,7 @@ void PutHistogram(const SeriesCursor& series, pbf_writer histogram) {
     bucket.add_double(bucket_field::kBound,
                       i < value.bounds.size() ? value.bounds[i] : std::numeric_limits<double>::infinity());
   }
+  if (value.native != nullptr) PutNative(value, histogram);
   if (series.MadeAt() != 0) PutTime(series.MadeAt(), {histogram, histogram_field::kCreated});
 }
 

@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <map>
 #include <protozero/pbf_reader.hpp>
 #include <protozero/varint.hpp>
 #include <string>
@@ -31,6 +32,40 @@ inline protozero::pbf_reader ReaderOf(std::string_view message) {
   return protozero::pbf_reader(message.data(), message.size());
 }
 
+// One side of a native histogram.
+struct SideMessage {
+  size_t spans = 0;
+  std::vector<int32_t> buckets;  // that the spans hold
+  std::vector<int64_t> deltas;
+
+  // Counts by bucket, but for empty ones.
+  std::map<int32_t, int64_t> Buckets() const {
+    std::map<int32_t, int64_t> counts;
+    int64_t count = 0;
+    for (size_t i = 0; i < buckets.size(); ++i) {
+      count += deltas.at(i);
+      if (count != 0) counts[buckets[i]] = count;
+    }
+    return counts;
+  }
+};
+
+inline void ReadSpan(protozero::pbf_reader span, SideMessage& side) {
+  int32_t bucket = side.buckets.empty() ? 0 : side.buckets.back() + 1;
+  uint32_t length = 0;
+  while (span.next()) {
+    if (span.tag() == 1) bucket += span.get_sint32();
+    else if (span.tag() == 2) length = span.get_uint32();
+    else span.skip();
+  }
+  ++side.spans;
+  for (uint32_t i = 0; i < length; ++i) side.buckets.push_back(bucket + static_cast<int32_t>(i));
+}
+
+inline void ReadDeltas(protozero::pbf_reader& histogram, SideMessage& side) {
+  for (int64_t delta : histogram.get_packed_sint64()) side.deltas.push_back(delta);
+}
+
 // The fields of a message that tests look at; the rest is stepped over.
 struct MetricMessage {
   std::string labels;  // vm="a",device="b"
@@ -40,6 +75,11 @@ struct MetricMessage {
   double sum = 0;
   std::vector<std::pair<double, uint64_t>> buckets;  // upper bound and cumulated count
   int64_t created = 0;
+  int32_t schema = 0;
+  double zero_threshold = 0;
+  uint64_t zero_count = 0;
+  SideMessage positive;
+  SideMessage negative;
 };
 
 inline void ReadLabel(protozero::pbf_reader label, std::string& labels) {
@@ -74,6 +114,13 @@ inline void ReadHistogram(protozero::pbf_reader histogram, MetricMessage& metric
         }
         break;
       }
+      case 5: metric.schema = histogram.get_sint32(); break;
+      case 6: metric.zero_threshold = histogram.get_double(); break;
+      case 7: metric.zero_count = histogram.get_uint64(); break;
+      case 9: ReadSpan(histogram.get_message(), metric.negative); break;
+      case 10: ReadDeltas(histogram, metric.negative); break;
+      case 12: ReadSpan(histogram.get_message(), metric.positive); break;
+      case 13: ReadDeltas(histogram, metric.positive); break;
       case 15: ReadCreated(histogram.get_message(), metric); break;
       default: histogram.skip();
     }

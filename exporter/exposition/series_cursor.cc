@@ -32,7 +32,12 @@ class FamilyCursor final : public SeriesCursor {
   HistogramValue Histogram() const override {
     const std::vector<double>& bounds = family().spec->bounds;
     const size_t counts = bounds.size() + 1;
-    return {bounds, std::span(family().bucket_counts).subspan(series_ * counts, counts), family().values[series_]};
+    HistogramValue value{bounds, std::span(family().bucket_counts).subspan(series_ * counts, counts), family().values[series_]};
+    if (const auto& native = family().spec->native) {
+      value.native = &family().natives[series_];
+      value.zero_threshold = native->zero_threshold;
+    }
+    return value;
   }
   double MadeAt() const override { return family().labels.MadeAt(series_); }
 

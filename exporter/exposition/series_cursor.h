@@ -20,6 +20,8 @@ struct HistogramValue {
   std::span<const double> bounds;    // rising, without +Inf
   std::span<const uint64_t> counts;  // one more than bounds, not cumulated
   double sum = 0;
+  const metrics::NativeHistogram* native = nullptr;  // null where it is not kept as one
+  double zero_threshold = 0;                         // of the native one
 };
 
 class SeriesCursor {

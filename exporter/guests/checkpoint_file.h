@@ -18,7 +18,7 @@
 
 namespace qte::guests {
 
-inline constexpr uint8_t kCheckpointVersion = 3;
+inline constexpr uint8_t kCheckpointVersion = 4;
 
 // The payload as the bytes of a file, and back; the error says what is wrong with them.
 std::string EncodeCheckpoint(const nlohmann::json& payload);

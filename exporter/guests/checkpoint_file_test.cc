@@ -51,7 +51,7 @@ TEST_CASE("Messages tell a foreign file from an old and a torn one") {
   CHECK(DecodeCheckpoint("hello").error() == "it is no checkpoint");
   CHECK(DecodeCheckpoint(file.substr(0, file.size() - 1)).error() == "it is torn: its size is not what it says");
   file[7] = 9;
-  CHECK(DecodeCheckpoint(file).error() == "it has version 9, this program reads version 3");
+  CHECK(DecodeCheckpoint(file).error() == "it has version 9, this program reads version 4");
 }
 
 TEST_CASE("A directory is made, written, read, and held by one process") {

@@ -1,7 +1,10 @@
 // Series as part of a checkpoint. What a metric is stands there once, its series with each guest.
 //
-//   spec:    {"name", "type", "label_names", "bounds", "definition"}
-//   series:  {"overflowed", "series": [[[value, ...], number, [bucket, ...]], ...]}
+//   spec:    {"name", "type", "label_names", "bounds", "native", "definition"}
+//   series:  {"overflowed", "series": [[[value, ...], number, made at, [bucket, ...], native], ...]}
+//   native:  {"schema", "zero", "positive": [first, [count, ...]], "negative"}
+//
+// A series is a list, since there may be many of them. "native" of a spec is [schema, max_buckets, zero_threshold], or null.
 #pragma once
 
 #include <memory>

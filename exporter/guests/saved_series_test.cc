@@ -13,7 +13,10 @@ namespace {
 
 FamilySnapshot MakeFamily(Type type, size_t series) {
   FamilySpec spec{"x", "Help.", type, {"device", "address"}, {}};
-  if (type == Type::kHistogram) spec.bounds = {1, 2.5};
+  if (type == Type::kHistogram) {
+    spec.bounds = {1, 2.5};
+    spec.native.emplace().schema = 5;
+  }
   FamilyForTest family(spec);
   for (size_t i = 0; i < series; ++i) {
     const std::string device = "d" + std::to_string(i);
@@ -44,6 +47,9 @@ TEST_CASE("Families come back whole through CBOR") {
     CHECK(Compatible(*after.spec, *before.spec));
     CHECK(after.values == before.values);
     CHECK(after.bucket_counts == before.bucket_counts);
+    CHECK(after.natives == before.natives);
+    CHECK(after.labels.MadeAt(0) == before.labels.MadeAt(0));
+    CHECK(after.labels.MadeAt(0) > 1'700'000'000);
     REQUIRE(after.series_count() == before.series_count());
     for (size_t i = 0; i < after.series_count(); ++i) CHECK(Texts(after, i) == Texts(before, i));
   }
@@ -57,14 +63,16 @@ TEST_CASE("What cannot have been made so is refused") {
     const char *where, *value;
   };
   for (const Case& c :
-       {Case{"/type", "7"}, Case{"/type", "\"x\""}, Case{"/name", "1"}, Case{"/bounds", "[\"a\"]"}, Case{"/label_names", "null"}}) {
+       {Case{"/type", "7"}, Case{"/type", "\"x\""}, Case{"/name", "1"}, Case{"/bounds", "[\"a\"]"}, Case{"/label_names", "null"},
+        Case{"/native", "[1]"}}) {
     CAPTURE(c.where, c.value);
     json bad = spec;
     bad[json::json_pointer(c.where)] = json::parse(c.value);
     CHECK_THROWS(guests::SpecFromJson(bad));
   }
   for (const Case& c : {Case{"/series/0/0", "[]"}, Case{"/series/0/0", "3"}, Case{"/series/0/1", "\"x\""},
-                        Case{"/series/0/2", "[1]"}, Case{"/series/0", "[]"}, Case{"/series", "5"}}) {
+                        Case{"/series/0/2", "[1]"}, Case{"/series/0/3", "[1]"}, Case{"/series/0/4", "null"},
+                        Case{"/series/0/4/schema", "12"}, Case{"/series/0/4/positive", "[2147483647, [1]]"}, Case{"/series/0", "[]"}, Case{"/series", "5"}}) {
     CAPTURE(c.where, c.value);
     json bad = series;
     bad[json::json_pointer(c.where)] = json::parse(c.value);

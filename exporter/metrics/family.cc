@@ -69,6 +69,7 @@ SeriesId Family::Append(std::span<const std::string_view> values, uint64_t hash,
   labels_.Append(values, made_at);
   values_.push_back(0);
   if (spec().type == Type::kHistogram) bucket_counts_.resize(bucket_counts_.size() + spec().bounds.size() + 1);
+  if (spec().native) natives_.emplace_back(*spec().native);
   index_.Insert(hash, series);
   return series;
 }
@@ -88,6 +89,7 @@ FamilySnapshot Family::TakeSnapshot(std::shared_ptr<const Labels> base) const {
   snapshot.labels = labels_.Share();
   snapshot.values = values_;
   snapshot.bucket_counts = bucket_counts_;
+  snapshot.natives = natives_;
   return snapshot;
 }
 
@@ -97,6 +99,7 @@ void Family::Clear() {
   labels_ = LabelList(spec().label_names.size());
   values_.clear();
   bucket_counts_.clear();
+  natives_.clear();
   other_ = FlatIndex::kNone;
 }
 
@@ -116,11 +119,12 @@ void Family::Restore(const FamilySnapshot& snapshot) {
     values_[to] = snapshot.values[from] + (spec().type == Type::kGauge ? 0 : values_[to]);
     if (spec().type != Type::kHistogram) continue;
     for (size_t i = 0; i < buckets; ++i) bucket_counts_[to * buckets + i] += snapshot.bucket_counts[from * buckets + i];
+    if (spec().native) natives_[to].Add(*spec().native, snapshot.natives[from]);
   }
 }
 
 bool Compatible(const FamilySpec& a, const FamilySpec& b) {
-  return a.name == b.name && a.type == b.type && a.definition == b.definition && a.bounds == b.bounds &&
+  return a.name == b.name && a.type == b.type && a.definition == b.definition && a.bounds == b.bounds && a.native == b.native &&
          std::is_permutation(a.label_names.begin(), a.label_names.end(), b.label_names.begin(), b.label_names.end());
 }
 

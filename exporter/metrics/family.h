@@ -53,6 +53,7 @@ class Family {
     size_t bucket = kind.buckets.Find(kind.spec.bounds, value);
     ++bucket_counts_[series * (kind.spec.bounds.size() + 1) + bucket];
     values_[series] += value;
+    if (kind.spec.native) natives_[series].Observe(*kind.spec.native, value);
   }
 
   FamilySnapshot TakeSnapshot(std::shared_ptr<const Labels> base) const;
@@ -84,11 +85,12 @@ class Family {
   LabelList labels_;
   std::vector<double> values_;
   std::vector<uint64_t> bucket_counts_;
+  std::vector<NativeHistogram> natives_;
   SeriesId other_ = FlatIndex::kNone;
   uint64_t overflowed_ = 0;
 };
 
-// True if series of `a` may go on in a family of `b`: same name, type, label names, bounds and definition.
+// True if series of `a` may go on in a family of `b`: same name, type, label names, bounds, native options and definition.
 bool Compatible(const FamilySpec& a, const FamilySpec& b);
 
 }  // namespace qte::metrics

@@ -7,11 +7,13 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "metrics/labels.h"
+#include "metrics/native_histogram.h"
 
 namespace qte::metrics {
 
@@ -27,6 +29,7 @@ struct FamilySpec {
   bool is_in_flight = false;             // a gauge that counts what is open
   bool is_of_moment = false;             // in flight, and series of what is no more go
   std::string definition = {};           // what it counts: see rules/definition.h
+  std::optional<NativeOptions> native = {};  // histogram: kept as a native one, too
 };
 
 // One guest's series of a metric.
@@ -36,6 +39,7 @@ struct FamilySnapshot {
   SharedLabels labels;                 // of the rule
   std::vector<double> values;           // counter, gauge: the value of each series; histogram: its sum
   std::vector<uint64_t> bucket_counts;  // histogram: bounds+1 counts a series, not cumulated
+  std::vector<NativeHistogram> natives;  // one a series, where the spec has them
 
   size_t series_count() const { return labels.size(); }
   LabelValues LabelsOf(size_t series) const { return labels[series]; }

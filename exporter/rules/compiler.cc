@@ -49,6 +49,9 @@ Compiled Compiler::Run() {
 
 void Compiler::CompileMetric(const config::Metric& metric) {
   metrics::FamilySpec spec{metric.name.value, metric.help, TypeOf(metric.type), {}, metric.bounds};
+  if (metric.native) {
+    spec.native = {metric.native->schema, static_cast<uint32_t>(metric.native->max_buckets), metric.native->zero_threshold};
+  }
   std::vector<EventBuilder*> events = checker_.FindEvents(metric.events);
   spec.definition = DefinitionOf(metric, config_, events);
   for (const config::Label& label : metric.labels) spec.label_names.push_back(label.name.value);
