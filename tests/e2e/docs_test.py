@@ -23,6 +23,7 @@ import shell
 ROOT = documents.ROOT
 REFERENCE = ROOT / "docs/reference"
 README = ROOT / "README.md"
+TESTING = ROOT / "docs/development/testing.md"
 BUILT_HERE = ROOT / "build/release/exporter/daemon/qemu-trace-exporter"
 WIDEST = 125
 
@@ -190,6 +191,13 @@ class CheckoutTest(unittest.TestCase):
         done = subprocess.run([ROOT / "test.sh", "--help"], capture_output=True, text=True)
         self.assertEqual((done.returncode, done.stdout[:6]), (0, "usage:"))
         self.assertIn("exec ./test.sh ", (ROOT / ".ci/run").read_text())
+
+    def test_checkout(self):
+        """How to run one test."""
+        self.need_built_here()
+        here = self.shell()
+        for text in documents.marked(TESTING, "checkout"):
+            here.run(text, timeout=120)
 
 
 class BlocksTest(unittest.TestCase):

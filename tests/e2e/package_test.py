@@ -27,7 +27,7 @@ COMPLETION = exporter.ROOT / "config/completions/qemu-trace-exporter.bash"
 README = exporter.ROOT / "README.md"
 # What links of the pages lead to and no installation has.
 SOURCE_ALONE = {"docker", "tests", "dashboards/pictures", "config/debian", "config/systemd", "config/nginx-tls.conf",
-                "config/web.yml", "LICENSE"}
+                "config/web.yml", "LICENSE", "CONTRIBUTING.md", "SECURITY.md", "docs/development"}
 
 
 def run(*command, **options):

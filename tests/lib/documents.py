@@ -23,6 +23,7 @@ MARKS = {
     "build": ("docs_test.py", "README.md"),  # in the checkout, which is built already
     "run": ("docs_test.py", "README.md"),    # ./run.sh, in the checkout
     "tests": ("docs_test.py", "README.md"),  # ./test.sh, which cannot run within itself
+    "checkout": ("docs_test.py", "docs/development/testing.md"),  # in the checkout, which is built already
     "install": ("package_test.py", "README.md"),
     "package": ("package_test.py", "README.md"),
     "package-install": ("package_test.py", "README.md"),
