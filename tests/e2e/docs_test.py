@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """What the pages print is what happens. Every block of README.md and docs/ is executed as it is printed: commands in the
-page's order and in one shell, terminal sessions must print what is shown, YAML is read by whom it is for, and what the
+page's order and in one shell, terminal sessions must print what is shown, the program that YAML is for reads it, and what the
 references list is held against the program. tests/lib/documents.py tells how a block says that it is run elsewhere."""
 
 import json
@@ -63,7 +63,7 @@ def sessions(text):
 
 
 def pattern(shown):
-    """Of what is shown: a line "..." stands for lines that were left out."""
+    """A regex for what is shown. A line "..." stands for lines that were left out."""
     return "".join("(?:.*\n)*?" if line == "...\n" else re.escape(line) for line in shown.splitlines(keepends=True))
 
 
@@ -201,7 +201,7 @@ class CheckoutTest(unittest.TestCase):
 
 
 class BlocksTest(unittest.TestCase):
-    """No block that nobody runs."""
+    """Every block is executed by some test."""
 
     def test_languages(self):
         for document in documents.documents():

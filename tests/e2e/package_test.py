@@ -138,7 +138,7 @@ class PackageTest(unittest.TestCase):
             os.unlink(old)
         run("bash", "-ec", commands_of_readme("package", {"build/release": BUILD}), cwd=exporter.ROOT)
         (cls.package,) = glob.glob(f"{BUILD}/*.deb")
-        # Nobody is there to say yes.
+        # There is no one to say yes.
         install = commands_of_readme("package-install", {"sudo apt-get": "apt-get -qq", "./build/release/": "/var/tmp/"})
         cls.root = cls.directory / "root"
         run("mmdebstrap", "--variant=minbase", "--mode=root", '--aptopt=APT::Install-Recommends "false"',

@@ -90,7 +90,7 @@ def _mark_of(line, at):
 
 
 def marked(document, mark):
-    """The texts of a document's blocks with a mark. AssertionError where it has none: who asks, executes them."""
+    """The texts of a document's blocks with a mark. AssertionError if it has none: the caller executes them."""
     texts = [block.text for block in blocks(document) if block.mark == mark]
     if not texts:
         raise AssertionError(f"{document} has no block with <!-- test: {mark} -->")
