@@ -1,8 +1,8 @@
 // One answer for all who ask the same at the same time.
 //
-// An answer to /metrics with many series takes a tenth of a second of a core and megabytes, and a moment of the ingest
-// thread. Who asks while one is being made waits for the next, which all who wait then share; so however many ask,
-// one answer is made at a time, and none is older than its request.
+// An answer to /metrics with many series takes 0.1 s of a core and megabytes, and a moment of the ingest thread. A
+// client that asks while one is being made waits for the next, which all who wait then share; so however many ask, one
+// answer is made at a time, and none is older than its request.
 #pragma once
 
 #include <condition_variable>
@@ -38,7 +38,7 @@ class SharedAnswer {
  private:
   std::mutex mutex_;
   std::condition_variable made_;
-  std::shared_ptr<const Answer> last_;  // while somebody waits; guarded by mutex_
+  std::shared_ptr<const Answer> last_;  // while a client waits; guarded by mutex_
   bool making_ = false;                 // guarded by mutex_
   uint64_t begun_ = 0;                  // guarded by mutex_
   uint64_t finished_ = 0;               // guarded by mutex_
