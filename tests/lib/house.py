@@ -128,7 +128,7 @@ def _also(folders):
     text = "also " + ", ".join(folders)
     if len(text) <= 32:
         return [text]
-    cut = text.rindex(" ", 0, len(text) // 2 + 7)
+    cut = min((at for at, char in enumerate(text) if char == " " and at > 4), key=lambda at: max(at, len(text) - at))
     return [text[:cut], text[cut + 1:]]
 
 
