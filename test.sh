@@ -65,7 +65,7 @@ done
 [[ ${#runs[@]} -gt 0 ]] || runs=(release)
 
 # ThreadSanitizer of g++ 12 dies at start where the kernel spreads addresses over 32 bits, as newer ones do. So this starts
-# once more without. Containers may forbid it; root may then have the kernel spread them less until the end.
+# again without. Containers may forbid it; root may then have the kernel spread them less until the end.
 spread=/proc/sys/vm/mmap_rnd_bits
 if [[ " ${runs[*]} " == *" tsan "* && -z ${QTE_PLAIN_ADDRESSES-} ]]; then
   if setarch -R true 2>/dev/null; then

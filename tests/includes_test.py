@@ -1,43 +1,19 @@
 #!/usr/bin/env python3
-"""Folders of exporter/ include and link only folders on lower floors, as the table in docs/explanation/code.md says.
+"""Folders of exporter/ include and link only folders on lower floors, as the table in docs/development/architecture.md says.
 
 The table is the only list of floors, so the page and this test cannot disagree: a folder without a row, or a row without
-a folder, is an error, too.
+a folder, is an error, too. The picture beside the table has to be the one that the includes give;
+`tests/includes_test.py --draw` draws it again.
 """
 
 import pathlib
-import re
+import sys
 import tempfile
 import unittest
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-TABLE = "docs/explanation/code.md"
-
-ROW = re.compile(r"^\| *(\d+) *\| *`([\w/]+)/` *\|", re.M)
-INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(["<])([^">]+)[">]', re.M)
-LINKS = re.compile(r"\b(?:qte_library|target_link_libraries)\s*\(\s*([^\s)]+)([^)]*)\)")
-# The header of tests/ that unit tests, and what they share, include as well.
-TEST_HEADER = "catch.h"
-
-
-def floors_of(root):
-    """{folder: floor}"""
-    return {folder: int(floor) for floor, folder in ROW.findall((root / TABLE).read_text())}
-
-
-def included(source, folders):
-    """(name, folder) of each include that is the project's: in quotes, or of one of its folders."""
-    for kind, name in INCLUDE.findall(source.read_text()):
-        folder = name.partition("/")[0]
-        if folder in folders or kind == '"' and name != TEST_HEADER:
-            yield name, folder
-
-
-def linked(cmake):
-    """The folders that a CMakeLists.txt links."""
-    text = re.sub(r"#.*", "", cmake.read_text())
-    for _, links in LINKS.findall(text):
-        yield from re.findall(r"\bqte_(\w+)", links)
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "lib"))
+import house
+from house import ROOT, TABLE, floors_of, included, linked, sources_of
 
 
 def complaints(root):
@@ -52,22 +28,24 @@ def complaints(root):
         def is_below(other, folder=folder):
             return other == folder or floors.get(other, floors[folder]) < floors[folder]
 
-        for path in sorted((root / "exporter" / folder).rglob("*")):
-            where = path.relative_to(root)
-            if path.name.endswith((".h", ".cc", ".cc.in", ".h.in")):
-                for name, other in included(path, folders):
-                    if not is_below(other):
-                        yield f"{where}: includes {name}, which is not below floor {floors[folder]} of {folder}/"
-            elif path.name == "CMakeLists.txt":
-                for other in linked(path):
-                    if not is_below(other):
-                        yield f"{where}: links qte_{other}, which is not below floor {floors[folder]} of {folder}/"
+        for path in sources_of(root, folder):
+            for name, other in included(path, folders):
+                if not is_below(other):
+                    yield f"{path.relative_to(root)}: includes {name}, which is not below floor {floors[folder]} of {folder}/"
+        for path in sorted((root / "exporter" / folder).rglob("CMakeLists.txt")):
+            for other in linked(path):
+                if not is_below(other):
+                    yield f"{path.relative_to(root)}: links qte_{other}, which is not below floor {floors[folder]} of {folder}/"
 
 
 class HouseTest(unittest.TestCase):
     def test_folders_include_and_link_only_lower_floors(self):
         self.assertGreaterEqual(len(floors_of(ROOT)), 10)
         self.assertEqual(list(complaints(ROOT)), [])
+
+    def test_the_picture_shows_these_includes(self):
+        self.assertEqual((ROOT / house.PICTURE).read_text(), house.drawing(ROOT),
+                         "the includes have changed; run tests/includes_test.py --draw and look at the picture")
 
 
 class ComplaintsTest(unittest.TestCase):
@@ -106,5 +84,33 @@ class ComplaintsTest(unittest.TestCase):
         self.assertEqual(found, [f"{TABLE}: the table has a row for roof/, but there is no such folder"])
 
 
+class DrawingTest(unittest.TestCase):
+    """What the picture shows of a house of three floors."""
+
+    def drawing(self, files):
+        root = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory(prefix="qte-includes-")))
+        table = "| 0 | `base/` | x |\n| 1 | `trace/` | x |\n| 2 | `rules/` | x |\n| 3 | `daemon/` | x |\n"
+        files = {TABLE: table, "exporter/trace/b.cc": '#include "base/a.h"\n', **files}
+        for name, text in files.items():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_text(text)
+        return house.drawing(root)
+
+    def test_one_include_more_is_another_picture(self):
+        base = '#include "base/a.h"\n'
+        files = {"exporter/rules/c.cc": base + '#include "trace/b.h"\n',
+                 "exporter/daemon/d.cc": base + '#include "rules/c.h"\n'}
+        drawn = self.drawing(files)
+        self.assertEqual(drawn.count("marker-end"), 2)
+        self.assertNotIn("also", drawn)
+        files["exporter/daemon/d.cc"] += '#include "trace/b.h"\n'
+        self.assertIn("also trace", self.drawing(files))
+        files["exporter/daemon/d_test.cc"] = '#include "base/a.h"\n'
+        self.assertEqual(self.drawing(files), self.drawing(dict(list(files.items())[:2])))
+
+
 if __name__ == "__main__":
-    unittest.main()
+    if sys.argv[1:] == ["--draw"]:
+        (ROOT / house.PICTURE).write_text(house.drawing(ROOT))
+    else:
+        unittest.main()

@@ -1,6 +1,6 @@
 // The time, as something a test can turn by hand.
 //
-// Whoever decides by time (poll intervals, grace windows, time limits) takes a `const Clock&`; the daemon passes
+// Code that decides by time (poll intervals, grace windows, time limits) takes a `const Clock&`; the daemon passes
 // Clock::Steady(), a test its FakeClock. Only monotonic time: wall-clock stamps come from the traces themselves.
 #pragma once
 

@@ -2,7 +2,7 @@
 // cryptographic: every table that uses it compares the keys and is bounded.
 //
 // Logs, guests, clients and file names choose the keys of tables. Each process hashes with a random secret, so that
-// nobody can choose keys that collide. A hash that is written to a file has to be a StableHash.
+// keys that collide cannot be chosen. A hash that is written to a file has to be a StableHash.
 #pragma once
 
 #include <bit>
@@ -30,7 +30,7 @@ inline uint32_t Load32(const char* p) {
   return word;
 }
 
-// Whether `n` bytes are the same. Short ones, as keys are, take a few overlapping loads a side and no call.
+// Whether `n` bytes are the same. Short ones, as keys are, take at most 4 overlapping loads a side and no call.
 inline bool SameBytes(const char* a, const char* b, size_t n) {
   if (n > 32) return std::memcmp(a, b, n) == 0;
   if (n > 16) {
@@ -99,12 +99,12 @@ struct HashState {
   }
 };
 
-// Of bytes behind others, whose hash is `before`.
+// The hash of bytes that follow others, whose hash is `before`.
 inline uint64_t HashBytes(std::string_view bytes, uint64_t before = kHashSecret.seed) {
   return HashState::Of(bytes, kHashSecret.a, kHashSecret.b, before).FoldTwice();
 }
-// Of bytes and a number that a log can choose. The number is multiplied by a secret: if it were only combined by XOR,
-// a log could choose bytes that undo it.
+// The hash of bytes and a number that a log can choose. The number is multiplied by a secret: if it were only combined
+// by XOR, a log could choose bytes that undo it.
 inline uint64_t HashBytesAndNumber(std::string_view bytes, uint64_t number) {
   return HashBytes(bytes, (number + 1) * kHashSecret.seed);
 }
@@ -112,7 +112,7 @@ inline uint64_t HashNumber(uint64_t number) {
   return HashState{number ^ kHashSecret.a, kHashSecret.b}.FoldTwice();
 }
 
-// Of texts, for standard containers.
+// The hash of texts, for standard containers.
 struct TextHash {
   size_t operator()(std::string_view text) const { return HashBytes(text); }
 };

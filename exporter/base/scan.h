@@ -2,7 +2,7 @@
 // chunk.
 //
 // glibc's memchr is faster on long texts; what the hot path looks for (the blank behind an event's name, the end of a
-// line) comes within a few steps. Each has a portable form that gives the same on any machine.
+// line) comes within a step or two. Each has a portable form that gives the same on any machine.
 #pragma once
 
 #include <bit>

@@ -29,7 +29,7 @@ size_t EditDistance(std::string_view a, std::string_view b) {
 }  // namespace
 
 std::string_view Nearest(std::string_view word, std::span<const std::string_view> candidates) {
-  constexpr size_t kLongestWord = 128;  // beyond it nobody mistypes; keeps the work bounded
+  constexpr size_t kLongestWord = 128;  // a longer word is not a typo; keeps the work bounded
   if (word.size() > kLongestWord) return {};
   // In half letters.
   constexpr size_t kBegun = 3;

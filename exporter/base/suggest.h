@@ -9,7 +9,7 @@ namespace qte {
 
 // The candidate nearest to `word` by edit distance, if it is near enough to be a typing error (at most a third of the
 // word's length, but two letters in short words and one in those of up to three); empty otherwise. A candidate that
-// `word` begins with is nearer than two letters, if `word` is at most twice as long: who means dev may write devcie.
+// `word` begins with is nearer than two letters, if `word` is at most twice as long: `devcie` may mean `dev`.
 std::string_view Nearest(std::string_view word, std::span<const std::string_view> candidates);
 
 // `; did you mean "x"?`, or nothing where no candidate is near.

@@ -35,7 +35,7 @@ void ThreadTeam::Run(size_t parts, const std::function<void(size_t)>& do_part) {
   if (std::exception_ptr thrown = std::exchange(thrown_, nullptr)) std::rethrow_exception(thrown);
 }
 
-// Or fewer: whoever is missing may be there the next time.
+// Or fewer: the system may have another thread the next time.
 void ThreadTeam::StartThreads(size_t count) {
   try {
     while (threads_.size() < count) {

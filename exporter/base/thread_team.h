@@ -42,7 +42,7 @@ class ThreadTeam {
   size_t at_work_ = 0;                                    // guarded by mutex_
   bool stopping_ = false;                                 // guarded by mutex_
   std::exception_ptr thrown_;                             // guarded by mutex_
-  std::vector<std::thread> threads_;                      // of whoever calls Run
+  std::vector<std::thread> threads_;                      // used by the caller of Run
 };
 
 }  // namespace qte

@@ -11,8 +11,8 @@ namespace qte::config {
 
 inline constexpr size_t kMaxConfigBytes = 4 << 20;
 
-// The document's root; an empty node where there is nothing but comments. Nothing if the text is no YAML that could be
-// read on; what is wrong goes to `report`, and may also stand there when there is a root.
+// The document's root; an empty node where there is nothing but comments. Nothing if the text is not YAML that can be
+// read to its end; what is wrong goes to `report`, and may also stand there when there is a root.
 std::optional<YamlNode> ReadDocument(std::string_view text, Report& report);
 
 }  // namespace qte::config

@@ -1,5 +1,5 @@
-// Reading a node as what the schema wants there. Each function reports what does not fit and goes on, so that one pass
-// finds every error.
+// Reading a node as what the schema wants there. Each function reports what does not fit and continues, so that one
+// pass finds every error.
 #pragma once
 
 #include <optional>
@@ -29,10 +29,10 @@ struct Shape {
 
 class Fields {
  public:
-  // Reports a node that is no map and every key that the shape does not have. The field's node outlives this.
+  // Reports a node that is not a map and every key that the shape does not have. The field's node outlives this.
   Fields(const Field& field, Shape shape, Report& report);
 
-  // False where the node was no map; then nothing is found, and nothing is missed either.
+  // False if the node was not a map; then nothing is found, and nothing is missed either.
   bool is_map() const { return is_map_; }
   const Field* Find(std::string_view key) const;
   // The same, and reports where it is missing, but for a key that was only misspelt; `what` says what it would be.
@@ -67,7 +67,7 @@ std::optional<Text> ReadText(const Field& field, std::string_view expected, Repo
 std::vector<Text> ReadTexts(const Field& field, std::string_view expected, Report& report,
                             EmptyText empty = EmptyText::kRefused);
 
-// One of a few words; its index.
+// One of the given words; its index.
 std::optional<size_t> ReadChoice(const Field& field, std::span<const std::string_view> words, Report& report);
 
 }  // namespace qte::config

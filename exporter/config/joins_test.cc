@@ -56,7 +56,7 @@ TEST_CASE("Bad lookups and spans") {
       {"lookups:\n  image: {event: a, key: b, value: c}\n  image: {event: a, key: b, value: c}",
        "x.yaml:3:3: duplicate key \"image\"; the first is in line 2"},
       {"lookups:\n  im-age: {event: a, key: b, value: c}",
-       "x.yaml:2:3: \"im-age\" is no name for it: it takes letters, digits and \"_\", no digit first"},
+       "x.yaml:2:3: \"im-age\" is not a valid name: it takes letters, digits and \"_\", no digit first"},
       {"lookups:\n  n: {names: {}}", "x.yaml:2:7: \"names\" must be a map of an argument's values to their names"},
       {"lookups:\n  n: {names: }", "x.yaml:2:7: \"names\" must be a map of an argument's values to their names"},
       {"lookups:\n  n: {names: [a]}",
@@ -72,7 +72,7 @@ TEST_CASE("Bad lookups and spans") {
       {"spans:\n  s: {start: a, end: b, key: c, timeout: [60s]}",
        "x.yaml:2:33: \"timeout\" must be a duration such as 500ms, 60s or 10m, not a list"},
       {"spans:\n  s*: {start: a, end: b, key: c}",
-       "x.yaml:2:3: \"s*\" is no name for it: it takes letters, digits and \"_\", no digit first"},
+       "x.yaml:2:3: \"s*\" is not a valid name: it takes letters, digits and \"_\", no digit first"},
   });
 }
 

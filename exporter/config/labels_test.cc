@@ -94,7 +94,7 @@ TEST_CASE("Bad labels") {
            Case{"{le: a}", "12: label \"le\" is what Prometheus calls a histogram's bounds; choose another name"},
            Case{"{quantile: a}", "12: label \"quantile\" is what Prometheus uses in summaries; choose another name"},
            Case{"{__name__: a}", "12: label \"__name__\": names that begin with \"__\" are Prometheus' own"},
-           Case{"{9a: a}", "12: \"9a\" is no label name: it takes letters, digits and \"_\", no digit first"},
+           Case{"{9a: a}", "12: \"9a\" is not a valid label name: it takes letters, digits and \"_\", no digit first"},
            Case{"{vm: a}", "12: label \"vm\" is given to every series by the exporter; choose another name"},
            Case{"{a: b, a: c}", "18: duplicate key \"a\"; the first is in line 6"},
        }) {

@@ -18,7 +18,7 @@ class GroupChecker {
     if (std::find(groups_.begin(), groups_.end(), name) != groups_.end()) return;
     std::string suggestion = DidYouMean(name, groups_);
     if (suggestion.empty()) suggestion = groups_.empty() ? "; it has none" : "; it has " + OneOf(groups_);
-    report_.Add({place.line, place.column}, Quoted(name) + " is no named group of the regex" + suggestion);
+    report_.Add({place.line, place.column}, Quoted(name) + " is not a named group of the regex" + suggestion);
   }
 
   void CheckTemplate(const Text& text) const {

@@ -32,11 +32,11 @@ TEST_CASE("Bad match rules") {
            Case{"(?P<a>x", "help: h", "4:10: bad regex: missing ): (?P<a>x"},
            Case{"", "help: h", "4:10: \"match\" must be a regex, not \"\""},
            Case{"(?P<reason>x)", "labels: {a: raeson}",
-                "5:15: \"raeson\" is no named group of the regex; did you mean \"reason\"?"},
+                "5:15: \"raeson\" is not a named group of the regex; did you mean \"reason\"?"},
            Case{"(?P<reason>x)", "labels: {a: '{reason}/{thing}'}",
-                "5:15: \"thing\" is no named group of the regex; it has reason"},
-           Case{"(x)", "labels: {a: b}", "5:15: \"b\" is no named group of the regex; it has none"},
-           Case{"(?P<ms>x)", "value: sm", "5:10: \"sm\" is no named group of the regex; did you mean \"ms\"?"},
+                "5:15: \"thing\" is not a named group of the regex; it has reason"},
+           Case{"(x)", "labels: {a: b}", "5:15: \"b\" is not a named group of the regex; it has none"},
+           Case{"(?P<ms>x)", "value: sm", "5:10: \"sm\" is not a named group of the regex; did you mean \"ms\"?"},
            Case{"(?P<ms>x)", "where: {ms: 1}",
                 "5:3: \"where\" does not go with \"match\"; put the condition into the regex"},
            Case{"(?P<ms>x)", "labels: {a: {template: ms, where: {ms: 1}}}",
@@ -51,7 +51,7 @@ TEST_CASE("A match rule's lookup is keyed by groups") {
   std::string lookups = "lookups: {l: {event: e, key: k, value: v}}\n";
   CHECK(ErrorsOf(lookups + Yaml("(?P<k>x)", "labels: {a: {lookup: l, key: k}}")) == "");
   CHECK(ErrorsOf(lookups + Yaml("(?P<k>x)", "labels: {a: {lookup: l, key: other}}")) ==
-        "x.yaml:6:32: \"other\" is no named group of the regex; it has k");
+        "x.yaml:6:32: \"other\" is not a named group of the regex; it has k");
 }
 
 }  // namespace qte::config

@@ -56,7 +56,8 @@ TEST_CASE("Bad metrics") {
       {"metrics:\n- {name: x_total, event: e}", "x.yaml:2:3: a metric needs \"type\": counter, gauge or histogram"},
       {"metrics:\n- {name: [x], type: counter, event: e}", "x.yaml:2:4: \"name\" must be a metric's name, not a list"},
       {"metrics:\n- {name: 9x_total, type: counter, event: e}",
-       "x.yaml:2:10: \"9x_total\" is no metric name: it takes letters, digits, \"_\" and \":\", no digit first"},
+       "x.yaml:2:10: \"9x_total\" is not a valid metric name: "
+       "it takes letters, digits, \"_\" and \":\", no digit first"},
       {"metrics:\n- {name: qemu_trace_exporter_x_total, type: counter, event: e}",
        "x.yaml:2:10: metric \"qemu_trace_exporter_x_total\": the exporter's own metrics begin with "
        "qemu_trace_exporter_"},

@@ -23,7 +23,7 @@ bool IsName(std::string_view name, char extra) {
 
 std::optional<std::string> WrongMetricName(std::string_view name) {
   if (!IsName(name, ':')) {
-    return Quoted(name) + " is no metric name: it takes letters, digits, \"_\" and \":\", no digit first";
+    return Quoted(name) + " is not a valid metric name: it takes letters, digits, \"_\" and \":\", no digit first";
   }
   for (std::string_view prefix : {"qemu_trace_exporter_", "process_"}) {
     if (name.starts_with(prefix)) {
@@ -50,7 +50,7 @@ std::optional<std::string> WrongSuffix(std::string_view name, MetricType type) {
 
 std::optional<std::string> WrongLabelName(std::string_view name) {
   if (!IsName(name, '_')) {
-    return Quoted(name) + " is no label name: it takes letters, digits and \"_\", no digit first";
+    return Quoted(name) + " is not a valid label name: it takes letters, digits and \"_\", no digit first";
   }
   if (name.starts_with("__")) return "label " + Quoted(name) + ": names that begin with \"__\" are Prometheus' own";
   if (name == "le") return "label \"le\" is what Prometheus calls a histogram's bounds; choose another name";
@@ -65,7 +65,7 @@ std::optional<std::string> WrongSourceLabelName(std::string_view name) {
 
 std::optional<std::string> WrongJoinName(std::string_view name) {
   if (IsName(name, '_')) return std::nullopt;
-  return Quoted(name) + " is no name for it: it takes letters, digits and \"_\", no digit first";
+  return Quoted(name) + " is not a valid name: it takes letters, digits and \"_\", no digit first";
 }
 
 }  // namespace qte::config

@@ -1,7 +1,7 @@
 // Gathers what is wrong with a config while it is read, so that a user sees all of it at once.
 //
-// Readers add diagnostics in any order and go on; Take() gives them in the order of the file. At most kMaxDiagnostics
-// are kept, so a file that is no config at all costs bounded memory.
+// Readers add diagnostics in any order and continue; Take() gives them in the order of the file. At most
+// kMaxDiagnostics are kept, so a file that is not a config at all costs bounded memory.
 #pragma once
 
 #include <set>

@@ -1,5 +1,5 @@
-// Numbers and durations of the config, read from the text as written: 010 is ten, "yes" is no number, 1e400 none
-// either.
+// Numbers and durations of the config, read from the text as written: 010 is ten, "yes" and 1e400 are not
+// numbers.
 #pragma once
 
 #include <chrono>

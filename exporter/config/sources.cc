@@ -149,7 +149,7 @@ std::optional<Qmp> ReadQmp(const Field& field, const Source& source, Report& rep
   return qmp;
 }
 
-// Of a source of processes, labels are templates.
+// Labels of a source of processes are templates.
 void CheckLabelTemplates(const Source& source, Report& report) {
   const std::vector<std::string> groups = GroupsOf(source);
   std::vector<std::string_view> known(std::begin(kProcessArguments), std::end(kProcessArguments));

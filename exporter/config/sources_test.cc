@@ -117,7 +117,7 @@ TEST_CASE("Bad sources") {
       {"sources:\n- path: a\n  labels: {a: [b]}", "x.yaml:3:12: \"a\" must be text, not a list"},
       {"sources:\n- path: a\n  labels: {a: }", "x.yaml:3:12: \"a\" must be text, not empty"},
       {"sources:\n- path: a\n  labels: {a-b: c}",
-       "x.yaml:3:12: \"a-b\" is no label name: it takes letters, digits and \"_\", no digit first"},
+       "x.yaml:3:12: \"a-b\" is not a valid label name: it takes letters, digits and \"_\", no digit first"},
       {"sources:\n- path: a\n  labels: {event: c}",
        "x.yaml:3:12: label \"event\" is in qemu_trace_events_total already; choose another name"},
       {"sources:\n- path: a\n- path: b\n- path: a", "x.yaml:4:9: path \"a\" is a source already, in line 2"},

@@ -1,7 +1,7 @@
 // Builds the tree of a document from yaml-cpp's events, and refuses what yaml-cpp lets pass.
 //
-// Reported, and reading goes on: duplicate keys, keys that are no text, merge keys ("<<"). Thrown as Refusal, caught by
-// ReadDocument: tags, quotes that never close, a second document, nodes nested too deep, too many nodes (aliases are
+// Reported, and reading continues: duplicate keys, keys that are not text, merge keys ("<<"). Thrown as Refusal, caught
+// by ReadDocument: tags, quotes that never close, a second document, nodes nested too deep, too many nodes (aliases are
 // expanded, and ten nested ones can stand for billions of nodes), an alias within its own anchor.
 #pragma once
 

@@ -148,7 +148,7 @@ LoadedWeb ParseWeb(std::string_view yaml, const std::string& name) {
   Report report(name);
   WebConfig config;
   config.file = name;
-  // A file that is half written must not open the daemon to everybody. Comments alone are somebody's decision.
+  // A file that is half written must not open the daemon to everyone. A file of comments alone was meant so.
   if (yaml.find_first_not_of(" \t\r\n") == std::string_view::npos) {
     report.Add(Position{1, 1}, "the web config is empty; to serve without passwords, leave out --web.config.file");
   }

@@ -1,5 +1,5 @@
-// The file of --web.config.file, in the format of Prometheus' exporter-toolkit, as plain structs: who may ask the
-// daemon anything over HTTP, over what, and how often.
+// The file of --web.config.file, in the format of Prometheus' exporter-toolkit, as plain structs: which
+// clients the daemon answers over HTTP, over what, and how often.
 //
 // What exporter-toolkit refuses is refused here, with the place. No message shows a hash,
 // a key, or a password that was written instead of a hash.
@@ -53,7 +53,7 @@ struct RateLimit {
 
 struct WebConfig {
   std::string file;
-  std::vector<WebUser> users;  // empty: everybody may ask
+  std::vector<WebUser> users;  // empty: no authentication
   std::optional<TlsConfig> tls;
   std::optional<RateLimit> rate_limit;
   std::vector<std::pair<std::string, std::string>> headers;  // of every answer

@@ -138,7 +138,7 @@ void Checkpointer::Write() {
   if (written) {
     if (failing_) spdlog::info("checkpoints can be written again");
   } else if (!failing_) {
-    spdlog::error("{}; a restart would go on from the last checkpoint that could be written", written.error());
+    spdlog::error("{}; a restart would continue from the last checkpoint that could be written", written.error());
   }
   failing_ = !written.ok();
 }

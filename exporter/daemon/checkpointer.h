@@ -77,7 +77,7 @@ class Checkpointer {
   std::atomic<double> last_success_ = 0;
   uint64_t reclaimed_before_ = 0;                       // by earlier processes
   std::atomic<uint64_t> written_version_ = UINT64_MAX;  // of the moment on the disk
-  // Of whoever writes, one thread at a time.
+  // Used by the thread that writes, one at a time.
   std::chrono::steady_clock::time_point next_{};
   bool failing_ = false;
   bool reclaims_ = false;  // any log

@@ -67,7 +67,8 @@ void Ingest::Run() {
 }
 
 bool Ingest::AwaitChange(uint64_t known) {
-  // Here first asked, then looked; there first changed, then seen whether somebody has asked: so one of both notices.
+  // The waiter sets its flag before it checks for changes; NoteChanges stores the change before it checks the flag. One
+  // of them always sees the other.
   is_change_awaited_.store(true);
   return changes_.load() == known;
 }

@@ -23,7 +23,7 @@ namespace qte::daemon {
 
 class Ingest final : private source::Receiver {
  public:
-  // Who is told on the ingest thread what becomes of streams.
+  // Called on the ingest thread when streams change.
   struct Listener {
     std::function<void(source::StreamId)> on_begin;  // opened, or what was known of it is forgotten
     std::function<void()> on_end;
@@ -46,8 +46,8 @@ class Ingest final : private source::Receiver {
   // Runs `task` on the ingest thread between two steps and waits for it; once that thread has ended, right here.
   void Call(const std::function<void(guests::Guests&, const source::SourceSet&)>& task);
 
-  // Another config is in force. `use` is called on the ingest thread once the sources are in place, with the index of each
-  // log's source among them.
+  // Another config is in force. `use` is called on the ingest thread once the sources are in place, with the index of
+  // each log's source among them.
   using SourceOf = std::map<source::StreamId, size_t>;
   void Reconfigure(std::vector<source::SourceSpec> sources,
                    const std::function<void(guests::Guests&, const SourceOf&)>& use);
@@ -98,7 +98,7 @@ class Ingest final : private source::Receiver {
   bool stopping_ = false;    // guarded by mutex_
   bool drain_ = false;       // guarded by mutex_
   bool stopped_ = false;     // guarded by mutex_
-  std::mutex after_stop_;    // held by whoever does a task once the thread has ended
+  std::mutex after_stop_;    // held while a caller runs a task after the thread has ended
   std::thread thread_;       // last, so that all it uses is there
 };
 

@@ -16,7 +16,7 @@
 namespace qte::daemon {
 namespace {
 
-// Of most file systems; others round by themselves.
+// The block size of most file systems; others round by themselves.
 constexpr uint64_t kBlock = 4096;
 // A hole costs a call and a journal entry: not for less than this.
 constexpr uint64_t kLeast = 256 * 1024;

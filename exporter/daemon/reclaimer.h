@@ -4,7 +4,7 @@
 // block stays, and the last bytes before the offset: by them the file is known again (source/fingerprint.h). How far a
 // file was given back is saved with its position, so that no byte counts twice after a restart.
 //
-// Whoever may write to the directory of the logs must not make the daemon destroy other files. So a hole is punched
+// A user who can write to the directory of the logs must not make the daemon destroy other files. So a hole is punched
 // only into a regular file with one name, in the directory in which it was found, and never through a symbolic link.
 //
 // One thread.

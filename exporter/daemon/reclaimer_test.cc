@@ -1,4 +1,4 @@
-// What is given back, and what never is: whoever may write to the logs' directory must not harm other files.
+// What is given back, and what never is: a user who can write to the logs' directory must not harm other files.
 #include "daemon/reclaimer.h"
 
 #include <sys/stat.h>

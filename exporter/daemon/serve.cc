@@ -30,7 +30,7 @@ constexpr auto kTick = page::ChartHistory::kStep;
 constexpr std::chrono::seconds kFirstTick{1};
 constexpr std::chrono::seconds kReloadTimeout{60};
 
-// What other threads ask of the main thread: reloads, and to go on ticking.
+// What other threads ask of the main thread: reloads, and to tick again.
 class Requests {
  public:
   int fd() const { return wake_.fd(); }
@@ -50,7 +50,7 @@ class Requests {
     return answer.get();
   }
 
-  // Nobody will answer any more: so that no thread waits for it while the daemon ends.
+  // Answers all that wait and refuses the rest, so that no thread waits while the daemon ends.
   void Close() {
     std::lock_guard lock(mutex_);
     closed_ = true;
@@ -135,7 +135,7 @@ void WaitForTheEnd(Server& server, Requests& requests, int signals) {
       if (Status status = server.Reload(); !status) spdlog::error("the old config stays");
       continue;
     }
-    spdlog::info("{}: reading what is left, then ending", info.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
+    spdlog::info("{}: draining remaining input, then shutting down", info.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
     return;
   }
 }

@@ -64,7 +64,7 @@ Status Server::Start() {
     checkpointer_ = std::move(*opened);
     resumption = checkpointer_->Load();
   }
-  // The port before any file: who cannot listen should not have read anything.
+  // The port before any file: a daemon that cannot listen must not have read anything.
   Result<std::vector<http::Listener>> listeners = OpenListeners(options_);
   if (!listeners) return Error{listeners.error()};
   Result<std::unique_ptr<http::Server>> http = http::Server::Start(std::move(*listeners), Routes(), loaded_.web);
@@ -89,7 +89,7 @@ void Server::StartIngest(std::optional<guests::SavedState> resumption) {
       positions = std::move(resumption->positions);
       totals_before_ = resumption->totals;
       saved_qmp = std::move(resumption->qmp);
-      spdlog::info("going on from the checkpoint in {}", options_.state_path);
+      spdlog::info("continuing from the checkpoint in {}", options_.state_path);
     } else {
       checkpointer_->SetAside(restored.error());
       guests = MakeGuests(loaded_);
@@ -135,7 +135,7 @@ void Server::StartIngest(std::optional<guests::SavedState> resumption) {
                        [this](uint64_t version) { return RestsSinceMoment(version); });
 }
 
-// Of what is saved and does not come from logs.
+// The version of what is saved and does not come from logs.
 uint64_t Server::OwnVersion() const {
   return tracer_->version() + http_->auth().trust_changes();
 }
@@ -292,7 +292,7 @@ void Server::LookAtIngest() {
 
 void Server::SampleHistory() {
   CatchUpOnRest();
-  // Counters that go up to where they were before a restart are no rate.
+  // Counters that rise to where they were before a restart would show as a rate.
   if (!is_ready()) return;
   {
     std::lock_guard lock(history_mutex_);
@@ -325,7 +325,7 @@ void Server::WarnAboutStreams(const std::vector<source::StreamStatus>& streams) 
   stream_errors_ = std::move(errors);
 }
 
-// Of files that hold no text: one word for each source and reason, as there may be hundreds of them.
+// Warnings of files that hold no text: one for each source and reason, as there may be hundreds of files.
 std::vector<Warning> Server::WarningsOfRefused(const std::vector<source::StreamStatus>& streams) const {
   std::map<std::pair<size_t, std::string>, std::set<std::string>> files;
   for (const source::StreamStatus& stream : streams) {

@@ -70,7 +70,7 @@ class Server {
   http::Response HistoryJson();
 
   // `now` are counts since the start of the process. With checkpoints, those of the last one are shown, since a later
-  // process goes on from these.
+  // process continues from these.
   void AppendOwnMetrics(metrics::Snapshot& snapshot, const source::SourceTotals& now) const;
   void AppendQmpMetrics(metrics::Snapshot& snapshot) const;
   // What the charts show grows by a point, unless the last one is very young.
@@ -118,13 +118,13 @@ class Server {
   std::mutex history_mutex_;    // of its own, since drawing hundreds of points takes a while; taken after no other
   page::ChartHistory history_;  // guarded by history_mutex_
 
-  // Of the main thread: what the last tick saw, and Ingest::changes() before it.
+  // Used by the main thread: what the last tick saw, and Ingest::changes() before it.
   std::vector<guests::SeenEvent> seen_events_;
   uint64_t ticked_at_ = UINT64_MAX;
   bool is_tick_quiet_ = false;
   std::atomic<bool> is_resting_ = false;
 
-  // Of whoever writes checkpoints: the version of the last moment, and what had changed by then.
+  // Used by the thread that writes checkpoints: the version of the last moment, and what had changed by then.
   mutable uint64_t taken_version_ = UINT64_MAX;
   mutable uint64_t taken_at_ = 0;
 

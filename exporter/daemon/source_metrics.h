@@ -13,11 +13,11 @@ namespace qte::daemon {
 
 uint64_t Lag(const source::StreamStatus& stream);
 
-// How files are read goes by where they stand, what came of them by the path at which they stood first. What is gone has
-// no series. Of reasons and envelopes, those show that a log has had.
+// How files are read goes by where they stand, what came of them by the path at which they stood first. What is gone
+// has no series. Only reasons and envelopes that a log has had have series.
 void AppendFileMetrics(const std::vector<source::StreamStatus>& streams, metrics::Snapshot& snapshot);
 void AppendLogMetrics(const guests::Guests::LogReports& reports, metrics::Snapshot& snapshot);
-// Files that hold no text are no logs.
+// Files that hold no text are not logs.
 void RemoveRefused(const std::vector<source::StreamStatus>& streams, guests::Guests::LogReports& reports);
 void AppendLostEvents(const guests::Guests::LostList& lost, metrics::Snapshot& snapshot);
 void AppendQemuUp(const guests::Guests::UpList& up, metrics::Snapshot& snapshot);

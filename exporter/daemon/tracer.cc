@@ -53,7 +53,7 @@ void Tracer::Use(const commands::LoadedConfig& loaded) {
 }
 
 void Tracer::Start() {
-  // An earlier process may have left something on that nobody needs now.
+  // An earlier process may have left something on that is not needed now.
   bool has_work = is_wanted_ || keeper_.has_leftovers();
   if (!has_work || is_started_.exchange(true)) return;
   keeper_.Start();

@@ -48,7 +48,7 @@ class Tracer final : private qmp::Host {
   // Switches off what is to be so at the exit, and ends the thread. Before the ingest thread ends.
   void Stop();
 
-  // Of the ingest thread: a log was opened or begins anew; a log was closed.
+  // Called on the ingest thread: a log was opened or begins anew; a log was closed.
   void OnBegin(source::StreamId id);
   void OnEnd();
 

@@ -109,7 +109,7 @@ class UsdtTracers {
   source::Sleeper sleeper_;
   std::atomic<bool> is_stopping_ = false;
 
-  // Of the thread.
+  // Used by the thread alone.
   std::shared_ptr<const Plan> plan_;
   std::list<Qemu> qemus_;
   std::vector<Warning> scan_problems_;

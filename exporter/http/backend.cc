@@ -95,8 +95,8 @@ ParsedRequest Parsed(const mg_request_info& info, const std::string& client) {
   return request;
 }
 
-// Where the host of "GET http://host:port/path HTTP/1.1" is, which clients say to a proxy and CivetWeb takes for its own
-// port alone. Of no length where there is none.
+// Where the host of "GET http://host:port/path HTTP/1.1" is, which clients say to a proxy and CivetWeb takes for its
+// own port alone. The length is 0 if there is none.
 std::pair<size_t, size_t> HostInTarget(std::string_view line) {
   const size_t begin = line.find(' ') + 1;
   for (std::string_view scheme : {"http://", "https://"}) {
@@ -109,9 +109,9 @@ std::pair<size_t, size_t> HostInTarget(std::string_view line) {
 
 }  // namespace
 
-// CivetWeb takes connections by this function; a symbol of the program comes before that of the C library. Here whoever
-// is not the front door is turned away. CivetWeb tries again without a pause when no descriptor is free, so here it gets
-// one.
+// CivetWeb takes connections by this function; a symbol of the program comes before that of the C library. Here every
+// connection but the front door's is refused. CivetWeb tries again without a pause when no descriptor is free, so here
+// it gets one.
 int AcceptForBackend(int listener, sockaddr* name, socklen_t* size) {
   constexpr int kPauseMillis = 50;
   UniqueFd fd(::accept4(listener, name, size, SOCK_CLOEXEC));

@@ -1,9 +1,9 @@
 // CivetWeb, for the front door alone: it parses a request's head, and its threads make the answer.
 //
-// It listens on loopback and takes no connection but the front door's own, which it knows by their ports. The front door
-// sends a head with the number of an exchange in front of its headers. The answer goes back through the exchange; over the
-// connection there come only a few bytes, which say that it is there. So a client that reads slowly, or sends half a
-// request, never has a thread of CivetWeb's.
+// It listens on loopback and takes no connection but the front door's own, which it knows by their ports. The front
+// door sends a head with the number of an exchange in front of its headers. The answer goes back through the exchange;
+// over the connection there come only 38 bytes, which say that it is there. So a client that reads slowly, or sends
+// half a request, never has a thread of CivetWeb's.
 #pragma once
 
 #include <atomic>
@@ -68,11 +68,11 @@ class Backend {
 
   // Expects a request for the exchange. Returns its head as CivetWeb is to have it.
   std::string Announce(const std::string& head, std::shared_ptr<Exchange> exchange);
-  // For a head that CivetWeb could not parse: nobody will ask for its exchange.
+  // For a head that CivetWeb could not parse: its exchange will never be asked for.
   void Forget(const Exchange& exchange);
 
  private:
-  using Number = uint64_t;  // random, so that nobody else can guess it
+  using Number = uint64_t;  // random, so that it cannot be guessed
 
   explicit Backend(Handler handler) : handler_(std::move(handler)) {}
   Status StartCivetWeb();

@@ -7,7 +7,7 @@
 
 namespace qte::http {
 
-// The bytes, or nothing where the text is no base64. Padding may be missing; blanks may not be there.
+// The bytes, or nothing if the text is not base64. Padding may be missing; blanks may not be there.
 std::optional<std::string> DecodeBase64(std::string_view text);
 
 }  // namespace qte::http

@@ -49,7 +49,8 @@ std::optional<std::pair<std::string, std::string>> ReadHeader(const char* author
   return std::pair(text->substr(0, colon), text->substr(colon + 1));
 }
 
-// The part of an address that one client has: of an IPv6 address the first half, as whoever has one has 2^64 of them.
+// The part of an address that one client has: of an IPv6 address the first half, as a client with one address mostly
+// has 2^64 of them.
 std::string NetworkOf(const std::string& address) {
   in6_addr ip{};
   if (::inet_pton(AF_INET6, address.c_str(), &ip) != 1) return address;

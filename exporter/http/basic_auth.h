@@ -3,7 +3,7 @@
 // bcrypt is slow on purpose, so a password once found correct is remembered, as a keyed hash of a random key, for as
 // long as the user's hash in the config stays the same: a scrape then costs nothing and never waits. All other
 // passwords are checked one at a time (login_queue.h says in which order), and a wrong one is followed by a pause as
-// long as the check. So a flood of guesses takes at most half a core and a few threads. An unknown user takes as long
+// long as the check. So a flood of guesses takes at most half a core and 8 threads. An unknown user takes as long
 // as a wrong password.
 //
 // Check runs on the server's threads, several at once; SetUsers on any other.
@@ -27,7 +27,7 @@ class BasicAuth {
   enum class Verdict { kAllowed, kDenied, kBusy };
   using Users = std::map<std::string, std::string>;  // name and bcrypt hash
 
-  // Without users everybody is allowed.
+  // Without users every request is allowed.
   explicit BasicAuth(Users users = {});
   // A user whose hash stays the same stays logged in; a user with another hash, or no longer there, does not.
   void SetUsers(Users users);
@@ -38,7 +38,7 @@ class BasicAuth {
   std::vector<std::string> trusted() const { return queue_.trusted(); }
   void Trust(const std::vector<std::string>& networks) { queue_.Trust(networks); }
   uint64_t trust_changes() const { return queue_.trust_changes(); }
-  // Lets nobody wait any longer; for the end.
+  // Ends all waiting, before the server stops.
   void Close();
 
  private:

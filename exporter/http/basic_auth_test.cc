@@ -32,7 +32,7 @@ double SecondsOf(BasicAuth& auth, const char* authorization, Verdict want) {
 
 constexpr const char* kAlice = "Basic YWxpY2U6c2VjcmV0";       // alice:secret
 constexpr const char* kWrong = "Basic YWxpY2U6c2VjcmV1";       // alice:secreu
-constexpr const char* kNobody = "Basic bm9ib2R5OnNlY3JldA==";  // nobody:secret
+constexpr const char* kNobody = "Basic bm9ib2R5OnNlY3JldA==";  // an unknown user, with the password "secret"
 
 }  // namespace
 

@@ -92,7 +92,7 @@ void Client::Advance(Clock::time_point now) {
   if (stage_ == Stage::kLeaving) ThrowAway();
 }
 
-// TLS's memory is taken only for who begins to speak it; who speaks plain HTTP is told what to do.
+// Memory for TLS is taken only when a client begins to speak it; a client that speaks plain HTTP is told what to do.
 void Client::Begin() {
   char first = 0;
   ssize_t n = ::recv(fd_.get(), &first, 1, MSG_PEEK);

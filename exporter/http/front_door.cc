@@ -20,7 +20,7 @@ constexpr int kMostTakenAtOnce = 64;
 // How long a client has to be quiet before its place may be given to another.
 constexpr milliseconds kQuietWhileAsking{50};
 constexpr milliseconds kQuietWhileReading{250};
-constexpr milliseconds kUntilRoom{10};         // to look again whether somebody has been quiet for so long
+constexpr milliseconds kUntilRoom{10};         // to look again whether a client has been quiet for so long
 constexpr milliseconds kUntilDescriptors{50};  // to look again whether there is one
 constexpr milliseconds kTimeToStop{1000};
 

@@ -1,10 +1,10 @@
 // The one thread that owns every connection of a client.
 //
-// It takes connections, speaks TLS, waits for a request's whole head within a limit of time and size, and only then lets
-// CivetWeb (backend.h) parse it and have it answered. It sends the answer itself, from what all who asked at the same time
-// share. So clients that are slow or say nothing cost a descriptor and nobody's time. When there are too many
-// connections, those are ended that have been quiet the longest; when slow readers hold too many large answers, those of
-// the oldest answer.
+// It takes connections, speaks TLS, waits for a request's whole head within a limit of time and size, and only then
+// lets CivetWeb (backend.h) parse it and have it answered. It sends the answer itself, from what all who asked at the
+// same time share. So clients that are slow or say nothing cost a descriptor and no thread's time. When there are too
+// many connections, those are ended that have been quiet the longest; when slow readers hold too many large answers,
+// those of the oldest answer.
 #pragma once
 
 #include <chrono>
@@ -56,13 +56,13 @@ class FrontDoor {
   bool IsStopping();
   int WaitMillis() const;
   void OnReady(Id id);
-  // Nobody is being answered any more, or their time is up.
+  // No client is being answered any more, or the time for that is up.
   bool IsDone() const;
 
   void Open();
   void CloseFor(std::chrono::milliseconds time);
   void Accept(const Listener& listener);
-  // False where nobody may be sent away yet.
+  // False if no client may be disconnected yet.
   bool MakeRoom();
   std::shared_ptr<Tls> tls();
 

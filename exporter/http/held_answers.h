@@ -1,5 +1,5 @@
-// The answers that clients are being sent, and how much memory they hold together. Whoever reads slowly keeps an answer
-// while newer ones are made for others.
+// The answers that clients are being sent, and how much memory they hold together. A client that reads slowly keeps an
+// answer while newer ones are made for others.
 #pragma once
 
 #include <algorithm>

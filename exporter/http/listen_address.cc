@@ -90,7 +90,7 @@ Result<UniqueFd> ListenOn(const ListenAddress& address, const addrinfo& at) {
 Result<UniqueFd> ListenTcp(const ListenAddress& address) {
   Result<AddressList> found = LookUp(address);
   if (!found) return Error{found.error()};
-  // Of a name with several addresses the IPv4 one, as most programs do that listen on "localhost".
+  // Takes the IPv4 one of a name with several addresses, as most programs do that listen on "localhost".
   const addrinfo* chosen = found->get();
   for (const addrinfo* each = chosen; each != nullptr; each = each->ai_next) {
     if (each->ai_family == AF_INET) {
@@ -107,7 +107,7 @@ Result<UniqueFd> ListenTcp(const ListenAddress& address) {
   return ListenTcp(ipv4);
 }
 
-// Whether somebody listens on the path.
+// Whether a process listens on the path.
 bool IsServed(const sockaddr_un& name) {
   UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   return ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) == 0 || errno == EAGAIN;

@@ -9,7 +9,7 @@ namespace {
 // After this time an attempt counts half.
 constexpr std::chrono::seconds kHalfLife{30};
 constexpr double kForgotten = 0.5;
-// Of a trusted address, until it counts as any other.
+// Attempts of a trusted address until it counts as any other.
 constexpr int kMostAttemptsOfTrusted = 4;
 
 }  // namespace
@@ -23,7 +23,7 @@ int LoginQueue::CountAttempt(const std::string& address) {
   auto known = attempts_.find(address);
   if (known == attempts_.end() && attempts_.size() >= kMostAddresses) {
     std::erase_if(attempts_, [now](const auto& entry) { return entry.second.CountAt(now) < kForgotten; });
-    // The rarest: who guesses from ever more addresses does not clear the busy ones by that.
+    // The rarest: guesses from ever more addresses must not clear the busy ones.
     auto is_rarer = [now](const auto& a, const auto& b) { return a.second.CountAt(now) < b.second.CountAt(now); };
     if (attempts_.size() >= kMostAddresses) {
       attempts_.erase(std::min_element(attempts_.begin(), attempts_.end(), is_rarer));

@@ -1,9 +1,9 @@
 // Whose password is checked next.
 //
 // bcrypt is slow on purpose, so one password is checked at a time, and few clients may wait. An address that has tried
-// often of late waits behind one that has not, and if the queue is full it loses its place to it. So guesses from any
+// often recently waits behind one that has not, and if the queue is full it loses its place to it. So guesses from any
 // number of addresses do not keep out a client that logs in now and then. A correct password clears its address, and an
-// address that one has come from goes before all others, unless it has tried often of late.
+// address that one has come from goes before all others, unless it has tried often recently.
 //
 // Turns are taken on the server's threads, several at once.
 #pragma once
@@ -64,7 +64,7 @@ class LoginQueue {
 
   // How many wait, the one whose password is being checked included.
   size_t size() const;
-  // How many addresses have tried of late.
+  // How many addresses have tried recently.
   size_t address_count() const;
 
  private:

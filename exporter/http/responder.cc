@@ -17,7 +17,7 @@ constexpr int kBadRequest = 400;
 constexpr int kForbidden = 403;
 constexpr int kTooManyRequests = 429;
 
-// Of every answer, unless the web config sets them. The page's charts set styles of their own.
+// Headers of every answer, unless the web config sets them. The page's charts set styles of their own.
 constexpr std::pair<std::string_view, std::string_view> kOwnHeaders[] = {
     {"X-Content-Type-Options", "nosniff"},
     {"X-Frame-Options", "deny"},

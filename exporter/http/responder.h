@@ -26,10 +26,10 @@ class Responder {
 
   void Set(const config::WebConfig& access);
   Reply Respond(const ParsedRequest& request);
-  // How many requests were answered since the start, by path ("other" for what is no route) and status.
+  // How many requests were answered since the start, by path ("other" for unknown paths) and status.
   using Counts = std::map<std::pair<std::string, int>, uint64_t>;
   Counts counts() const;
-  // Lets nobody wait for a login any longer; for the end.
+  // Ends all waiting for logins, before the server stops.
   void Close() { router_.Close(); }
 
  private:

@@ -1,4 +1,4 @@
-// From a request to its answer: who may ask, which path answers, and by which methods. Knows nothing of connections.
+// From a request to its answer: passwords, paths and methods. Knows nothing of connections.
 //
 // Called on the server's threads, several at once.
 #pragma once
@@ -34,7 +34,7 @@ class Router {
   Answered Ask(const Request& request, const char* authorization);
   bool Has(const std::string& path) const { return routes_.contains(path); }
   static Answered PlainText(int status, std::string body, std::string headers = "");
-  // Lets nobody wait for a login any longer; for the end.
+  // Ends all waiting for logins, before the server stops.
   void Close() { auth_->Close(); }
 
  private:

@@ -1,8 +1,8 @@
 // The one HTTP server: a front door that owns the connections, CivetWeb that parses what comes, and exact paths.
 //
 // Handlers run on CivetWeb's worker threads (several at once, small stacks): they must be thread-safe and must not
-// parse YAML or compile regexes there. An exception in a handler becomes a 500. Clients that are slow keep nobody waiting
-// (front_door.h), and who is not allowed to ask learns nothing but that (basic_auth.h).
+// parse YAML or compile regexes there. An exception in a handler becomes a 500. A slow client delays no other
+// (front_door.h). A client that is not allowed learns nothing but that (basic_auth.h).
 #pragma once
 
 #include <cstdint>

@@ -53,7 +53,7 @@ struct Fixture {
 };
 
 // Asks over one connection. A server ends one that was idle for half a second, as one is whose client is held up by a
-// busy machine; the client then connects and asks once more, and counts that.
+// busy machine; the client then connects and asks again, and counts that.
 class SteadyClient {
  public:
   explicit SteadyClient(int port) : port_(port), client_(port) {}

@@ -1,9 +1,9 @@
 // One answer for all who ask the same at the same time.
 //
-// An answer to /metrics with many series takes a tenth of a second of a core and megabytes, and a moment of the ingest
-// thread. Who asks while one is being made waits for the next, which all who wait then share; so however many ask,
-// one answer is made at a time, and none is older than its request. Where an answer comes in several variants (formats,
-// filters), those who ask for the same one share it, and still one is made at a time.
+// An answer to /metrics with many series takes 20 ms of a core and megabytes, and a moment of the ingest thread. A client
+// that asks while one is being made waits for the next, which all who wait then share; so however many ask, one answer is
+// made at a time, and none is older than its request. Where an answer comes in several variants (formats, filters), those
+// who ask for the same one share it, and still one is made at a time.
 #pragma once
 
 #include <condition_variable>
@@ -48,7 +48,7 @@ class SharedAnswer {
   std::mutex mutex_;
   std::condition_variable made_;
   bool making_ = false;                      // guarded by mutex_
-  std::map<std::string, Variant> variants_;  // those that somebody waits for; guarded by mutex_
+  std::map<std::string, Variant> variants_;  // those that callers wait for; guarded by mutex_
 };
 
 }  // namespace qte::http

@@ -73,7 +73,7 @@ Status UseCertificates(SSL_CTX* context, const config::Pem& pem) {
   return {};
 }
 
-// A key with a pass phrase is refused: nobody is there to type it.
+// A key with a pass phrase is refused: a daemon cannot ask for it.
 Status UseKey(SSL_CTX* context, const config::Pem& pem) {
   Result<std::string> text = TextOf("key", pem);
   if (!text) return Error{text.error()};

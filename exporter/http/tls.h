@@ -24,7 +24,7 @@ class Tls {
   // The error names the file and what is wrong with it.
   static Result<std::unique_ptr<Tls>> Make(const config::TlsConfig& settings);
 
-  // Of a new connection, whose socket does not block and stays open for as long as this.
+  // For a new connection, whose socket does not block and stays open for as long as this.
   std::unique_ptr<Transport> Accept(int fd);
 
  private:

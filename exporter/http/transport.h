@@ -21,7 +21,7 @@ struct Progress {
   static Progress Ended() { return {State::kEnded, 0}; }
 };
 
-// Of an errno: nothing is wrong, there is only nothing to do yet.
+// True for an errno that means that there is nothing to do yet.
 inline bool IsForLater(int error) {
   return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
 }

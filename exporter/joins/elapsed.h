@@ -7,7 +7,7 @@
 
 namespace qte::joins {
 
-// Of a line that carries no time.
+// The time of a line that carries none.
 inline constexpr int64_t kNoTime = INT64_MIN;
 
 // From `start_us` to a later `end_us`; in unsigned numbers, since times out of a hostile line may lie 2^64 apart.

@@ -1,4 +1,4 @@
-// What joins events: the values of a few arguments as one byte string.
+// What joins events: the values of some arguments as one byte string.
 //
 // Numbers are keyed by value, not by text, so that a tag printed as 16 and as 0x10 is the same tag.
 #pragma once

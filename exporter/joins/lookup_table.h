@@ -28,7 +28,7 @@ class LookupTable {
   bool HasValue(std::string_view value) const;
   void Clear();
 
-  // All state, for a checkpoint; a table that restores it goes on as this one would. Restore replaces the state, the
+  // All state, for a checkpoint; a table that restores it continues as this one would. Restore replaces the state, the
   // counter too, and forgets what is above this table's bound. It throws nlohmann::json::exception or
   // std::runtime_error where `state` is not what Save() makes; the table is then as after Clear().
   nlohmann::json Save() const;

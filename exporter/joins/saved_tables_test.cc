@@ -1,4 +1,4 @@
-// A table that is saved and restored at any point goes on as if nothing had happened.
+// A table that is saved and restored at any point continues as if nothing had happened.
 #include <bit>
 #include <cmath>
 #include <random>
@@ -25,7 +25,7 @@ struct Call {
   int64_t time_us = kNoTime;
 };
 
-// Few keys and small bounds, so that all meet. Keys and texts hold NUL and bytes that are no UTF-8.
+// Few keys and small bounds, so that all meet. Keys and texts hold NUL and invalid UTF-8.
 std::vector<Call> RandomCalls(size_t count) {
   std::mt19937_64 random(31);
   std::vector<Call> calls(count);

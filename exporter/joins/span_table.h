@@ -26,7 +26,7 @@ struct SpanLimits {
 
 class SpanTable {
  public:
-  // Of all keys and texts together; room for 65,536 spans with 256 bytes each.
+  // The bytes of all keys and texts together; room for 65,536 spans with 256 bytes each.
   static constexpr size_t kMaxBytes = size_t{16} << 20;
 
   explicit SpanTable(SpanLimits limits) : limits_(limits) {}
@@ -58,7 +58,7 @@ class SpanTable {
   // Forgets all open spans; they count as abandoned.
   void Clear();
 
-  // All state, for a checkpoint; a table that restores it goes on as this one would. Restore replaces the state, the
+  // All state, for a checkpoint; a table that restores it continues as this one would. Restore replaces the state, the
   // counter too, and abandons the oldest above this table's bound. It throws nlohmann::json::exception or
   // std::runtime_error where `state` is not what Save() makes; the table is then as after Clear().
   nlohmann::json Save() const;

@@ -1,44 +1,12 @@
 #include "metrics/native_histogram.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <numeric>
 #include <utility>
 
 namespace qte::metrics {
 namespace {
-
-constexpr unsigned kMantissaBits = 52;
-constexpr uint64_t kMantissa = (uint64_t{1} << kMantissaBits) - 1;
-constexpr unsigned kGuessBits = 8;
-
-// Where the bounds of a schema lie between one power of two and the next, as the mantissas of doubles. By the first bits of
-// a value's mantissa stands how many of them are below it for sure.
-struct Bounds {
-  explicit Bounds(int schema) {
-    const size_t count = size_t{1} << schema;
-    for (size_t i = 0; i < count; ++i) {
-      const double bound = std::exp2(static_cast<double>(i) / static_cast<double>(count));
-      mantissas.push_back(std::bit_cast<uint64_t>(bound) & kMantissa);
-    }
-    mantissas.push_back(UINT64_MAX);  // no value is above it
-    for (uint64_t first = 0; first < guesses.size(); ++first) {
-      const uint64_t least = first << (kMantissaBits - kGuessBits);
-      const auto below = std::lower_bound(mantissas.begin(), mantissas.end(), least) - mantissas.begin();
-      guesses[first] = static_cast<uint16_t>(below);
-    }
-  }
-
-  std::vector<uint64_t> mantissas;
-  std::array<uint16_t, size_t{1} << kGuessBits> guesses{};
-};
-
-const std::array<Bounds, kFinestSchema + 1>& AllBounds() {
-  static const std::array<Bounds, kFinestSchema + 1> all = {Bounds(0), Bounds(1), Bounds(2), Bounds(3), Bounds(4),
-                                                            Bounds(5), Bounds(6), Bounds(7), Bounds(8)};
-  return all;
-}
 
 // The bucket of the next coarser schema that holds this one.
 int32_t Coarser(int32_t bucket) {
@@ -55,25 +23,33 @@ uint64_t Sum(const NativeHistogram::Side& side) {
 
 }  // namespace
 
-int32_t NativeHistogram::IndexOf(int schema, double value) {
-  const uint64_t bits = std::bit_cast<uint64_t>(value);
-  if (schema <= 0 || bits <= kMantissa) [[unlikely]] {  // few have buckets that wide, or values that small
-    int exponent = 0;
-    const double fraction = std::frexp(value, &exponent);
-    if (schema > 0) {
-      const double steps = std::ceil(std::log2(2 * fraction) * std::exp2(schema));
-      return static_cast<int32_t>(steps) + (exponent - 1) * (1 << schema);
-    }
-    if (fraction == 0.5) --exponent;
-    return (exponent + (1 << -schema) - 1) >> -schema;
+NativeHistogram::Bounds::Bounds(int schema) : mantissas{}, guesses{} {
+  constexpr uint64_t kMantissa = (uint64_t{1} << kMantissaBits) - 1;
+  const size_t count = size_t{1} << schema;
+  for (size_t i = 0; i < count; ++i) {
+    const double bound = std::exp2(static_cast<double>(i) / static_cast<double>(count));
+    mantissas[i] = std::bit_cast<uint64_t>(bound) & kMantissa;
   }
-  constexpr int32_t kBias = 1023;
-  static const std::array<Bounds, kFinestSchema + 1>& all = AllBounds();
-  const Bounds& bounds = all[static_cast<size_t>(schema)];
-  const uint64_t mantissa = bits & kMantissa;
-  uint32_t below = bounds.guesses[mantissa >> (kMantissaBits - kGuessBits)];
-  while (mantissa > bounds.mantissas[below]) ++below;
-  return static_cast<int32_t>(below) + (static_cast<int32_t>(bits >> kMantissaBits) - kBias) * (1 << schema);
+  mantissas[count] = UINT64_MAX;  // no value is above it
+  for (uint64_t first = 0; first < guesses.size(); ++first) {
+    const uint64_t least = first << (kMantissaBits - kGuessBits);
+    const auto below = std::lower_bound(mantissas.begin(), mantissas.begin() + count, least) - mantissas.begin();
+    guesses[first] = static_cast<uint16_t>(below);
+  }
+}
+
+const std::array<NativeHistogram::Bounds, kFinestSchema + 1> NativeHistogram::kBounds = {
+    Bounds(0), Bounds(1), Bounds(2), Bounds(3), Bounds(4), Bounds(5), Bounds(6), Bounds(7), Bounds(8)};
+
+int32_t NativeHistogram::SlowIndexOf(int schema, double value) {
+  int exponent = 0;
+  const double fraction = std::frexp(value, &exponent);
+  if (schema > 0) {
+    const double steps = std::ceil(std::log2(2 * fraction) * std::exp2(schema));
+    return static_cast<int32_t>(steps) + (exponent - 1) * (1 << schema);
+  }
+  if (fraction == 0.5) --exponent;
+  return (exponent + (1 << -schema) - 1) >> -schema;
 }
 
 double NativeHistogram::BoundOf(int schema, int32_t bucket) {

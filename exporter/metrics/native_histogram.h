@@ -8,6 +8,7 @@
 // there costs a look at the number's exponent and first digits, and an increment.
 #pragma once
 
+#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -61,13 +62,36 @@ class NativeHistogram {
   uint64_t count() const;
 
   // The bucket of a finite value above 0.
-  static int32_t IndexOf(int schema, double value);
+  static int32_t IndexOf(int schema, double value) {
+    const uint64_t bits = std::bit_cast<uint64_t>(value);
+    // Few have buckets that wide, or values that small.
+    if (schema <= 0 || bits < (uint64_t{1} << kMantissaBits)) [[unlikely]] return SlowIndexOf(schema, value);
+    constexpr int32_t kBias = 1023;
+    const Bounds& bounds = kBounds[static_cast<size_t>(schema)];
+    const uint64_t mantissa = bits & ((uint64_t{1} << kMantissaBits) - 1);
+    uint32_t below = bounds.guesses[mantissa >> (kMantissaBits - kGuessBits)];
+    while (mantissa > bounds.mantissas[below]) ++below;
+    return static_cast<int32_t>(below) + (static_cast<int32_t>(bits >> kMantissaBits) - kBias) * (1 << schema);
+  }
   // The upper bound of a bucket; infinity where it is beyond what a double holds.
   static double BoundOf(int schema, int32_t bucket);
 
   bool operator==(const NativeHistogram&) const = default;
 
  private:
+  static constexpr unsigned kMantissaBits = 52;
+  static constexpr unsigned kGuessBits = 8;
+
+  // Where the bounds of a schema lie between one power of two and the next, as the mantissas of doubles. By the first bits
+  // of a value's mantissa stands how many of them are below it for sure.
+  struct Bounds {
+    explicit Bounds(int schema);
+    std::array<uint64_t, (size_t{1} << kFinestSchema) + 1> mantissas;
+    std::array<uint16_t, size_t{1} << kGuessBits> guesses;
+  };
+  static const std::array<Bounds, kFinestSchema + 1> kBounds;
+
+  static int32_t SlowIndexOf(int schema, double value);
   void ObserveNew(const NativeOptions& options, double value);
   static void AddTo(Side& side, int32_t bucket, uint64_t count);
   void Coarsen();

@@ -79,7 +79,7 @@ size_t LabelIndex(const FamilySnapshot& family, std::string_view label) {
   return found == names.end() ? kNoLabel : static_cast<size_t>(found - names.begin());
 }
 
-// Who is who, without a text of its own as long as the snapshot is there.
+// The identity of a series, without a text of its own as long as the snapshot is there.
 struct Who {
   const metrics::Labels* source = nullptr;
   std::string_view device;
@@ -212,7 +212,7 @@ std::vector<ChartHistory::Series> ChartHistory::SeriesOf(const Chart& chart) con
       std::vector<std::optional<double>>& values = by_name[*name];
       values.resize(width);
       auto known = before.of.find(name);
-      // Who was not among the largest before, or not there at all, has grown by nobody knows how much.
+      // A series that was not among the largest before, or not there at all, has grown by an unknown amount.
       if (known == before.of.end() && before.has_rest) continue;
       Value grown = known == before.of.end() ? value : value - known->second;
       values[i] = shown(grown);

@@ -1,6 +1,6 @@
 // The last minutes of the metrics that the page at "/" draws: rates per device, and mean durations.
 //
-// Sampled every few seconds, and more often while somebody looks. Bounded in both directions: points older than kWindow
+// Sampled every few seconds, and more often while a page is open. Bounded in both directions: points older than kWindow
 // go, and of each chart the kMostSeries largest series are kept, with one more for the rest. Rates are made from two
 // points when they are asked for, so a counter that begins anew is a gap.
 #pragma once
@@ -61,7 +61,7 @@ class ChartHistory {
   // `families` may hold one several times, with other series each time.
   void Sample(Clock::time_point now, const std::vector<metrics::FamilySnapshot>& families);
 
-  // The last point once more, as often as one was due since then, for nothing has moved.
+  // Repeats the last point as often as one was due since then, for nothing has moved.
   void Repeat(Clock::time_point now);
 
   // When the values of all series were: at every point but the first.

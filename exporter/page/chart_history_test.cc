@@ -80,7 +80,7 @@ TEST_CASE("Rates are per source and device, and add up what other labels tell ap
   reads.Add("a", "nvme", 100);
   reads.Add("b", "nvme", 7);
   history.Sample(At(0), reads.Take());
-  CHECK(history.SeriesOf(ChartOf("pci_reads")).empty());  // one point is no rate
+  CHECK(history.SeriesOf(ChartOf("pci_reads")).empty());  // one point does not make a rate
   reads.Add("a", "nvme", 10);
   history.Sample(At(5), reads.Take());
   std::vector<ChartHistory::Series> series = history.SeriesOf(ChartOf("pci_reads"));
@@ -147,7 +147,7 @@ TEST_CASE("A rest is caught up on at its end, with the points that ticks would h
   keys.Add("a", "", 5);
   for (ChartHistory* history : {&ticked, &rested}) history->Sample(At(0), keys.Take());
   for (int second = 5; second <= 1000; second += 5) ticked.Repeat(At(second));
-  rested.Repeat(At(12));  // somebody has looked
+  rested.Repeat(At(12));  // a page was open
   CHECK(rested.Times() == std::vector{At(5), At(10), At(12)});
   rested.Repeat(At(1000));
   CHECK(rested.Times().size() == ticked.Times().size());

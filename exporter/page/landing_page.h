@@ -1,6 +1,6 @@
 // The page at "/": what this daemon is doing, at a glance, as plain HTML, dark or light as the browser asks.
 //
-// A pure function from a few figures to a page. It says all it has to say by itself; where scripts may run, those of
+// A pure function from figures to a page. It says all it has to say by itself; where scripts may run, those of
 // live/ put charts in place of the table of rates and keep the rest up to date. The page forbids the browser to ask
 // anybody but this daemon. All texts are escaped, so paths and errors may hold anything.
 #pragma once

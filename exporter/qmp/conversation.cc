@@ -86,7 +86,7 @@ void Conversation::HandleAnswer(const Request& request, const Answer& answer) {
       may_probe_ = answer.value != nullptr && MayProbe(*answer.value);
       return;
     case Kind::kDrives:
-      // A disk without a name is no failure.
+      // A disk without a name is not a failure.
       if (answer.value == nullptr) return;
       for (const Probe& probe : errand_.choose_probes(DrivesOf(*answer.value))) lines_.push_back(probe.CommandLine());
       return;
@@ -182,7 +182,7 @@ void Conversation::SendNext() {
   while (!queue_.empty() && sent_.size() < (queue_.front().kind == Kind::kOn ? 1 : kAtOnce)) {
     Request request = queue_.front();
     queue_.pop_front();
-    // Ours from before it is sent: if QEMU does it and the answer is late, it must not be taken for somebody else's.
+    // Ours from before it is sent: if QEMU does it and the answer is late, it must not be taken for another client's.
     if (request.kind == Kind::kOn && Find(switches_.ours, request.subject) == switches_.ours.end()) {
       request.is_new = true;
       switches_.ours.emplace_back(request.subject);

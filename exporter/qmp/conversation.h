@@ -3,7 +3,7 @@
 //
 // An explicit state machine: Step() does what can be done without waiting, so any number of conversations go on side by
 // side in one thread. Each event's state is asked for before the event is touched. One that is on already was switched
-// on by somebody else and stays on; one that this QEMU does not have is left out. The argument `vcpu`, gone since
+// on by another client and stays on; one that this QEMU does not have is left out. The argument `vcpu`, gone since
 // QEMU 9.1, is not used.
 #pragma once
 

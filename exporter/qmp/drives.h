@@ -30,7 +30,7 @@ struct Drive {
   bool is_read_only = false;
 };
 
-// Of the answer to query-block. Leaves out what is empty, has no file, or a name that the monitor would misread.
+// Reads the answer to query-block. Leaves out what is empty, has no file, or a name that the monitor would misread.
 std::vector<Drive> DrivesOf(const nlohmann::json& query_block);
 
 struct Probe {

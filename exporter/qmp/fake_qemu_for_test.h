@@ -49,7 +49,7 @@ class FakeQemu {
   struct Manners {
     std::string greeting =
         R"({"QMP": {"version": {"qemu": {"micro": 0, "minor": 1, "major": 9}}, "capabilities": []}})";
-    bool is_silent = false;   // accepts nobody
+    bool is_silent = false;   // accepts no client
     bool dribbles = false;    // a byte at a time
     bool is_pretty = false;   // answers over several lines
     bool chatters = false;    // events before each answer

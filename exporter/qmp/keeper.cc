@@ -275,7 +275,7 @@ void Keeper::Finish(Socket& socket) {
   next_due_ = std::min(next_due_, DueAt(socket));
 }
 
-// Of a QEMU's disks those that the log has not told of.
+// Probes for the disks of a QEMU that its log has not named.
 std::vector<Probe> Keeper::ChooseProbes(Socket& socket, std::vector<Drive> drives) {
   auto key_of = [](const Drive& drive) { return TextHash()(drive.name + " " + drive.file); };
   drives = host_.Unknown(socket.target, std::move(drives));
@@ -323,7 +323,7 @@ void Keeper::Fail(Socket& socket, const Failure& failure) {
   socket.next = std::min(socket.next, Clock::now() + socket.retry);
   if (failure.nothing_listens) NoteGone(socket);
   if (!socket.is_leaving || !HasLeft(socket)) return;
-  // One try is enough for what nobody needs any more. A later process may have better luck.
+  // One try is enough for what is no longer needed. A later process may have better luck.
   if (is_farewell_) {
     socket.leaves_at.reset();
   } else {

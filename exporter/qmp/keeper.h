@@ -2,11 +2,11 @@
 // another QEMU process is behind a socket.
 //
 // One thread for all sockets, and one poll(2): conversations go on side by side, so a QEMU that hangs delays no other.
-// QEMU serves one client of a socket at a time, so a connection lasts for a few milliseconds: connect, ask, switch,
+// QEMU serves one client of a socket at a time, so a connection lasts for some milliseconds: connect, ask, switch,
 // leave. It is made when a source names a socket, when another file takes the socket's path or its process ends (QEMU
 // was started again), when a log is opened or begins anew, when a log shows a disk that QEMU was not asked about, and
-// otherwise once a minute, since somebody else may have switched events off. After a failure the keeper tries again 0.1 s later, then less and less often, down to once a
-// minute. It counts each failure and logs each reason once.
+// otherwise once a minute, since another client may have switched events off. After a failure the keeper tries again
+// 0.1 s later, then less and less often, down to once a minute. It counts each failure and logs each reason once.
 //
 // All conversations together take at most 64 MiB: half-read messages 16 MiB, for which strings may reserve 32 MiB; the
 // one message that is parsed, 4 MiB; disks to probe, 32 KiB each of 256 conversations.

@@ -28,8 +28,8 @@ void Keeper::LookAtFiles(Clock::time_point now) {
   next_look_ = sockets_.empty() ? Clock::time_point::max() : now + (all_watched ? pace_.slow_look : pace_.look);
 }
 
-// A disk that is plugged in, snapshotted or moved by a job shows in the log; QEMU tells what it is now. One that it never
-// tells of is asked for a few times.
+// A disk that is plugged in, snapshotted or moved by a job shows in the log; QEMU tells what it is now. One that it
+// never tells of is asked for 3 times.
 void Keeper::LookAtDisks(Clock::time_point now) {
   constexpr int kMostAsked = 3;
   if (now < next_disk_look_) return;

@@ -10,7 +10,7 @@ namespace qte::qmp {
 
 using nlohmann::json;
 
-// Of saved state, whatever it says.
+// At most so many entries of saved state are read, whatever it says.
 constexpr size_t kMostSaved = 100'000;
 
 // Others see what has become of it all.

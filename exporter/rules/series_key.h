@@ -31,6 +31,10 @@ class SeriesKeyBuilder {
     line_ = line;
     key_ = {};
     shift_ = 0;
+    copied_ = 0;
+    if (line.data() != nullptr) return;
+    key_.shape = uint64_t{1} << kCopies;  // nothing can be taken in place
+    shift_ = kCopies;
   }
 
   void Add(const trace::Value& value) {
@@ -86,8 +90,8 @@ class SeriesKeyBuilder {
 
   // What stands in the line so far comes first, with its shape.
   void StartCopies() {
-    copied_ = 0;
-    Append(&key_.shape, sizeof key_.shape);
+    const std::string_view shape(reinterpret_cast<const char*>(&key_.shape), sizeof key_.shape);
+    AppendSized(shape);
     AppendSized(key_.text);
     key_.shape = uint64_t{1} << kCopies;
     shift_ = kCopies;
@@ -95,13 +99,12 @@ class SeriesKeyBuilder {
   // A text that is missing (null) is not an empty one.
   void AppendSized(std::string_view text) {
     uint32_t size = text.data() == nullptr ? UINT32_MAX : static_cast<uint32_t>(text.size());
-    Append(&size, sizeof size);
-    Append(text.data(), text.size());
-  }
-  void Append(const void* data, size_t size) {
-    if (copies_.size() - copied_ < size) [[unlikely]] copies_.resize(2 * (copied_ + size));
-    if (size != 0) std::memcpy(copies_.data() + copied_, data, size);
-    copied_ += size;
+    const size_t end = copied_ + sizeof size + text.size();
+    if (copies_.size() < end) [[unlikely]] copies_.resize(2 * end);
+    char* at = copies_.data() + copied_;
+    std::memcpy(at, &size, sizeof size);
+    if (!text.empty()) std::memcpy(at + sizeof size, text.data(), text.size());
+    copied_ = end;
   }
 
   std::string_view line_;

@@ -1,8 +1,8 @@
 // The memory in which the bytes of pipes wait for the ingest thread: bounded for all pipes together, and given back to
 // the system once they are handed up.
 //
-// Chunks are mapped rather than taken from the heap, which would keep 16 MiB for good after one flood. Free ones are
-// kept until all are, and a few for good, so that a steady flow maps nothing.
+// Chunks are mapped rather than taken from the heap, which would keep 16 MiB forever after one flood. Free ones are
+// kept until all are free, and some of them forever, so that a steady flow maps nothing.
 #pragma once
 
 #include <atomic>

@@ -153,7 +153,7 @@ void FileFollower::Advance(std::string_view tail_and_bytes) {
   known.head_hash = StableHash(head);
 }
 
-// Of bytes that begin with a NUL.
+// Handles bytes that begin with a NUL.
 Reading FileFollower::WithoutNuls(std::string_view bytes) {
   size_t nuls = std::min(bytes.find_first_not_of('\0'), bytes.size());
   uint64_t end_of_nuls = point_.offset - bytes.size() + nuls;

@@ -1,14 +1,15 @@
 // A regular file, read by pread from its start or from a given point, while others write, truncate or delete it.
 //
-// Each look reads the last bytes before the offset once more, together with what is new, and the first bytes: if they
-// are not what they were, the file was truncated and has grown again, and is read from its start. Nothing is read as
-// long as size and time of change are what a look at the end has seen.
+// Each look reads the last bytes before the offset again, together with what is new, and the first bytes: if they are
+// not what they were, the file was truncated and has grown again, and is read from its start. Nothing is read as long
+// as size and time of change are what a look at the end has seen.
 //
-// QEMU opens its log without append, so that after a truncation it goes on at its old offset, behind a hole of NULs.
-// A file that is no text but compressed, say, is not read: it looks as if it had an end at its start, with an error.
+// QEMU opens its log without append, so that after a truncation it continues at its old offset, behind a hole of NULs.
+// A file that is not text but compressed, for example, is not read: it looks as if it had an end at its start, with an
+// error.
 //
 // NULs at the start of a file are skipped, the hole without reading it; a hole elsewhere (of a log that was reclaimed,
-// read from its start) is skipped where it is large, and what remains of it makes one line that is no event.
+// read from its start) is skipped where it is large, and what remains of it makes one line that is not an event.
 #pragma once
 
 #include <ctime>

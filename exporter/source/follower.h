@@ -59,7 +59,7 @@ class Follower {
  public:
   virtual ~Follower() = default;
 
-  // Hands up at most buffer.size() - kTailBytes bytes (a file's last ones come into the buffer once more), in the
+  // Hands up at most buffer.size() - kTailBytes bytes (a file's last ones come into the buffer again), in the
   // buffer or where they stay until the next call; kReadPadding bytes after them are readable.
   virtual Reading Next(std::span<char> buffer) = 0;
   virtual int fd() const = 0;
@@ -73,7 +73,7 @@ class Follower {
   virtual uint64_t links() const = 0;
   // How far a regular file was read; null for what cannot be read again.
   virtual const FilePoint* point() const { return nullptr; }
-  // A FIFO that somebody has open for writing: closing it would fail the writes.
+  // A FIFO that a process has open for writing: closing it would fail the writes.
   virtual bool has_writer() const { return false; }
   // Next() has something to give that was read ahead.
   virtual bool has_more() const { return false; }

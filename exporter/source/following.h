@@ -53,7 +53,7 @@ class AsStdin {
   UniqueFd saved_;
 };
 
-// Keeps each stream's path and bytes, and everything that is no bytes in `log`, with "#id".
+// Keeps each stream's path and bytes, and everything but bytes in `log`, with "#id".
 class Recorder final : public Receiver {
  public:
   void OnOpen(StreamId id, size_t source, const std::string& path, StreamId predecessor) override {

@@ -1,5 +1,5 @@
 // When files were looked for last: of each path or glob that was followed, and of each directory that was listed, by the
-// clock that stamps files. A rotated file that nobody has seen is new if it is younger than the last look at its
+// clock that stamps files. A rotated file that was never seen is new if it is younger than the last look at its
 // directory, or for its pattern, whichever came first.
 //
 // What is followed or listed no more is kept for 7 days, since it may come back: a typo in `sources`, a directory that was

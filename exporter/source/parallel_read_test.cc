@@ -252,7 +252,7 @@ TEST_CASE("parallel: a round ends in time however many files have a backlog, and
     CHECK(chunks <= 5 * static_cast<int>(lanes) + 5 + 2);
     REQUIRE(++rounds < 2 * kFiles);
   }
-  // Nobody was left behind.
+  // No stream was left behind.
   for (int i = 0; i < kFiles; ++i) CHECK(seen.BytesOf(path_of(i)).size() > 4 * 16 * 1024);
   CHECK_FALSE(set.caught_up());
   while (!set.caught_up()) set.Step(milliseconds(0));

@@ -249,7 +249,7 @@ TEST_CASE("parking: what was compressed while nobody looked is told as lost") {
   CHECK_THAT(warnings[0], ContainsSubstring(f.log));
 }
 
-// Of another user, since root may list any directory.
+// As another user, since root may list any directory.
 TEST_CASE("parking: a directory that may not be listed for a while") {
   if (::geteuid() != 0) return;
   Parking f;

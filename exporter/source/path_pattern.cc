@@ -106,8 +106,8 @@ void PathPattern::Walk(const std::string& directory, size_t component, Expansion
   }
 }
 
-// A directory on the way is asked for its own fate only, so that noise in /tmp or /var/log wakes nobody. Its entries
-// matter where the next component is yet to come, or is a link that may be switched.
+// A directory on the way is asked for its own fate only, so that noise in /tmp or /var/log causes no wake-up. Its
+// entries matter where the next component is yet to come, or is a link that may be switched.
 void PathPattern::WalkPlain(const std::string& directory, size_t component, Expansion& expansion) const {
   const std::string& name = components_[component];
   std::string path = Join(directory, name);

@@ -1,5 +1,5 @@
-// How a FIFO's end is told from its idleness. read() gives 0 when there is no writer, be it that none came yet or that
-// all have gone; poll() shows POLLHUP only in the second case, and goes on showing it, which would make waiting a busy
+// How a FIFO's end is told from its idleness. read() gives 0 when there is no writer, whether none came yet or
+// all have gone; poll() shows POLLHUP only in the second case, and keeps showing it, which would make waiting a busy
 // loop. So once the last writer is gone a fresh read end, which has no POLLHUP, takes the place of the old one. It is
 // opened before the old one is closed: the pipe, and what a next writer already put there, lives on.
 

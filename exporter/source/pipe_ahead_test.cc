@@ -1,4 +1,4 @@
-// The thread that reads pipes ahead, while the receiver is held up: nobody steps the SourceSet then.
+// The thread that reads pipes ahead, while the receiver is held up: the SourceSet is not stepped then.
 #include <poll.h>
 
 #include <array>

@@ -10,7 +10,7 @@ using std::chrono::seconds;
 
 UniqueFd OpenWriter(const std::string& fifo) {
   UniqueFd writer(::open(fifo.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
-  REQUIRE(writer);  // ENXIO if nobody reads
+  REQUIRE(writer);  // ENXIO without a reader
   return writer;
 }
 

@@ -55,7 +55,7 @@ class PipeReader {
   std::atomic<bool> is_stopping_ = false;
   std::atomic<size_t> smallest_pipe_ = 1 << 20;
 
-  // Of the thread; the lists are kept for their memory.
+  // Used by the thread alone; the lists are kept for their memory.
   Chunk scratch_;
   std::vector<std::shared_ptr<Pipe>> looked_at_;
   std::vector<int> awaited_fds_;

@@ -106,7 +106,7 @@ TEST_CASE("what was read ahead comes before what is still in the pipe") {
   fifo.Write("two ");
   CHECK(fifo.pipe->Pending() == 8);
   CHECK(fifo.Take() == "one two ");
-  fifo.Write("three ");  // nobody reads ahead
+  fifo.Write("three ");  // no thread reads ahead
   fifo.Close();
   CHECK(fifo.Take() == "three |");
   CHECK_FALSE(fifo.pipe->has_writer());

@@ -109,7 +109,7 @@ class Model {
     has_few_descriptors_ ? LetRead() : f_.set->Step(milliseconds(0));
     f_.Remove(path_);
     Recreate();
-    // Nobody may have the deleted file open.
+    // No descriptor of the deleted file may be open.
     if (has_few_descriptors_) old_writer_ = UniqueFd();
   }
   // What happens in between is seen when the files are there again.

@@ -21,7 +21,7 @@ inline constexpr size_t kReadPadding = 64;
 using StreamId = uint32_t;
 
 // Why the next bytes of a stream do not continue the last ones. In every case a partial line is dropped (and counted)
-// and what was learned about the QEMU process is forgotten; counters go on.
+// and what was learned about the QEMU process is forgotten; counters continue.
 enum class Restart {
   kTruncated,    // the file became shorter
   kWriterEnded,  // the last writer of a FIFO closed it
@@ -41,7 +41,8 @@ class Receiver {
   // Nothing more will ever come: standard input ended, the file is gone, or its position was forgotten. For a stream of
   // the saved state this may come without OnOpen.
   virtual void OnClose(StreamId id) = 0;
-  // OnBytes of streams of different lanes may be called at the same time. Of an open stream; asked anew for each round.
+  // OnBytes of streams of different lanes may be called at the same time. The stream is open; the lane is asked for in
+  // each round.
   virtual size_t LaneOf(StreamId /*id*/) const { return 0; }
 
  protected:

@@ -29,7 +29,7 @@ class RenameTrail {
   // and closed since must not be opened again.
   static constexpr int kMaxLooks = 4;
 
-  // More than this between two looks is no log rotation.
+  // More than this between two looks is not a log rotation.
   static constexpr size_t kMaxEntries = 1024;
 
   // `source_of(path)` is the spec that follows a path, as std::optional<size_t>.

@@ -1,4 +1,4 @@
-// A later SourceSet that goes on from saved positions: what happened to the files while nobody looked.
+// A later SourceSet that continues from saved positions: what happened to the files in between.
 #include "source/following.h"
 
 namespace qte::source {

@@ -1,4 +1,4 @@
-// Where files went that were rotated while nobody looked: before a start, while their directory was away, while no
+// Where files went that were rotated unseen: before a start, while their directory was away, while no
 // source named them, or twice between two looks.
 //
 // A parked file that no longer stands where it is followed is looked for in its directory, as long as that is the same
@@ -53,8 +53,8 @@ class RotationSearch {
     std::string path;
     DirectoryKey key;
   };
-  // The files in a directory that were rotated away before anybody saw them. Of a path of which no file is known, those
-  // that are newer than the last of `looks`.
+  // The files in a directory that were rotated away unseen. If no file of a path is known, those that are newer than
+  // the last of `looks`.
   std::vector<Unseen> FindUnseen(const Directory& directory, const Scan& scan, const Known& known,
                                  const Discovery& discovery, const Looks& looks);
 
@@ -65,7 +65,8 @@ class RotationSearch {
 
   // vm.log of vm.log.1 or vm.log-20261129.
   static std::optional<std::string> OriginalName(const std::string& path);
-  // Whether both names may be of one log and its rotations: vm.log, vm.log.1 and vm-20261129.log, not vm1.log and vm2.log.
+  // Whether both names may be of one log and its rotations: vm.log, vm.log.1 and vm-20261129.log, not vm1.log and
+  // vm2.log.
   static bool AreOfOneLog(const std::string& a, const std::string& b);
 
  private:

@@ -7,7 +7,7 @@
 // A round that read every stream to its end is not followed by the next one at once, even if it found something: a
 // reader at the heels of a fast writer would burn a core on single lines.
 //
-// The watch is put up first and the file looked at once more after that, so a write in between is not slept through.
+// The watch is put up first and the file looked at again after that, so a write in between is not slept through.
 // FIFOs and standard input have no pace: poll(2) wakes for them.
 //
 // A round ends after some milliseconds, since a scrape waits for it; what it did not come to is the next one's, which
@@ -15,7 +15,7 @@
 // time.
 //
 // A round after one that left something reads the streams of different lanes beside each other (parallel_reader.h).
-// Everything else is done by the one thread, before or after: what those looks brought that is no bytes, and streams
+// Everything else is done by the one thread, before or after: what those looks brought besides bytes, and streams
 // that are new. So between two rounds all lanes are at rest, and while there is little to read no other thread is
 // woken.
 
@@ -35,7 +35,7 @@ using Kind = Reading::Kind;
 using Time = Clock::Time;
 
 constexpr size_t kChunkBytes = 256 * 1024;
-// Of all streams that have a backlog, in one pass; as many of one as make up for the calls it takes to read them.
+// Bytes of all streams with a backlog in one pass. A chunk is large enough to make up for the calls that read it.
 constexpr size_t kPassBytes = 8 * 1024 * 1024;
 constexpr size_t kLeastChunkBytes = 32 * 1024;
 constexpr milliseconds kBusyPoll{5};
@@ -155,7 +155,7 @@ bool SourceSet::Impl::TakeTurn(const ParallelReader::Turn& turn, Time now) {
   return Take(reading, stream, now) || turn.has_data;
 }
 
-// Of a file that has a predecessor.
+// True if the file has a predecessor and was not read yet.
 bool SourceSet::Impl::IsAtBeginning(const Stream& stream) {
   return stream.predecessor != 0 && stream.follower->offset() == 0;
 }
@@ -199,7 +199,7 @@ bool SourceSet::Impl::LookAt(Stream& stream, Time now) {
   return Take(reading, stream, now);
 }
 
-// A file that has been silent is watched, and looked at once more then.
+// A file that has been silent is watched, and looked at again then.
 Reading SourceSet::Impl::WatchAtEnd(Reading reading, Stream& stream, Time now) {
   if (reading.kind != Kind::kAtEnd) return reading;
   stream.is_idle = false;
@@ -251,7 +251,7 @@ bool SourceSet::Impl::Take(const Reading& reading, Stream& stream, Time now) {
   return true;
 }
 
-// True if a watch was put up, and the file is to be looked at once more.
+// True if a watch was put up, and the file has to be looked at again.
 bool SourceSet::Impl::GoIdle(Stream& stream, Time now) {
   if (stream.follower->pollable() || now - stream.last_data < kBusyTime) return false;
   bool is_watched = watcher_.WatchOnce(stream.follower->fd(), stream.id);
@@ -318,7 +318,7 @@ Time SourceSet::Impl::NextDue(Time latest) const {
 void SourceSet::Impl::Drain() {
   TakeNews();
   Discover(clock_.Now());
-  size_t passes = 1 + 2 * table_.waiting().size();  // writers may go on for ever
+  size_t passes = 1 + 2 * table_.waiting().size();  // writers may never stop
   while (ReadToEnds(clock_.Now()) && !table_.waiting().empty() && --passes > 0) Discover(clock_.Now());
   table_.Sweep();
   TellOfEnded();

@@ -86,7 +86,7 @@ class SourceSet {
   ~SourceSet();
 
   // One round: look for new files, read for some milliseconds from the streams that have something (chunk by chunk, in
-  // turn; the next round goes on where this one ends), hand it up.
+  // turn; the next round continues where this one ends), hand it up.
   // If nothing was there, waits for something to do, at most `max_wait`, or until Wake(), and makes one more round.
   // After a round that left nothing, the next one begins 5 ms later, 10 ms if it brought little (or `max_wait`, if that
   // is less).
@@ -99,7 +99,7 @@ class SourceSet {
   CatchUp catch_up() const;
   // Reads every file (not FIFOs and stdin beyond what is there now) to its current end: the last act before exit.
   void Drain();
-  // Takes other sources: streams that still match one go on where they are, under their id; others are parked (FIFOs
+  // Takes other sources: streams that still match one continue where they are, under their id; others are parked (FIFOs
   // are closed). What is there already counts as old for a spec that is new and has `start_at_end`.
   void Reconfigure(std::vector<SourceSpec> specs);
 
@@ -118,7 +118,7 @@ class SourceSet {
   SourceTotals Totals() const;
   // Rises with all that any of these calls and the receiver could tell, but for how large files are. Cheap.
   uint64_t changes() const;
-  // How far every file was read, rotated ones as well: what a later SourceSet needs to go on. Together with what the
+  // How far every file was read, rotated ones as well: what a later SourceSet needs to continue. Together with what the
   // receiver has made of all bytes up to now it is a consistent state.
   Positions SavePositions() const;
 

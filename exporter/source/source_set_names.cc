@@ -87,7 +87,7 @@ std::optional<size_t> SourceSet::Impl::AttachedSpec(const std::string& path) con
   return static_cast<size_t>(spec - specs_.begin());
 }
 
-// Of an open stream, among the specs in force.
+// The source of an open stream, among the specs in force.
 std::optional<size_t> SourceSet::Impl::SourceOf(const Stream& stream) const {
   if (stream.is_stdin) return discovery_.stdin_source();
   return stream.has_place() ? discovery_.SourceOf(stream.path) : AttachedSpec(stream.attached_to);

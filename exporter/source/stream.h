@@ -33,7 +33,7 @@ struct Stream {
   std::string error;          // of the last look
   bool is_refused = false;    // it holds no text
 
-  // Rotation. A stream whose inode has left its path for good is draining: late lines are still read, until none came
+  // Rotation. A stream whose inode has left its path is draining: late lines are still read, until none came
   // for `late_window`. Whatever came to stand at the path waits for `after`, its predecessor, to be read to the end.
   std::string first_path;         // of a file found under a rotated name beside its log; empty if it is `opened_as`
   bool has_left = false;          // that path

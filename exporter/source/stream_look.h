@@ -17,7 +17,7 @@ namespace qte::source {
 // Notes where an open file stands now.
 void Locate(Stream& stream);
 
-// Of a file that is followed, and of one that is parked.
+// The age of a file that is followed, and of one that is parked.
 Age AgeOf(const Stream& stream);
 Age AgeOf(const StreamPosition& position);
 

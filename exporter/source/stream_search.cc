@@ -18,7 +18,7 @@ constexpr std::chrono::minutes kFinishedLook{1};
 // How long a directory is new.
 constexpr std::chrono::seconds kSearchTime{2};
 
-// More messages than this at once help nobody; the metrics count all of them.
+// More messages than this at once do not help; the metrics count all of them.
 constexpr size_t kMostWarnings = 100;
 
 // Some files hold less than their size says.
@@ -109,7 +109,7 @@ std::vector<RotationSearch::Unseen> StreamTable::FindUnseen(RotationSearch& sear
   return found;
 }
 
-// Files that were rotated before they were seen under their first name, which nobody has told of, and that match under
+// Files that were rotated before they were seen under their first name, of which no event told, and that match under
 // their new name as well. What stands at a followed path is younger than what has left it, unless the two names were
 // looked up at different moments: then the next look tells. What is older than all files of a path was there before.
 void StreamTable::FindRenamed(std::vector<RotationSearch::Unseen>& rotated, Look& look) {
@@ -177,8 +177,8 @@ RotationSearch::Known StreamTable::KnownFiles() const {
   return known;
 }
 
-// A file that is gone was read to its end if it had left its path for good; otherwise it was rotated or deleted while
-// nobody looked, and what it still got is lost.
+// A file that is gone was read to its end if it had left its path; otherwise it was rotated or deleted
+// unseen, and what it still got is lost.
 void StreamTable::Lose(ParkedStream lost, Look& look) {
   const StreamPosition& position = lost.position;
   const uint64_t unread = UnreadBytes(lost);

@@ -150,7 +150,7 @@ void StreamTable::Reconcile(Scan& scan, const RenameTrail& trail, const Discover
   }
   BoundDraining();
   Forget(look);
-  // Of a file that is gone, the inode may come again as another file, which is to be read from its beginning.
+  // The inode of a file that is gone may come again as another file, which has to be read from its beginning.
   std::erase_if(starts_, [&](const auto& start) { return !look.by_identity.contains(start.first); });
 }
 
@@ -254,7 +254,7 @@ void StreamTable::Follow(Stream& predecessor, Stream& successor, Clock::Time now
   successor.after = predecessor.id;
 }
 
-// The predecessor may be closed already: lost while nobody looked, or moved away long ago.
+// The predecessor may be closed already: lost unseen, or moved away long ago.
 bool StreamTable::LinkToParked(Stream& stream, const Stream* open, Look& look) {
   if (auto gone = look.gone.find(stream.opened_as);
       gone != look.gone.end() && (open == nullptr || gone->second.id > open->id)) {

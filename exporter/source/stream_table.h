@@ -1,8 +1,9 @@
 // The streams that are followed, kept in line with what discovery finds.
 //
-// Identity decides, not the name: a file that was renamed and matches under its new name goes on where it was; a file
-// that has left its path drains (see stream.h); a file nobody follows yet is opened; one that is parked continues. One
-// thread. What happens to open streams is in stream_table.cc, how they are opened and parked in stream_opening.cc.
+// Identity decides, not the name: a file that was renamed and matches under its new name continues where it was; a file
+// that has left its path drains (see stream.h); a file that is not followed yet is opened; one that is parked
+// continues. One thread. What happens to open streams is in stream_table.cc, how they are opened and parked in
+// stream_opening.cc.
 #pragma once
 
 #include <map>
@@ -65,7 +66,7 @@ class StreamTable {
   const std::map<StreamId, ParkedStream>& parked() const { return parked_.by_id(); }
   Stream* Find(StreamId id) const;
   std::vector<StreamPosition> Positions(Clock::Time now) const;
-  // Of streams that the receiver has not heard of yet.
+  // The predecessors of streams that the receiver has not heard of yet.
   std::set<StreamId> AwaitedPredecessors() const;
   const PipeReader& pipes() const { return pipes_; }
 

@@ -36,7 +36,7 @@ class TornLooks : public Following {
 
   void Make(const std::string& text) { Append(log, text); }
   // What logrotate does: LOG becomes LOG.1, LOG.1 becomes LOG.2, and so on.
-  // Without asking for the files' stamps, for since Linux 6.13 whoever does makes the next stamp differ.
+  // Without asking for the files' stamps, for since Linux 6.13 asking makes the next stamp differ.
   void Shift() {
     constexpr int kMost = 15;
     auto name = [this](int number) { return log + "." + std::to_string(number); };

@@ -26,7 +26,7 @@ struct TracedProcess {
 TracedProcess TracedProcessOf(int pid, std::string_view command_line);
 
 std::string StreamNameOf(const TracedProcess& process);
-// Nothing if it is no such name.
+// Nothing if it is not such a name.
 std::optional<TracedProcess> ParseStreamName(std::string_view name);
 
 // A process by its number and its start, since numbers are given again.
@@ -46,8 +46,8 @@ struct ProcessScan {
 // The processes whose binary matches, in whatever mount namespace they are.
 ProcessScan FindProcesses(const PathPattern& binaries);
 
-// When a process was started; nothing if there is none of this number, or it has ended and nobody has noticed (a
-// zombie).
+// When a process was started; nothing if there is none of this number, or it has ended without being waited for
+// (a zombie).
 std::optional<uint64_t> StartTimeOf(int pid);
 
 }  // namespace qte::source

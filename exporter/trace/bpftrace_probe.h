@@ -18,8 +18,8 @@
 //   - Since 0.24, "%p" prints 0 for null.
 //   - Before 0.24, "%%" counts as a conversion if a letter follows.
 //
-// An argument that cannot be printed has a fixed text in its place, as long as nobody wants it. So has a string that
-// nobody wants, since reading a string is what costs the traced thread most.
+// An argument that cannot be printed has a fixed text in its place, as long as no rule wants it. So has a string that
+// no rule wants, since reading a string is what costs the traced thread most.
 #pragma once
 
 #include <cstdint>

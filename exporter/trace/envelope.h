@@ -48,7 +48,7 @@ struct Peeled {
   std::string_view text;  // what was wrapped
   WrapperTime time;
   uint64_t thread = 0;   // kQemu: QEMU's thread id
-  bool is_part = false;  // the next line of the stream goes on with this text
+  bool is_part = false;  // the next line of the stream continues this text
   uint8_t stream = 0;    // one number for each of standard output and standard error
 };
 

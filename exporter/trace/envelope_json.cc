@@ -10,7 +10,7 @@
 namespace qte::trace {
 namespace {
 
-// Reads the members of an object in their order. What is no JSON ends it.
+// Reads the members of an object in their order. Anything but JSON ends it.
 class Members {
  public:
   explicit Members(std::string_view object) : rest_(object.substr(1)) {}

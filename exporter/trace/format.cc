@@ -150,7 +150,7 @@ inline bool FormatReader::ReadOther(const Step& step, const char*& p, const char
   return fits;
 }
 
-// A plain number at `p`: counts its digits and, if they are wanted, folds them. What is no such number, or has more
+// A plain number at `p`: counts its digits and, if they are wanted, folds them. Anything else, and what has more
 // digits than are counted at once, is for ReadConversion.
 template <FormatReader::Conversion kConversion, bool kWanted>
 [[gnu::always_inline]] inline bool FormatReader::ReadPlain(const Step& step, const char*& p, const char* end, Value* values) {

@@ -52,7 +52,7 @@ class FormatReader {
   enum class Conversion : uint8_t { kUnsigned, kSigned, kHex, kOctal, kPointer, kChar, kReal, kString };
 
   // What a step does before its literal. A plain number has nothing around it, as nearly all have: no padding, no
-  // width. Those that nobody asks for are stepped over.
+  // width. Those that no rule asks for are stepped over.
   enum class Op : uint8_t {
     kLiteral,  // nothing: one more piece of a literal
     kHex,

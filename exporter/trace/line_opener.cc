@@ -87,7 +87,7 @@ void LineOpener::TakeApart(std::string_view text, const NameTable& declared, Lay
   }
 }
 
-// Of the last layer: keeps its text where it is a part, or puts the parts before it in front. True if that makes a
+// Keeps the text of the last layer if it is a part, or puts the parts before it in front. True if that makes a
 // line.
 bool LineOpener::Join(Layers& layers, const NameTable& declared) {
   const Peeled& peeled = layers.peeled[layers.count - 1];

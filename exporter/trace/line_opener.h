@@ -74,7 +74,7 @@ class LineOpener {
   // Microseconds since the epoch.
   std::optional<int64_t> TimeOf(const Opened& opened) { return work().times.Microseconds(opened.time); }
 
-  // What goes on over a restart.
+  // What continues over a restart.
   struct Part {
     std::string text;  // empty: none
     std::string time;

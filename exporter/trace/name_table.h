@@ -56,7 +56,7 @@ class NameTable {
     return {bytes, 0, name.size()};
   }
   uint32_t FindAlike(std::string_view name) const;
-  // Of names of more than 16 bytes whose first and last eight are the same.
+  // For names of more than 16 bytes whose first and last eight are the same.
   static bool SameMiddle(const char* known, std::string_view name) {
     return SameBytes(known + 8, name.data() + 8, name.size() - 16);
   }

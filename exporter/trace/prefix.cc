@@ -35,7 +35,7 @@ class Shape {
   uint64_t room_ = 0;
 };
 
-// Of a few digits.
+// The value of at most 12 digits.
 uint64_t Digits(std::string_view text) {
   uint64_t n = 0;
   for (char c : text) n = n * 10 + static_cast<uint64_t>(c - '0');
@@ -46,7 +46,7 @@ constexpr size_t kThreadDigits = 10;  // a Linux thread id has at most 7
 constexpr size_t kSecondDigits = 12;
 constexpr size_t kMicroDigits = 6;
 
-// Of a line too short for the way below.
+// Slow path for a line that is too short for the path below.
 Prefix FindThreadAndTimeAtEnd(std::string_view line) {
   auto digits_from = [line](size_t at) {
     auto end = std::find_if_not(line.begin() + static_cast<ptrdiff_t>(at), line.end(), IsDecimalDigit);
@@ -61,7 +61,7 @@ Prefix FindThreadAndTimeAtEnd(std::string_view line) {
   return {PrefixKind::kThreadAndTime, static_cast<uint8_t>(colon + 1), static_cast<uint8_t>(at)};
 }
 
-// "26638@1795408732.182800:", at most 31 bytes: the first three of 32 that are no digit decide.
+// "26638@1795408732.182800:", at most 31 bytes: the first three of 32 that are not digits decide.
 Prefix FindThreadAndTime(std::string_view line) {
   constexpr size_t kLook = kDigitMaskSize;
   static_assert(kThreadDigits + kSecondDigits + kMicroDigits + 3 < kLook);

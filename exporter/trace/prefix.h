@@ -50,7 +50,7 @@ class PrefixFinder {
   Prefix last_{PrefixKind::kThreadAndTime, 1, 0};  // fits no line: at 0 there is a digit
   uint8_t dot_ = 0;
   uint32_t looked_at_ = 0;  // the prefix's bytes, a bit each
-  uint32_t others_ = 0;     // those that are no digits
+  uint32_t others_ = 0;     // those that are not digits
 };
 
 // Microseconds since the epoch, or joins::kNoTime (INT64_MIN) where the prefix has no time.

@@ -39,7 +39,7 @@ class SimpleTrace {
 
   // Events that QEMU could not store because its buffer was full.
   uint64_t dropped_events() const { return dropped_events_; }
-  // Of the last record, without the offset; none before the first.
+  // The time of the last record, without the offset; none before the first.
   std::optional<std::chrono::microseconds> last_time() const { return last_time_; }
 
  private:

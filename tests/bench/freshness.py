@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How soon a line shows in /metrics: a writer appends one, and a client polls on a kept connection until it is there; or,
-since polling wakes the daemon, looks but once after so many milliseconds. Of a log that has been idle for seconds, of one
-that had data just now, and while another log is written as fast as it goes. Then what an idle daemon's threads wake up
+since polling wakes the daemon, looks but once after so many milliseconds. Measured for a log that has been idle for seconds, for one that
+had data just now, and for one beside a log that is written as fast as it goes. Then what an idle daemon's threads wake up
 for. About two minutes."""
 
 import argparse

@@ -7,6 +7,7 @@
 #   tests/bench/run.sh freshness     how soon a line shows in /metrics; wake-ups of an idle daemon
 #   tests/bench/run.sh following     memory while 10 GB go by; CPU time for a million lines at several paces
 #   tests/bench/run.sh guest         what it costs a real QEMU to be followed
+#   tests/bench/run.sh events       lines and bytes of log that a request, a key and a boot cost
 #   tests/bench/run.sh scaling       what more rules and more files cost
 #   tests/bench/run.sh workers       two files on two cores beside one: `replay`, and `serve` catching up
 #   tests/bench/run.sh instructions  instructions a line of `replay`, by callgrind
@@ -23,9 +24,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 . tests/lib/build.sh
 
 declare -A scripts=([compare]=compare [scrape]=scrape_cost [load]=scrape_under_load [freshness]=freshness
-  [following]=following [guest]=guest_cost [scaling]=scaling [workers]=workers [instructions]=instructions
+  [following]=following [guest]=guest_cost [events]=event_cost [scaling]=scaling [workers]=workers [instructions]=instructions
   [stages]=stages)
-order=(compare scrape load freshness following guest scaling workers instructions stages)
+order=(compare scrape load freshness following guest events scaling workers instructions stages)
 
 usage() {
   sed -n '2,/^set/ { /^#/ s/^# \{0,1\}//p }' tests/bench/run.sh

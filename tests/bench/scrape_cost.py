@@ -35,7 +35,7 @@ DISKS = 100
 
 
 def reads(directory, count):
-    """Lines of `count` label sets, each twice, and once more with another size."""
+    """Lines of `count` label sets, each twice, and a third time with another size."""
     with open(directory / "vm-017.log", "w") as log:
         for _ in range(2):
             for i in range(count):
@@ -99,7 +99,7 @@ def measure(title, count):
             daemon.wait_ready(60)
             pid = daemon.process.pid
             times = measuring.nanoseconds_by_thread(pid)
-            ingest_thread = max(times, key=times.get)  # it has just read all lines, and nobody has scraped
+            ingest_thread = max(times, key=times.get)  # it has just read all lines, before any scrape
             settle(pid, ingest_thread)
             read = procfs.memory(pid)
             plain = Scrapes(daemon, ingest_thread, count, gzip=False)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What panels answer where it is easy to be wrong, over series made up for it: targets that are no exporters, equal names
+"""What panels answer where it is easy to be wrong, over series made up for it: targets that are not exporters, equal names
 on two hosts, disks at rest, checkpoints that were never written. promtool evaluates them; there is no server."""
 
 import json
@@ -91,7 +91,7 @@ class ExpressionsTest(unittest.TestCase):
                 labels = {"job": "qemu", "instance": instance, **LABELS}
                 for le in ("0.5", "+Inf") if metric.endswith("_bucket") else (None,):
                     inputs.append(series(metric, "0+60x15", **labels, **({"le": le} if le else {})))
-        # Of the series that are folded, each host has the one and the sum over all.
+        # Each host has one folded series, and the sum over all.
         self.expect(inputs, *((f"count({expression})", 4 if '"metric", "all"' in expression else 2)
                               for expression in sorted(expressions)))
 

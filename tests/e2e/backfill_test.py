@@ -215,7 +215,7 @@ class ProgressTest(Case):
                 if select.select([terminal], [], [], 0.05)[0]:
                     try:
                         text += os.read(terminal, 4096)
-                    except OSError:  # nobody has it open any more
+                    except OSError:  # the reader has closed it
                         break
         finally:
             daemon.kill()

@@ -61,7 +61,7 @@ class ScriptTest(unittest.TestCase):
         return lines
 
     def test_every_declaration(self):
-        # What follows a newline in a format is no event's line.
+        # What follows a newline in a format is not a line of an event.
         declared = [each for each in usdt.declarations(DECLARATIONS.read_text()) if "\\n" not in each[2]]
         binary = usdt.build(self.directory / "qemu-kvm", declared)
         config = self.write("all.yaml", config_of_all(declared))

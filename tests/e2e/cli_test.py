@@ -150,7 +150,7 @@ class ConfigTest(Case):
             self.assertTrue(line.startswith(place), (line, place))
         done = exporter.run("check", f"--config.file={bad}", f"--config.file={event}")
         self.assertEqual(len(done.stderr.splitlines()), 4, done.stderr)
-        # Where no file is missing, so is no event.
+        # If no file is missing, no event is missing either.
         bad.write_text(bad.read_text().replace("trace_events: none-events", ""))
         done = exporter.run("check", f"--config.file={bad}", f"--config.file={event}")
         self.assertIn('unknown event "pci_cfg_raed"', done.stderr)
@@ -473,7 +473,7 @@ class ReloadTest(Case):
         self.append_until(daemon, "qemu_old_total")
 
     def test_a_rule_that_changes_its_meaning_begins_anew(self):
-        """At a reload and between restarts. The order of keys and the help text are no part of the meaning."""
+        """At a reload and between restarts. The order of keys and the help text do not change the meaning."""
         text = f"""\
 sources: [{{path: '{self.directory}/*.log'}}]
 spans:

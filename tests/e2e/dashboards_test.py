@@ -69,7 +69,7 @@ class ChainTest(unittest.TestCase):
             machine.press("a")
             time.sleep(0.5)
         cls.machine = machine
-        # Of the disks, IDE's is the one that all panels have something of: it is read by DMA, too.
+        # All panels show something of the IDE disk: it is read by DMA, too.
         cls.chosen = {"job": "qemu", "instance": f"127.0.0.1:{daemon.port}", "vm": "vm1",
                       "device": str(machine.image(DISKS[0]))}
 

@@ -342,7 +342,7 @@ class ReadmeTest(Containers):
         first = self.start(*arguments)
         self.wait_for(first, lambda found: found.total("qemu_keyboard_keystrokes_total", vm="vm1") == 1, "the keystroke")
         self.stop(first)
-        # Whoever begins anew finds none.
+        # A container that begins anew finds none.
         (logs / "vm1.log").write_text("")
         self.wait_for(self.start(*arguments),
                       lambda found: found.total("qemu_keyboard_keystrokes_total", vm="vm1") == 1, "the keystroke again")

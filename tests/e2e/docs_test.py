@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """What the pages print is what happens. Every block of README.md and docs/ is executed as it is printed: commands in the
-page's order and in one shell, terminal sessions must print what is shown, YAML is read by whom it is for, and what the
+page's order and in one shell, terminal sessions must print what is shown, the program that YAML is for reads it, and what the
 references list is held against the program. tests/lib/documents.py tells how a block says that it is run elsewhere."""
 
 import json
@@ -23,6 +23,7 @@ import shell
 ROOT = documents.ROOT
 REFERENCE = ROOT / "docs/reference"
 README = ROOT / "README.md"
+TESTING = ROOT / "docs/development/testing.md"
 BUILT_HERE = ROOT / "build/release/exporter/daemon/qemu-trace-exporter"
 WIDEST = 125
 
@@ -62,7 +63,7 @@ def sessions(text):
 
 
 def pattern(shown):
-    """Of what is shown: a line "..." stands for lines that were left out."""
+    """A regex for what is shown. A line "..." stands for lines that were left out."""
     return "".join("(?:.*\n)*?" if line == "...\n" else re.escape(line) for line in shown.splitlines(keepends=True))
 
 
@@ -191,9 +192,16 @@ class CheckoutTest(unittest.TestCase):
         self.assertEqual((done.returncode, done.stdout[:6]), (0, "usage:"))
         self.assertIn("exec ./test.sh ", (ROOT / ".ci/run").read_text())
 
+    def test_checkout(self):
+        """How to run one test."""
+        self.need_built_here()
+        here = self.shell()
+        for text in documents.marked(TESTING, "checkout"):
+            here.run(text, timeout=120)
+
 
 class BlocksTest(unittest.TestCase):
-    """No block that nobody runs."""
+    """Every block is executed by some test."""
 
     def test_languages(self):
         for document in documents.documents():

@@ -13,7 +13,7 @@ import process
 
 TRACES = exporter.ROOT / "tests/data/traces"
 NAMES = ("ide-raw-7.2", "keys-7.2", "nvme-7.2", "virtio-blk-7.2", "virtio-scsi-7.2")
-# Of several files the latest, or of another kind.
+# The latest of several files, or one of another kind.
 NOT_ADDED = {"qemu_trace_exporter_last_event_timestamp_seconds"}
 
 

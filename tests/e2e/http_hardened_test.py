@@ -18,8 +18,8 @@ import exporter
 SECONDS = 3.0
 # What a scrape may take while bad clients are at work. Loaded machines need generosity; what is usual is printed.
 LONGEST_SCRAPE = 3.0
-# While threads are few, a connection is ended over which nothing has come in a twentieth of a second, which a busy machine
-# may hold up a client in order for as well. Such a scrape is repeated, and takes as long as both.
+# While threads are few, a connection is closed if nothing has come over it for 50 ms. A busy machine
+# may delay a well-behaved client for so long, too. Such a scrape is repeated, and takes as long as both.
 MOST_REPEATED = 1
 
 READS = "qemu_pci_config_reads_total"

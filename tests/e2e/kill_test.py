@@ -5,7 +5,7 @@ Guests write and rotate their logs all the time, also while the daemon is down; 
 round the daemon is killed and started again, and when it has caught up, its numbers must be those that the guests have
 counted. No counter may ever be lower than in a scrape before.
 
-Over a rotation the same QEMU process goes on, as a rule: what it has told before counts for the lines in the new file. At
+The same QEMU process mostly continues over a rotation: what it has told before counts for the lines in the new file. At
 times another process begins with the new file.
 
 Each guest has another way to rotate, as far as that can be without loss:
@@ -60,7 +60,7 @@ def counters(metrics):
 
 
 class Scraper(threading.Thread):
-    """Polls /metrics, whoever listens, and keeps what fell and up to when checkpoints have it all."""
+    """Polls /metrics of the daemon that listens, and keeps what fell and up to when checkpoints have it all."""
 
     def __init__(self, port):
         super().__init__(daemon=True)
@@ -82,7 +82,7 @@ class Scraper(threading.Thread):
             try:
                 status, _, body = exporter.request(self._url)
             except (OSError, http.client.HTTPException):
-                continue  # nobody there, or no longer
+                continue  # no daemon there, or no longer
             if status != 200:
                 self.refused += 1
                 continue
@@ -123,7 +123,7 @@ class Writer(threading.Thread):
         self._born = {guest.vm: time.time() for guest in self._guests}
         self._still = {}      # guests that wait to be truncated: since when all of theirs has been read
         self._late = []       # sessions that were rotated away, and when that was
-        self._done = {}       # rotated files that nobody writes to, by inode: since when all of them has been read
+        self._done = {}       # rotated files without a writer, by inode: since when all of them has been read
         self._lock = threading.Lock()
         self.ending = threading.Event()
         self.error = None
@@ -249,7 +249,7 @@ class Rounds:
                 raise Failure(f"the daemon ended with {daemon.process.returncode}:\n{daemon.log()}")
             return
         if number == 0:
-            # Who finds none begins anew, and so do the counters.
+            # A daemon that finds none begins anew, and so do the counters.
             process.wait_until((self._directory / "state" / "checkpoint").exists, "the first checkpoint")
         if number % 8 == 3:
             before = self._scraper.saved_until

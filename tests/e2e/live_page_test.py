@@ -31,7 +31,7 @@ return [...figure.querySelectorAll("canvas")].some((canvas) => {
     const [r, g, b, alpha] = pixels.slice(at, at + 4);
     if (alpha > 128 && Math.max(r, g, b) - Math.min(r, g, b) > 60) coloured += 1;
   }
-  return coloured > 5; // the line of a few seconds is short
+  return coloured > 5; // the line of 10 s is short
 });
 """
 # Pairs of boxes that share more than a pixel, and boxes that stick out of the window.

@@ -27,7 +27,7 @@ COMPLETION = exporter.ROOT / "config/completions/qemu-trace-exporter.bash"
 README = exporter.ROOT / "README.md"
 # What links of the pages lead to and no installation has.
 SOURCE_ALONE = {"docker", "tests", "dashboards/pictures", "config/debian", "config/systemd", "config/nginx-tls.conf",
-                "config/web.yml", "LICENSE"}
+                "config/web.yml", "LICENSE", "CONTRIBUTING.md", "SECURITY.md", "docs/development"}
 
 
 def run(*command, **options):
@@ -138,7 +138,7 @@ class PackageTest(unittest.TestCase):
             os.unlink(old)
         run("bash", "-ec", commands_of_readme("package", {"build/release": BUILD}), cwd=exporter.ROOT)
         (cls.package,) = glob.glob(f"{BUILD}/*.deb")
-        # Nobody is there to say yes.
+        # There is no one to say yes.
         install = commands_of_readme("package-install", {"sudo apt-get": "apt-get -qq", "./build/release/": "/var/tmp/"})
         cls.root = cls.directory / "root"
         run("mmdebstrap", "--variant=minbase", "--mode=root", '--aptopt=APT::Install-Recommends "false"',

@@ -22,9 +22,9 @@ OWN = "qemu_trace_exporter_"
 DISKS = [qemu.Disk("ide0", "ide"), qemu.Disk("nvme0", "nvme"), qemu.Disk("scsi0", "scsi"),
          qemu.Disk("virtio0", "virtio"), qemu.Disk("virtio1", "virtio")]
 INTERFACES = {"ide": "ide", "nvme": "nvme", "scsi": "scsi", "virtio": "virtio-blk"}
-# Needed by the default config, and switched on by somebody else before the daemon comes.
+# The default config needs it, and another client switches it on before the daemon comes.
 OTHERS = "dma_complete"
-# Not needed by the default config, and switched on by somebody else.
+# The default config does not need it, and another client switches it on.
 UNRELATED = "virtio_balloon_to_target"
 
 
@@ -92,7 +92,7 @@ class QmpTest(unittest.TestCase):
 
     @classmethod
     def count(cls, guest):
-        """What the daemon counts beside what QEMU counts; then it is killed, and another one goes on."""
+        """What the daemon counts beside what QEMU counts; then it is killed, and another one continues."""
         with exporter.Daemon(*cls.flags) as daemon:
             cls.wait_until_on(daemon)
             cls.on = events(guest, cls.needed)

@@ -15,7 +15,7 @@ from disks import BAD_BLOCK, BAD_SECTOR, ERRORS, FLUSHES, READS, REPORTS, TRANSF
 
 
 class BusyDisksTest(DisksTest):
-    """A q35 with two processors and disks behind every controller that its guest has a driver for: all at once, at the
+    """A q35 with two vCPUs and disks behind every controller that its guest has a driver for: all at once, at the
     same offsets, and then each with a sector that cannot be read."""
 
     # The size tells the guest which is which.

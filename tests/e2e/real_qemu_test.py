@@ -114,7 +114,7 @@ class RealQemuTest(unittest.TestCase):
         return {disk: self.truth[image][name] for disk, image in self.images.items() if self.truth[image][name]}
 
     def truth_bytes(self, statistic, sector_event):
-        """QEMU's account less what went by programmed I/O, which it counts as well, and virtio-blk's, which is no DMA in
+        """QEMU's account less what went by programmed I/O, which it counts as well, and virtio-blk's, which is not DMA in
         QEMU's sense."""
         by_hand = self.log.programmed_io_bytes(sector_event)
         return {name: 0 if name == "virtio0" else self.truth[image][statistic] - by_hand[image]

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""`reclaim: true`: what was consumed of a log goes back to the disk while its writer goes on, and nothing is lost."""
+"""`reclaim: true`: what was consumed of a log goes back to the disk while its writer keeps writing, and nothing is lost."""
 
 import os
 import pathlib

@@ -82,7 +82,7 @@ class ReverseProxyTest(unittest.TestCase):
         self.assertIsNone(server.poll(), (self.directory / "nginx.err").read_text())
 
     def ask(self, path="/metrics", headers=LOGIN, trusted=True):
-        """(status, headers, body) over TLS; (None, None, None) while nobody listens."""
+        """(status, headers, body) over TLS; (None, None, None) while nothing listens."""
         context = ssl.create_default_context(cafile=self.certificate if trusted else None)
         request = urllib.request.Request(f"https://localhost:{self.port}{path}", headers=dict(headers))
         try:

@@ -56,7 +56,7 @@ class RotationsTest(unittest.TestCase):
                            f"{size} bytes to be read", interval=0.002)
 
     def rotate(self, name, late_lines):
-        """Renames the log and begins another one; the old descriptor is written to once more after that."""
+        """Renames the log and begins another one; the old descriptor is written to again after that."""
         self.path.rename(self.directory / name)
         old = self.log
         self.log = open(self.path, "wb", buffering=0)

@@ -17,11 +17,11 @@ import exporter
 
 TRACES = pathlib.Path(os.environ.get("QTE_TRACES", exporter.ROOT / "tests/data/traces"))
 
-# Of the exporter's own metrics those that speak of lines and requests; the rest speaks of files and of the process.
+# The exporter's own metrics about lines and requests; the others are about files and the process.
 OWN = {f"qemu_trace_exporter_{name}" for name in (
     "lines_total", "unparsed_lines_total", "spans_abandoned_total", "open_spans", "last_event_timestamp_seconds")}
 
-# Of a long trace the start tells as much as the whole.
+# The start of a long trace is as good as the whole.
 LONGEST = 4 << 20
 
 

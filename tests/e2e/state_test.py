@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checkpoints: what a daemon with --state.path goes on from, case by case. (kill_test.py is at random.)"""
+"""Checkpoints: what a daemon with --state.path continues from, case by case. (kill_test.py is at random.)"""
 
 import os
 import pathlib
@@ -213,7 +213,7 @@ class WhileDownTest(Case):
 
 
 class CheckpointTest(Case):
-    """A checkpoint that is no good is set aside, told of, and does not keep the daemon from its work."""
+    """An invalid checkpoint is set aside with a warning, and the daemon works without it."""
 
     def setUp(self):
         super().setUp()
@@ -266,7 +266,7 @@ class CheckpointTest(Case):
         self.assert_set_aside(b"")
 
     def test_of_other_files(self):
-        """Its counters go on; the files are new ones."""
+        """Its counters continue; the files are new ones."""
         other = self.directory / "other"
         other.mkdir()
         (other / "vm2.log").write_bytes(lines(5))
@@ -352,7 +352,7 @@ metrics:
         self.assertEqual(metrics.value(OWN + "lines_total"), 12)
 
     def test_another_config_after_a_restart(self):
-        """What both have goes on, the rest begins where the log is read on."""
+        """What both have continues, the rest begins where reading continues."""
         self.write_config("qemu_old_total")
         self.append(lines(5))
         self.assertEqual(self.start().stop(), 0)

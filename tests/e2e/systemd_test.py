@@ -84,7 +84,7 @@ class UnitTest(unittest.TestCase):
 
 
 def has_mount_namespaces():
-    """Not in most containers, nor where the root is no mount of its own (chroot)."""
+    """Not in most containers, nor where the root is not a mount of its own (chroot)."""
     if not shutil.which("unshare"):
         return False
     return subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode == 0
@@ -93,7 +93,7 @@ def has_mount_namespaces():
 @unittest.skipUnless(os.geteuid() == 0 and shutil.which("unshare") and shutil.which("setpriv"), "needs root, util-linux")
 @unittest.skipUnless(has_mount_namespaces(), "mount namespaces are forbidden here")
 class SandboxTest(unittest.TestCase):
-    """The daemon as nobody, who may read all and write only his state, with every mount read-only."""
+    """The daemon as an unprivileged user that can read all and write only its state, with every mount read-only."""
 
     def test_it_works_with_what_the_unit_grants(self):
         # Not under /tmp, which is private to the daemon.

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""--web.config.file: who may ask, what is refused, and that neither logins nor guesses disturb the others."""
+"""--web.config.file: which clients are served, what is refused, and that neither logins nor guesses disturb the others."""
 
 import collections
 import contextlib
@@ -199,7 +199,7 @@ class LoginTest(Case):
         self.assertEqual(set(answers), {401, 429})
 
     def status_from(self, address, login):
-        """Of one request over a connection from this address of loopback."""
+        """The status of one request over a connection from this loopback address."""
         request = f"GET /metrics HTTP/1.1\r\nHost: x\r\nAuthorization: {login['Authorization']}\r\nConnection: close\r\n\r\n"
         with socket.create_connection(("127.0.0.1", self.daemon.port), 10, (address, 0)) as connection:
             connection.sendall(request.encode())

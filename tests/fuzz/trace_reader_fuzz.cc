@@ -47,7 +47,7 @@ std::optional<std::string> Read(std::string_view bytes) {
     Require(!piece.empty(), "a piece holds something");
     volatile char padded = piece.data()[piece.size() + source::kReadPadding - 1];
     static_cast<void>(padded);
-    // A few bytes can stand for gigabytes; the start of them says enough.
+    // Ten bytes can stand for gigabytes; their start says enough.
     constexpr size_t kEnough = 1 << 20;
     if (text.size() < kEnough) text += piece;
   };

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """The ready config files in config/: that they fit together and say what they need, and that the expositions of their
-golden cases hold what a few regexes count in the same traces.
+golden cases hold what regexes count in the same traces.
 
 What is expected here is found by Python alone, without the exporter's formats, rules and spans; the golden cases then
-tell that the exporter says the same. A few numbers are QEMU's own, asked by QMP when the trace was recorded.
+tell that the exporter says the same. Some numbers are QEMU's own, asked by QMP when the trace was recorded.
 """
 
 import collections

@@ -46,7 +46,7 @@ class Crowd:
         return [key.fileobj for key in self._selector.get_map().values()]
 
     def tend(self, seconds, *, reads=True):
-        """Opens what has been ended, for a while. Who does not read learns of an end by writing."""
+        """Opens what has been ended, for a while. A client that does not read notices the end when it writes."""
         for key, _ in self._selector.select(seconds) if reads else []:
             with contextlib.suppress(BlockingIOError):
                 try:
@@ -117,7 +117,7 @@ def stop_reading(port, stop, count=100):
 
 
 def _one_after_another(port, stop, requests):
-    """Sends each, reads until the end or for a tenth of a second, and begins again."""
+    """Sends each, reads until the end or for 0.1 s, and begins again."""
     while not stop.is_set():
         for request in requests:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=0.5) as client:
@@ -142,7 +142,7 @@ def bad_methods(port, stop):
 
 
 def garbage(port, stop):
-    """Bytes that are no HTTP."""
+    """Bytes that are not HTTP."""
     _one_after_another(port, stop, [CLIENT_HELLO, bytes(range(256)) * 64, b"\r\n" * 1000, b"\0" * 100000, b"SSH-2.0-x\r\n",
                                     b"GET /metrics HTTP/9.9\r\n\r\n", b"GET\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"])
 
@@ -156,7 +156,7 @@ def tls_handshakes(port, stop):
 
 
 def scanners(port, stop):
-    """Pipelined requests for what other servers give away."""
+    """Pipelined requests for what other servers leak."""
     paths = [b"/../../../../etc/passwd", b"/..%2f..%2fetc/passwd", b"/%2e%2e/%2e%2e/etc/shadow", b"/.git/config", b"/wp-login.php",
              b"/cgi-bin/test.cgi", b"/metrics/../../etc/passwd", b"/\\..\\..\\boot.ini", b"/.htpasswd", b"//etc/passwd",
              b"/metrics%00.html", b"/?x=" + b"a" * 8000, b"http://127.0.0.1/secret", b"/%ff%fe", b"/-/reload"]

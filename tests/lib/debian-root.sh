@@ -41,7 +41,7 @@ make_root() {
   # shellcheck disable=SC2016 # apt-get fills it in
   mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -m 1 '/debian/*$') || true
   rm -rf "$root" "$cache/made"
-  # Nobody needs this root directory after a power failure, so dpkg does not wait for the disk.
+  # This root directory need not survive a power failure, so dpkg does not wait for the disk.
   mmdebstrap --quiet --mode=root --variant=minbase --dpkgopt=force-unsafe-io "$suite" "$root" ${mirror:+"$mirror"} \
     >"$cache/log" 2>&1 || {
     cat "$cache/log" >&2

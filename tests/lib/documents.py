@@ -23,6 +23,7 @@ MARKS = {
     "build": ("docs_test.py", "README.md"),  # in the checkout, which is built already
     "run": ("docs_test.py", "README.md"),    # ./run.sh, in the checkout
     "tests": ("docs_test.py", "README.md"),  # ./test.sh, which cannot run within itself
+    "checkout": ("docs_test.py", "docs/development/testing.md"),  # in the checkout, which is built already
     "install": ("package_test.py", "README.md"),
     "package": ("package_test.py", "README.md"),
     "package-install": ("package_test.py", "README.md"),
@@ -89,7 +90,7 @@ def _mark_of(line, at):
 
 
 def marked(document, mark):
-    """The texts of a document's blocks with a mark. AssertionError where it has none: who asks, executes them."""
+    """The texts of a document's blocks with a mark. AssertionError if it has none: the caller executes them."""
     texts = [block.text for block in blocks(document) if block.mark == mark]
     if not texts:
         raise AssertionError(f"{document} has no block with <!-- test: {mark} -->")

@@ -33,7 +33,7 @@ def replay(*arguments, stdin=b""):
 
 
 def request(url, method="GET", headers=()):
-    """(status, headers, body as bytes). OSError where nobody answers."""
+    """(status, headers, body as bytes). OSError if nothing answers."""
     try:
         with urllib.request.urlopen(urllib.request.Request(url, method=method, headers=dict(headers)),
                                     timeout=10) as response:
@@ -105,7 +105,7 @@ class Daemon:
         return request(self.url + path, method, self._headers | dict(headers))
 
     def status(self, path, method="GET"):
-        """The status code, or None while nobody answers."""
+        """The status code, or None while nothing answers."""
         self._check_alive()
         try:
             return self.request(path, method)[0]

@@ -1,8 +1,8 @@
 """Invented guests that write trace logs for the daemon to follow, and know what it has to count.
 
-A Qemu is one process: what it knows (names, open requests, keys that are down) and stories, each of a few lines, that are
+A Qemu is one process: what it knows (names, open requests, keys that are down) and stories, each of some lines, that are
 told by turns. A Session is one log file that a process writes. A Guest is one VM: its log is rotated or truncated while
-the process goes on, or the process ends and another one begins. The Tally is what all of them have written, counted when
+the process continues, or the process ends and another one begins. The Tally is what all of them have written, counted when
 it is written, by the names of the exposition. Nothing here reads a log.
 """
 
@@ -36,7 +36,7 @@ _START = 1_795_408_732 * 64  # ticks
 _OPEN_STORIES = 6
 _STORIES = ("pci", "pci", "dma", "dma", "dma", "element", "element", "key", "key", "layer_read", "reopen", "rubbish")
 # Late lines reach an old file while others reach the new one. The order in which the daemon reads these is open, so the
-# stories of late lines share nothing with others: neither thread nor disk nor pointers.
+# stories with late lines share nothing with others: neither thread nor disk nor pointers.
 _LATE_STORIES = ("pci", "pci", "dma", "dma", "element", "rubbish")
 _RUBBISH = ("pci_cfg_read i440FX 00:\n", "\n", "qemu-system-x86_64: warning: nothing of interest\n")
 _LATE_NODE, _LATE_BACKEND = 0x7f0000000500, 0x7f0000000600
@@ -96,7 +96,7 @@ class Session:
         self._put(rest)
 
     def leave(self):
-        """The process goes on in another file. The rest of the unfinished line, if that file is to have it."""
+        """The process continues in another file. The rest of the unfinished line, if that file is to have it."""
         self._teller = None
         end = self._rest[:self._rest.find(b"\n") + 1]
         # The daemon joins the halves of an event, unless the second one could be an event of its own.

@@ -7,7 +7,7 @@ import sys
 
 def need(*programs):
     """Ends with 77, ctest's sign for a skipped test, where a program is missing; with QTE_REQUIRE_ALL in the environment
-    the test goes on, and fails over it. Those for root alone (nginx) are found as well."""
+    the test continues, and fails because of it. Those for root alone (nginx) are found as well."""
     path = os.environ.get("PATH", "") + ":/usr/sbin"
     missing = [program for program in programs if not shutil.which(program, path=path)]
     if missing and "QTE_REQUIRE_ALL" not in os.environ:

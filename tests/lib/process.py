@@ -35,7 +35,7 @@ def end(process, timeout=60):
 
 
 def free_port():
-    """A loopback port that nobody listens on at this moment."""
+    """A loopback port on which nothing listens at this moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

@@ -44,7 +44,7 @@ def descriptors(pid):
 
 
 def wakeups(pid):
-    """How often threads that are still there have slept and gone on."""
+    """How often threads that are still there have slept and woken up."""
     return sum(_field(task / "status", "voluntary_ctxt_switches") for task in pathlib.Path(f"/proc/{pid}/task").iterdir())
 
 

@@ -38,7 +38,7 @@ def check_metrics(text):
 class Prometheus:
     """A server on a free port with its storage in `directory`/tsdb, as a context manager. `extra` are lines of the
     scrape config, `flags` of its command line, `rules` files with rules, which are evaluated every second. With `itself`
-    it also scrapes itself, as the job `prometheus`: a target that is no exporter of ours."""
+    it also scrapes itself, as the job `prometheus`: a target that is not one of our exporters."""
 
     def __init__(self, directory, target_port, extra=(), flags=(), rules=(), itself=False):
         self._directory = directory
@@ -85,7 +85,7 @@ class Prometheus:
         return {tuple(sorted(sample["metric"].items())): float(sample["value"][1]) for sample in result}
 
     def query_range(self, expression, start, end, step):
-        """{labels as a sorted tuple of pairs: values over time, without those that are no numbers}."""
+        """{labels as a sorted tuple of pairs: values over time, without those that are not numbers}."""
         result = self.ask("query_range", query=expression, start=start, end=end, step=step)["result"]
         values = {tuple(sorted(series["metric"].items())): [float(value) for _, value in series["values"]]
                   for series in result}

@@ -23,7 +23,7 @@ mount -t tmpfs none /var/log/qemu # no traces of this machine
 shift
 """
 
-# Every command comes as a file; what it answered is told on descriptor 3. A group of its own for each, so that what goes on
+# Every command comes as a file; what it answered is told on descriptor 3. A group of its own for each, so that what runs
 # in the background ends with the shell, whatever it has started.
 _SESSION = """\
 set -em
@@ -122,7 +122,7 @@ class Shell:
     def _run(self, text, rest, timeout):
         file = self._new_file(text)
         out = file.with_suffix(".out")
-        # Nobody types: what asks for input finds none.
+        # There is no terminal: what asks for input finds none.
         self._send(f". {file} </dev/null >{out} 2>&1{rest}; echo done >&3\n")
         try:
             self._wait(timeout)

@@ -97,7 +97,7 @@ def why_not():
 
 
 def why_skip():
-    """The same where that is no failure: with QTE_REQUIRE_ALL in the environment, a missing program is one, and a kernel
+    """The same where that is not a failure: with QTE_REQUIRE_ALL in the environment, a missing program is one, and a kernel
     that forbids to trace is not."""
     reason = why_not()
     return reason if reason and ("QTE_REQUIRE_ALL" not in os.environ or not reason.endswith("is not installed")) else None

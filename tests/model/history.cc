@@ -57,7 +57,7 @@ History::History(unsigned seed, fs::path directory)
     PointLink();
     if (Random(2) == 0) specs_.insert(specs_.begin(), {.path = directory_ / "elsewhere/*"});
   }
-  // It claims a size of 4096 bytes, and has a few.
+  // It claims a size of 4096 bytes, and has fewer.
   if (Random(4) == 0) fs::create_symlink("/sys/class/net/lo/mtu", logs_ + "/vmsys.log");
   in_use_ = specs_;
   for (Writer& writer : writers_) writer.Open(clock_.Now());
@@ -81,7 +81,7 @@ void History::Step() {
 }
 
 void History::ActOfWriter(Writer& writer) {
-  // Nobody reaches the log by its path while its directory is away.
+  // The log cannot be reached by its path while its directory is away.
   switch (place_ == Place::kThere ? Random(15) : 4 + Random(10)) {
     case 0:
     case 1:
@@ -201,7 +201,7 @@ void History::DeleteAndRecreate(Writer& writer) {
 void History::Truncate(Writer& writer) {
   Token part = writer.GiveUpPart();
   if (part >= 0) never_.insert(part);
-  // Of two truncations between two looks the second destroys what nobody can know of.
+  // The second of two truncations between two looks destroys bytes that the reader cannot know of.
   if (sources_ != nullptr && !writer.file()->is_truncation_seen) Settle();
   Destroy(*writer.file(), false);
   writer.Truncate();

@@ -51,7 +51,7 @@ class History {
   void Truncate(Writer& writer);
   void BeginRun(Writer& writer);
 
-  // Of places: what becomes of the logs' directory, of links and of sources.
+  // Places: what becomes of the logs' directory, of links and of sources.
   void ActOfPlaces();
   void MoveAway();
   void Cover();

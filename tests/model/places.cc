@@ -29,7 +29,7 @@ void History::ActOfPlaces() {
   }
 }
 
-// A file that was deleted is only there as long as the reader has it open, and nobody promises that for long.
+// A file that was deleted is only there as long as the reader has it open, and that is not promised for long.
 void History::LoseClosed() {
   for (Writer& writer : writers_) {
     writer.EndLate();
@@ -124,7 +124,7 @@ void History::PointLink() {
   fs::rename(link_->path() + ".new", link_->path());
 }
 
-// A target that nobody has seen before the next switch is lost, so the reader has looked at each.
+// A target that the reader has not seen before the next switch is lost, so the reader has looked at each.
 void History::SwitchLink(Writer& writer) {
   if (sources_ != nullptr) Settle();
   if (sources_ == nullptr ? !writer.file()->is_saved : !IsKnown(*writer.file())) return;

@@ -61,7 +61,7 @@ class Writer {
   void Truncate();
   // Another QEMU opens the same file: libvirt's append to it, -D truncates it.
   void TakeOver(bool appends);
-  // Nobody will write to the file before this one.
+  // No line will be written to the file before this one.
   void EndLate() { old_fd_ = UniqueFd(); }
   bool has_part() const { return part_ >= 0; }
   // libvirt's line at a domain's start, which is a token, too.

@@ -11,7 +11,7 @@ namespace qte::split {
 
 enum class Way {
   kRename,            // vm.log goes to a name of its own; QEMU opens vm.log anew (`logfile` in its monitor)
-  kRenameThenReopen,  // the same, but for a while QEMU goes on in the renamed file, and there is no vm.log
+  kRenameThenReopen,  // the same, but for a while QEMU writes to the renamed file, and there is no vm.log
   kRenameLateLines,   // the same, but some lines reach the old file after the new one was made
   kTruncate,          // copytruncate: behind a hole of NULs if the writer does not append
   kDelete,            // the file has no name any more; QEMU opens vm.log anew

@@ -1,7 +1,7 @@
 // One trace, cut and rotated while a follower steps, dies and comes back, and what became of its series.
 //
 // Whatever was written must be counted as if it stood in one file: values, histograms, names of disks and durations.
-// Three things nobody could tell, so a run does not do them:
+// Three cases cannot be detected, so a run does not do them:
 //   - what is truncated or deleted has been read, or is held open, and a checkpoint says so before the follower is killed
 //   - a file that is truncated and grows again to begin and end like the old one is looked at in between
 //   - a file that a symbolic link names is looked at before the link names another one, and a checkpoint says so

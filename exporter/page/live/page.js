@@ -206,7 +206,7 @@
     document.getElementById("trouble").textContent = [...troubles.values()].find((trouble) => trouble !== "") ?? "";
   };
 
-  // Again and again while somebody can see it, and at once when it is seen again; one turn at a time.
+  // Again and again while the page is visible, and at once when it becomes visible again; one turn at a time.
   const repeat = (task, milliseconds) => {
     let timer = null;
     let isAtWork = false;

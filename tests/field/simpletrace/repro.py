@@ -117,7 +117,7 @@ expect("backfill", filled.returncode == 0 and stamps and 1795408795 <= min(stamp
 filled = subprocess.run([QTE, "backfill", "-"], input=whole, capture_output=True)
 expect("backfill of a pipe", filled.returncode == 1 and b"give the file itself" in filled.stderr, filled)
 
-# simpletrace.py's own output is no trace that can be read; the binary one is.
+# simpletrace.py's own output cannot be read as a trace; the binary file can.
 replayed = run("replay", "vm.log", b"ps2_put_keycode 0.000 pid=4711 opaque=0x55aa00000010 keycode=0x34\n" * 3)
 expect("simpletrace.py", "simpletrace.py" in replayed.stderr and "replay the binary trace" in replayed.stderr, replayed.stderr)
 done(not wrong, "; ".join(wrong) or f"{records} records of {len(RECORDINGS)} recordings count as their text does")

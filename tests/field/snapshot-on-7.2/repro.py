@@ -10,7 +10,7 @@ import field
 
 
 def user_image(name):
-    """Of what query-blockstats calls the overlay."""
+    """The name by which query-blockstats calls the overlay."""
     return json.loads(name.removeprefix("json:"))["backing"]["file"]["filename"]
 
 
