@@ -22,7 +22,7 @@ struct ScrapeRequest {
   bool operator==(const ScrapeRequest&) const = default;
 };
 
-// Of what a client accepts, the format that it likes best; text where it names none of ours.
+// The format that a client likes best; text where it names none of ours.
 exposition::Format FormatFor(std::string_view accept);
 
 // Parameters that are none of these are left alone.

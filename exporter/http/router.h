@@ -17,7 +17,7 @@ namespace qte::http {
 struct Route {
   std::string method;  // "GET" (serves HEAD as well; one answer may serve several requests) "POST" or "PUT"
   std::function<Response(const Request&)> handle;
-  // Of a GET whose answer depends on more than the path: requests with the same text have the same answer.
+  // For a GET whose answer depends on more than the path: requests with the same text have the same answer.
   std::function<std::string(const Request&)> variant = nullptr;
 };
 
