@@ -10,6 +10,7 @@
 
 #include "base/epoch.h"
 #include "commands/embedded.h"
+#include "daemon/http_metrics.h"
 #include "daemon/process_metrics.h"
 #include "daemon/scrape_request.h"
 #include "daemon/server.h"
@@ -164,12 +165,7 @@ void Server::AppendOwnMetrics(metrics::Snapshot& snapshot, const source::SourceT
     add("reclaimed_bytes_total", "Total number of bytes of consumed logs given back to the disk.", Type::kCounter,
         single(totals.reclaimed_bytes));
   }
-  std::vector<PlainFamily::Series> requests;
-  for (const auto& [request, count] : http_->request_counts()) {
-    requests.push_back({{{"path", request.first}, {"code", std::to_string(request.second)}}, static_cast<double>(count)});
-  }
-  add("http_requests_total", "Total number of HTTP requests answered since the exporter started, by path and status.", Type::kCounter,
-      std::move(requests));
+  AppendHttpMetrics(http_->metrics().Collect(), snapshot);
   AppendQmpMetrics(snapshot);
   for (PlainFamily& family : ProcessMetrics()) snapshot.plain.push_back(std::move(family));
 }

@@ -153,17 +153,19 @@ class CountsCursor final : public SeriesCursor {
 
 class PlainCursor final : public SeriesCursor {
  public:
-  explicit PlainCursor(const PlainFamily& family) : SeriesCursor(family.series.size()) {
+  explicit PlainCursor(const PlainFamily& family) : SeriesCursor(family.series.size()), bounds_(family.bounds) {
     for (const PlainFamily::Series& series : family.series) order_.push_back(&series);
     std::sort(order_.begin(), order_.end(), [](const auto* a, const auto* b) { return a->labels < b->labels; });
     Begin();
   }
 
   double Value() const override { return order_[at()]->value; }
+  HistogramValue Histogram() const override { return {bounds_, order_[at()]->bucket_counts, order_[at()]->value}; }
 
  private:
   void Load(size_t place) override { base_ = &order_[place]->labels; }
 
+  const std::span<const double> bounds_;
   std::vector<const PlainFamily::Series*> order_;
 };
 

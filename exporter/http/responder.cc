@@ -4,6 +4,7 @@
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
+#include <chrono>
 #include <string_view>
 
 #include "http/gzip.h"
@@ -82,11 +83,6 @@ void Responder::Set(const config::WebConfig& access) {
   headers_ = std::make_shared<const Headers>(access.headers);
 }
 
-Responder::Counts Responder::counts() const {
-  std::lock_guard lock(mutex_);
-  return counts_;
-}
-
 Router::Answered Responder::Ask(const ParsedRequest& request) {
   if (std::string wrong = AmbiguityOf(request); !wrong.empty()) return Router::PlainText(kBadRequest, wrong + "\n");
   if (!limiter_.Allows(RateLimiter::Clock::now())) return Router::PlainText(kTooManyRequests, "too many requests\n");
@@ -101,12 +97,12 @@ Router::Answered Responder::Ask(const ParsedRequest& request) {
 }
 
 Reply Responder::Respond(const ParsedRequest& request) {
+  const auto begin = std::chrono::steady_clock::now();
   Router::Answered answered = Ask(request);
   std::shared_ptr<const Headers> headers;
   {
     std::lock_guard lock(mutex_);
     headers = headers_;
-    ++counts_[{router_.Has(request.path) ? request.path : "other", answered.answer->response().status}];
   }
   Reply reply;
   reply.answer = std::move(answered.answer);
@@ -126,6 +122,8 @@ Reply Responder::Respond(const ParsedRequest& request) {
   if (is_compressed) reply.head += "Content-Encoding: gzip\r\n";
   reply.head += answered.headers + "\r\n";
   if (request.method != "HEAD") reply.body = body;
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+  metrics_.Count(router_.Has(request.path) ? request.path : "other", response.status, took.count(), reply.body.size());
   return reply;
 }
 

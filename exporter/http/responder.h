@@ -3,7 +3,6 @@
 // Called on CivetWeb's threads, several at once.
 #pragma once
 
-#include <cstdint>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -15,6 +14,7 @@
 #include "http/parsed_request.h"
 #include "http/rate_limiter.h"
 #include "http/reply.h"
+#include "http/request_metrics.h"
 #include "http/router.h"
 
 namespace qte::http {
@@ -26,9 +26,7 @@ class Responder {
 
   void Set(const config::WebConfig& access);
   Reply Respond(const ParsedRequest& request);
-  // How many requests were answered since the start, by path ("other" for unknown paths) and status.
-  using Counts = std::map<std::pair<std::string, int>, uint64_t>;
-  Counts counts() const;
+  const RequestMetrics& metrics() const { return metrics_; }
   // Ends all waiting for logins, before the server stops.
   void Close() { router_.Close(); }
 
@@ -41,7 +39,7 @@ class Responder {
   RateLimiter limiter_;
   mutable std::mutex mutex_;
   std::shared_ptr<const Headers> headers_ = std::make_shared<const Headers>();  // guarded by mutex_
-  Counts counts_;                                                               // guarded by mutex_
+  RequestMetrics metrics_;
 };
 
 }  // namespace qte::http

@@ -59,7 +59,7 @@ class Server::Impl {
 
   const std::vector<Listener>& listeners() const { return front_door_->listeners(); }
   BasicAuth& auth() { return *auth_; }
-  Responder::Counts request_counts() const { return responder_.counts(); }
+  const RequestMetrics& metrics() const { return responder_.metrics(); }
 
  private:
   void Use(const config::WebConfig& access) {
@@ -92,8 +92,8 @@ BasicAuth& Server::auth() {
   return impl_->auth();
 }
 
-std::map<std::pair<std::string, int>, uint64_t> Server::request_counts() const {
-  return impl_->request_counts();
+const RequestMetrics& Server::metrics() const {
+  return impl_->metrics();
 }
 
 Result<std::unique_ptr<Server>> Server::Start(std::vector<Listener> listeners, std::map<std::string, Route> routes,

@@ -5,17 +5,16 @@
 // (front_door.h). A client that is not allowed learns nothing but that (basic_auth.h).
 #pragma once
 
-#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "base/result.h"
 #include "config/web_config.h"
 #include "http/basic_auth.h"
 #include "http/listen_address.h"
+#include "http/request_metrics.h"
 #include "http/router.h"
 
 namespace qte::http {
@@ -33,8 +32,7 @@ class Server {
   Status SetAccess(const config::WebConfig& access);
   const std::vector<Listener>& listeners() const;
   BasicAuth& auth();
-  // See responder.h.
-  std::map<std::pair<std::string, int>, uint64_t> request_counts() const;
+  const RequestMetrics& metrics() const;
 
  private:
   class Impl;

@@ -260,14 +260,25 @@ TEST_CASE("Requests that two servers may understand differently are refused") {
   }
 }
 
-TEST_CASE("Answers are counted by path and status") {
+TEST_CASE("Answers are counted by path and status, with their times and sizes") {
   Fixture fixture;
   fixture.Ask("GET", "/metrics");
   fixture.Ask("HEAD", "/metrics");
   fixture.Ask("DELETE", "/metrics");
   for (const char* path : {"/a", "/b"}) fixture.Ask("GET", path);
-  CHECK(fixture.server->request_counts() ==
-        std::map<std::pair<std::string, int>, uint64_t>{{{"/metrics", 200}, 2}, {{"/metrics", 405}, 1}, {{"other", 404}, 2}});
+  std::map<std::string, double> counts;
+  for (const prometheus::MetricFamily& family : fixture.server->metrics().Collect()) {
+    for (const prometheus::ClientMetric& metric : family.metric) {
+      std::string series = family.name.substr(std::string("qemu_trace_exporter_http_").size());
+      for (const prometheus::ClientMetric::Label& label : metric.label) series += ' ' + label.value;
+      counts[series] = family.type == prometheus::MetricType::Counter ? metric.counter.value
+                                                                      : static_cast<double>(metric.histogram.sample_count);
+    }
+  }
+  CHECK(counts == std::map<std::string, double>{{"requests_total 200 /metrics", 2}, {"requests_total 405 /metrics", 1},
+                                                {"requests_total 404 other", 2}, {"request_duration_seconds /metrics", 3},
+                                                {"request_duration_seconds other", 2}, {"response_size_bytes /metrics", 3},
+                                                {"response_size_bytes other", 2}});
 }
 
 TEST_CASE("A page of another site cannot reload") {

@@ -75,12 +75,14 @@ struct CountsByName {
 struct PlainFamily {
   struct Series {
     Labels labels;
-    double value = 0;
+    double value = 0;                          // of a histogram: its sum
+    std::vector<uint64_t> bucket_counts = {};  // histogram: bounds+1 counts, not cumulated
   };
   std::string name;
   std::string help;
-  Type type = Type::kGauge;  // never kHistogram
+  Type type = Type::kGauge;
   std::vector<Series> series;
+  std::vector<double> bounds = {};  // histogram: upper bounds, rising, without +Inf
 };
 
 struct Snapshot {

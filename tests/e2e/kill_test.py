@@ -33,7 +33,7 @@ import process
 
 ROUNDS = 50
 # What begins anew with each process, as `rate` expects.
-OF_THE_PROCESS = ("process_", "qemu_trace_exporter_http_requests_total")
+OF_THE_PROCESS = ("process_", "qemu_trace_exporter_http_")
 BY_SOURCE = "qemu_trace_exporter_source_"
 CHECKPOINTED = "qemu_trace_exporter_checkpoint_last_success_timestamp_seconds"
 
