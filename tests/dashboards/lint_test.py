@@ -15,6 +15,7 @@ import yaml
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 import dashboards
+import documents
 import exporter
 
 RULES = dashboards.RULES.parent
@@ -47,12 +48,14 @@ VARIABLES = {"overview": ALL_VARIABLES, "vm": ALL_VARIABLES, "block": ALL_VARIAB
 
 
 def known_metrics():
-    """Names of what the exporter serves by its default config, checkpoints on, of a log that has a bit of all."""
+    """Names of what the exporter serves by its default config, checkpoints on, of logs that have a bit of all."""
+    traces = exporter.ROOT / "tests/data/traces"
     with tempfile.TemporaryDirectory() as directory:
-        log = pathlib.Path(directory) / "vm.log"
-        log.write_bytes((exporter.ROOT / "tests/data/traces/ide-raw-7.2.log").read_bytes() +
-                        b"pci_cfg_read d 00:00.0 @0x0 -> 0x1\npci_cfg_write d 00:00.0 @0x0 <- 0x1\n")
-        with exporter.Daemon(f"--trace.path={log}", f"--state.path={directory}/state") as daemon:
+        (pathlib.Path(directory) / "vm.log").write_bytes(
+            (traces / "ide-trim-7.2.log").read_bytes() +
+            b"pci_cfg_read d 00:00.0 @0x0 -> 0x1\npci_cfg_write d 00:00.0 @0x0 <- 0x1\nLost 3 events\nno event\n")
+        shutil.copy(traces / "virtio-scsi-7.2.log", directory)  # flushes that have an end
+        with exporter.Daemon(f"--trace.path={directory}/*.log", f"--state.path={directory}/state") as daemon:
             daemon.wait_ready()
             return set(re.findall(r"^# TYPE (\w+)", daemon.text(), re.M)) | SCRAPE_METRICS | QMP_METRICS
 
@@ -279,16 +282,37 @@ class RulesTest(unittest.TestCase):
         self.promtool("test", "rules", "qemu-trace-exporter_test.yaml")
 
     def test_every_alert_has_a_case_and_says_what_to_do(self):
-        cases = (RULES / "qemu-trace-exporter_test.yaml").read_text()
+        tests = yaml.safe_load((RULES / "qemu-trace-exporter_test.yaml").read_text())["tests"]
+        cases = [(case["expr"], bool(case["exp_samples"])) for test in tests for case in test["promql_expr_test"]]
         alerts = [rule for rule in rules() if "alert" in rule]
         self.assertGreaterEqual(len(alerts), 8)
         for rule in alerts:
             with self.subTest(alert=rule["alert"]):
-                self.assertIn(f'alertname="{rule["alert"]}"', cases)
+                # Both where it fires and where it does not.
+                self.assertEqual({fires for expr, fires in cases if f'alertname="{rule["alert"]}"' in expr}, {True, False})
                 self.assertTrue(rule["for"])
                 self.assertIn(rule["labels"]["severity"], ("info", "warning", "critical"))
                 for part in ("summary", "description"):
                     self.assertRegex(rule["annotations"][part], r"\.$")
+
+    def test_every_alert_has_a_runbook(self):
+        page = exporter.ROOT / "docs/how-to/runbooks.md"
+        alerts = [rule for rule in rules() if "alert" in rule]
+        sections = re.split(r"^### ", page.read_text(), flags=re.M)[1:]
+        self.assertEqual(sorted(section.split("\n")[0] for section in sections), sorted(rule["alert"] for rule in alerts))
+        for section in sections:
+            for part in ("Means", "Check", "Do"):
+                self.assertIn(f"- **{part}:** ", section)
+        installed = re.search(r"^Documentation=(file:.*)README.md$",
+                              (exporter.ROOT / "config/systemd/qemu-trace-exporter.service").read_text(), re.M)[1]
+        for rule in alerts:
+            url, _, anchor = rule["annotations"]["runbook_url"].partition("#")
+            self.assertEqual(url, f"{installed}{page.relative_to(exporter.ROOT)}")
+            self.assertEqual(anchor, rule["alert"].lower())
+            self.assertIn(anchor, documents.anchors(page))
+        known = known_metrics()
+        for metric in re.findall(r"(?<![:\w])(?:qemu_trace|process)_\w+", page.read_text()):
+            self.assertIn(metric, known)
 
     def test_what_is_recorded_is_used(self):
         recorded = {rule["record"] for rule in rules() if "record" in rule}
