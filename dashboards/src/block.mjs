@@ -1,14 +1,15 @@
 import {
-  BY_DEVICE, BY_DISK, DEVICE, NO_BLOCK, NO_DMA, build, counts, increase, lines, mean, noTime, number, plus, quantile, rate, row,
-  spread, sumBy, total,
+  BY_DEVICE, BY_DISK, DEVICE, LIMITS, NO_BLOCK, NO_DMA, build, counts, increase, lines, mean, named, noTime, number, plus, quantile,
+  rate, row, spread, sumBy, total,
 } from './lib.mjs';
 import {deviceGrid, exporterRow} from './shared.mjs';
 
-const LEGEND = '{{vm}} {{interface}} {{device}} @ {{instance}}';
+const LEGEND = '{{vm}} {{disk}}';
 
-const each = (metric) => [[sumBy(BY_DISK, rate(metric, DEVICE)), LEGEND]];
-const means = (metric) => [[mean(metric, DEVICE, BY_DISK), LEGEND]];
-const p = (q, metric) => [quantile(q, metric, DEVICE, BY_DISK), `${LEGEND} p${q * 100}`];
+const each = (metric) => [[named(sumBy(BY_DISK, rate(metric, DEVICE))), LEGEND]];
+const means = (metric) => [[named(mean(metric, DEVICE, BY_DISK)), LEGEND]];
+const p = (q, metric) => [named(quantile(q, metric, DEVICE, BY_DISK)), `${LEGEND} p${q * 100}`];
+const ofDisks = (panel) => lines({...panel, to: 'device'});
 
 export default build({
   uid: 'qemu-block',
@@ -39,13 +40,13 @@ export default build({
         expr: total('qemu_block_errors_total', DEVICE), steps: [[null, 'green'], [1, 'red']]}),
     ]),
     row(2, 'Rates', [
-      lines({id: 21, title: 'Reads', unit: 'iops', noValue: NO_BLOCK, queries: each('qemu_block_reads_total'),
+      ofDisks({id: 21, title: 'Reads', unit: 'iops', noValue: NO_BLOCK, queries: each('qemu_block_reads_total'),
         description: 'Read requests by device. Merged virtio requests count as the guest sent them.'}),
-      lines({id: 22, title: 'Writes', unit: 'iops', noValue: NO_BLOCK, queries: each('qemu_block_writes_total'),
+      ofDisks({id: 22, title: 'Writes', unit: 'iops', noValue: NO_BLOCK, queries: each('qemu_block_writes_total'),
         description: 'Write requests by device.'}),
-      lines({id: 23, title: 'Bytes read', unit: 'Bps', stack: true, noValue: NO_BLOCK, queries: each('qemu_block_read_bytes_total'),
+      ofDisks({id: 23, title: 'Bytes read', unit: 'Bps', stack: true, noValue: NO_BLOCK, queries: each('qemu_block_read_bytes_total'),
         description: 'Throughput of reads; equals what `query-blockstats` counts.'}),
-      lines({id: 24, title: 'Bytes written', unit: 'Bps', stack: true, noValue: NO_BLOCK, queries: each('qemu_block_written_bytes_total'),
+      ofDisks({id: 24, title: 'Bytes written', unit: 'Bps', stack: true, noValue: NO_BLOCK, queries: each('qemu_block_written_bytes_total'),
         description: 'Throughput of writes; equals what `query-blockstats` counts.'}),
     ]),
     row(3, 'Latency', [
@@ -54,53 +55,58 @@ export default build({
           'or a cache and what is behind it.'}),
       spread({id: 32, title: 'Write latency', unit: 's', noValue: noTime('writes'), metric: 'qemu_block_write_duration_seconds', matchers: DEVICE,
         description: 'How long writes take. A band that rises as requests in flight rise is a queue that fills.'}),
-      lines({id: 33, title: 'p99 read latency by device', unit: 's', noValue: noTime('reads'),
-        description: 'Of 100 reads 99 are faster. Estimated from buckets, each twice as wide as the one before.',
+      ofDisks({id: 33, title: 'p99 read latency by device', unit: 's', noValue: noTime('reads'), limit: [LIMITS.duration, 'QemuBlockLatencyHigh'],
+        description: '99th-percentile read latency. Estimated from buckets, each twice as wide as the one before.',
         queries: [p(0.99, 'qemu_block_read_duration_seconds')]}),
-      lines({id: 34, title: 'p99 write latency by device', unit: 's', noValue: noTime('writes'),
-        description: 'Of 100 writes 99 are faster.',
+      ofDisks({id: 34, title: 'p99 write latency by device', unit: 's', noValue: noTime('writes'), limit: [LIMITS.duration, 'QemuBlockLatencyHigh'],
+        description: '99th-percentile write latency.',
         queries: [p(0.99, 'qemu_block_write_duration_seconds')]}),
-      lines({id: 35, title: 'Median and p90 read latency by device', unit: 's', noValue: noTime('reads'),
+      ofDisks({id: 35, title: 'Median and p90 read latency by device', unit: 's', noValue: noTime('reads'),
         description: 'What most reads take. Far below p99, the slow ones are few.',
         queries: [0.5, 0.9].map((q) => p(q, 'qemu_block_read_duration_seconds'))}),
-      lines({id: 36, title: 'Median and p90 write latency by device', unit: 's', noValue: noTime('writes'),
+      ofDisks({id: 36, title: 'Median and p90 write latency by device', unit: 's', noValue: noTime('writes'),
         description: 'What most writes take.',
         queries: [0.5, 0.9].map((q) => p(q, 'qemu_block_write_duration_seconds'))}),
     ]),
     row(4, 'Saturation, flushes and errors', [
-      lines({id: 41, rare: 1, title: 'Requests in flight', unit: 'short', noValue: NO_BLOCK,
+      ofDisks({id: 41, rare: 1, title: 'Requests in flight', unit: 'short', noValue: NO_BLOCK,
         description: 'At the moment of each scrape. What stays at the depth of the queue is a disk at its limit.',
-        queries: [[sumBy(BY_DISK, `qemu_block_requests_in_flight{${DEVICE}}`), LEGEND]]}),
-      lines({id: 42, title: 'Time busy with requests', unit: 'short', decimals: 2, noValue: noTime('requests'),
+        queries: [[named(sumBy(BY_DISK, `qemu_block_requests_in_flight{${DEVICE}}`)), LEGEND]]}),
+      ofDisks({id: 42, title: 'Time busy with requests', unit: 'short', decimals: 2, noValue: noTime('requests'),
         description: 'Seconds of requests in each second: the mean number in flight between scrapes (Little\'s law).',
-        queries: [[plus(sumBy(BY_DISK, rate('qemu_block_read_duration_seconds_sum', DEVICE)),
-          sumBy(BY_DISK, rate('qemu_block_write_duration_seconds_sum', DEVICE))), LEGEND]]}),
-      lines({id: 43, rare: 1, title: 'Flushes', unit: 'iops', noValue: NO_BLOCK, queries: each('qemu_block_flushes_total'),
+        queries: [[named(plus(sumBy(BY_DISK, rate('qemu_block_read_duration_seconds_sum', DEVICE)),
+          sumBy(BY_DISK, rate('qemu_block_write_duration_seconds_sum', DEVICE)))), LEGEND]]}),
+      ofDisks({id: 43, rare: 1, title: 'Flushes', unit: 'iops', noValue: NO_BLOCK, queries: each('qemu_block_flushes_total'),
         description: 'Requests to make writes lasting. Each waits for the storage below.'}),
-      counts({id: 44, title: 'Errors', noValue: NO_BLOCK,
-        queries: [[sumBy(BY_DISK, increase('qemu_block_errors_total', DEVICE)), LEGEND]],
-        description: 'Requests that ended with an error in the interval before each point. 0 is healthy; the guest\'s log tells which sectors.'}),
+      ofDisks({id: 45, title: 'p99 flush latency by device', unit: 's', noValue: noTime('flushes'), limit: [LIMITS.flush, 'QemuFlushLatencyHigh'],
+        description: '99th-percentile flush latency. Databases and journals in the guest wait for each flush.',
+        queries: [p(0.99, 'qemu_block_flush_duration_seconds')]}),
+      ofDisks({id: 46, rare: 1, title: 'Discards', unit: 'iops', noValue: NO_BLOCK, queries: each('qemu_block_unmaps_total'),
+        description: 'TRIM and UNMAP: ranges that the guest needs no more.'}),
+      counts({id: 44, title: 'Errors', noValue: NO_BLOCK, to: 'device',
+        queries: [[named(sumBy(BY_DISK, increase('qemu_block_errors_total', DEVICE))), LEGEND]],
+        description: 'Requests that failed in the interval before each point. 0 is healthy. The guest\'s log shows which sectors.'}),
     ]),
     row(5, 'Sizes', [
       spread({id: 51, title: 'Sizes of reads', unit: 'bytes', noValue: NO_BLOCK, metric: 'qemu_block_read_size_bytes', matchers: DEVICE,
         description: 'Small reads in great number are random I/O; large ones are streams or readahead.'}),
       spread({id: 52, title: 'Sizes of writes', unit: 'bytes', noValue: NO_BLOCK, metric: 'qemu_block_write_size_bytes', matchers: DEVICE,
         description: 'Sizes of write requests as the guest sends them.'}),
-      lines({id: 53, title: 'Mean size of reads', unit: 'bytes', noValue: NO_BLOCK, queries: means('qemu_block_read_size_bytes'),
+      ofDisks({id: 53, title: 'Mean size of reads', unit: 'bytes', noValue: NO_BLOCK, queries: means('qemu_block_read_size_bytes'),
         description: 'By device, between scrapes.'}),
-      lines({id: 54, title: 'Mean size of writes', unit: 'bytes', noValue: NO_BLOCK, queries: means('qemu_block_write_size_bytes'),
+      ofDisks({id: 54, title: 'Mean size of writes', unit: 'bytes', noValue: NO_BLOCK, queries: means('qemu_block_write_size_bytes'),
         description: 'By device, between scrapes.'}),
     ]),
     row(6, 'By device', [
-      deviceGrid({id: 61, description: 'The chosen devices side by side, of now.'}),
+      deviceGrid({id: 61, description: 'The chosen devices side by side, of now. A click on a name chooses this disk alone.'}),
     ]),
     row(7, 'DMA below the block interfaces', [
-      lines({id: 71, title: 'Read by DMA', unit: 'Bps', noValue: NO_DMA,
+      ofDisks({id: 71, title: 'Read by DMA', unit: 'Bps', noValue: NO_DMA,
         description: 'Reads of IDE, AHCI, NVMe and SCSI go through QEMU\'s DMA helpers; virtio-blk does not.',
-        queries: [[sumBy(BY_DEVICE, rate('qemu_dma_read_bytes_total', DEVICE)), '{{vm}} {{device}} @ {{instance}}']]}),
-      lines({id: 72, title: 'Written by DMA', unit: 'Bps', noValue: NO_DMA,
+        queries: [[named(sumBy(BY_DEVICE, rate('qemu_dma_read_bytes_total', DEVICE))), LEGEND]]}),
+      ofDisks({id: 72, title: 'Written by DMA', unit: 'Bps', noValue: NO_DMA,
         description: 'Writes of IDE, AHCI, NVMe and SCSI.',
-        queries: [[sumBy(BY_DEVICE, rate('qemu_dma_written_bytes_total', DEVICE)), '{{vm}} {{device}} @ {{instance}}']]}),
+        queries: [[named(sumBy(BY_DEVICE, rate('qemu_dma_written_bytes_total', DEVICE))), LEGEND]]}),
       spread({id: 73, title: 'DMA read latency', unit: 's', noValue: noTime('transfers'), metric: 'qemu_dma_read_duration_seconds', matchers: DEVICE,
         description: 'From `dma_blk_io` to `dma_complete`. What the latency of requests has beyond it is the controller\'s emulation.'}),
       spread({id: 74, title: 'DMA write latency', unit: 's', noValue: noTime('transfers'), metric: 'qemu_dma_write_duration_seconds', matchers: DEVICE,

@@ -1,7 +1,7 @@
 import {
-  BY_EXPORTER, EXPORTER, NO_SOURCES, build, counts, increase, lines, noTime, number, ours, rate, row, sumBy, total,
+  BY_EXPORTER, EXPORTER, LIMITS, LINES, NO_SOURCES, build, counts, increase, lines, noTime, number, ours, rate, row, sumBy, total,
 } from './lib.mjs';
-import {own} from './shared.mjs';
+import {alertGrid, own} from './shared.mjs';
 
 const gauge = (name) => `${own(name)}{${EXPORTER}}`;
 const each = (expr, what = '') => [sumBy(BY_EXPORTER, expr), `{{instance}}${what}`];
@@ -21,8 +21,8 @@ export default build({
       number({id: 17, title: 'Down', unit: 'short', width: 3,
         description: 'Exporters that were scraped within a day and do not answer now. Prometheus\' page of targets says why.',
         expr: `sum(${ours(`1 - up{${EXPORTER}}`)})`, steps: [[null, 'green'], [1, 'red']]}),
-      number({id: 12, title: 'Lines', unit: 'ops',
-        description: 'Lines of trace logs read a second.', expr: `sum(${rate(own('lines_total'), EXPORTER)})`}),
+      number({id: 12, title: 'Lines', unit: LINES,
+        description: 'Lines of trace logs read per second.', expr: `sum(${rate(own('lines_total'), EXPORTER)})`}),
       number({id: 13, title: 'Unread', unit: 'bytes', noValue: NO_SOURCES,
         description: 'Written by QEMU and not read yet. Near 0 is healthy.',
         expr: `sum(${gauge('source_lag_bytes')})`, steps: [[null, 'green'], [1e6, 'orange'], [1e8, 'red']]}),
@@ -33,18 +33,22 @@ export default build({
         description: 'Time series that are held, and scraped each time. Each costs some 200 bytes.',
         expr: `sum(${gauge('series')})`}),
       number({id: 16, title: 'Config', unit: 'short', width: 3, texts: {0: 'refused', 1: 'good'},
-        description: 'Refused: some exporter could not read its config at the last reload and goes on with the one before; its log says why.',
+        description: 'Refused: an exporter could not read its config at the last reload and keeps using the previous one. Its log says why.',
         expr: `min(${gauge('config_last_reload_successful')})`, steps: [[null, 'red'], [1, 'green']]}),
     ]),
+    row(7, 'Alerts', [
+      alertGrid({id: 71}, EXPORTER),
+    ]),
     row(2, 'Reading', [
-      lines({id: 21, title: 'Lines read', unit: 'ops',
-        description: 'By exporter. Some 100 ns of processor time a line.',
+      lines({id: 21, title: 'Lines read', unit: LINES,
+        description: 'By exporter. A line takes about 100 ns of CPU time.',
         queries: [each(rate(own('lines_total'), EXPORTER))]}),
       lines({id: 22, title: 'Bytes read', unit: 'Bps',
         description: 'By exporter: how fast QEMU\'s logs grow. `reclaim` gives what was read back to the disk.',
         queries: [each(rate(own('read_bytes_total'), EXPORTER))]}),
       lines({id: 23, title: 'Unread by source', unit: 'bytes', noValue: NO_SOURCES,
-        description: 'The ten logs with most bytes still to be read. What grows is written faster than it is read.',
+        limit: [LIMITS.lag, 'QemuTraceSourceLagging'],
+        description: 'The 10 logs with most bytes still to be read. A line that rises is a log that is written faster than it is read.',
         queries: [[`topk(10, ${own('source_lag_bytes')}{${EXPORTER}})`, '{{instance}} {{source}}']]}),
       lines({id: 24, rare: 1, title: 'Sources down', unit: 'short', noValue: NO_SOURCES,
         description: 'Logs that are missing or cannot be read, by exporter.',
@@ -54,7 +58,9 @@ export default build({
         queries: [each(increase(own('source_rotations_total'), EXPORTER), ' rotations'),
           each(increase(own('source_truncations_total'), EXPORTER), ' truncations')]}),
       lines({id: 26, rare: 0.1, title: 'Writers of FIFOs that had to wait', unit: 'percentunit',
-        description: 'Share of the time in which a FIFO or standard input was not read, since the buffer was full: QEMU stands still then.',
+        limit: [LIMITS.pipeFull, 'QemuGuestStalledByFifo'],
+        description: 'Share of the time in which QEMU could not write into a FIFO or standard input because it was full. QEMU and its ' +
+          'guest stand still then.',
         queries: [each(rate(own('pipe_full_seconds_total'), EXPORTER))]}),
     ]),
     row(3, 'Understanding', [
@@ -90,8 +96,8 @@ export default build({
         queries: [[`time() - max by (${BY_EXPORTER}) (${gauge('last_event_timestamp_seconds')} > 0)`, '{{instance}}']]}),
     ]),
     row(5, 'Cost', [
-      lines({id: 51, title: 'Processor', unit: 'percentunit',
-        description: 'Of one core, by exporter.',
+      lines({id: 51, title: 'CPU', unit: 'percentunit',
+        description: 'Share of one core, by exporter.',
         queries: [each(ours(rate('process_cpu_seconds_total', EXPORTER)))]}),
       lines({id: 52, title: 'Memory', unit: 'bytes',
         description: 'Resident memory, by exporter. Bounded whatever the input.',
@@ -104,21 +110,33 @@ export default build({
         queries: [[`${sumBy(BY_EXPORTER, ours(`process_open_fds{${EXPORTER}}`))} / ` +
           sumBy(BY_EXPORTER, ours(`process_max_fds{${EXPORTER}}`)), '{{instance}}']]}),
     ]),
-    row(6, 'Checkpoints and QMP', [
-      lines({id: 61, title: 'Age of the last checkpoint', unit: 's', noValue: 'off (--state.path)',
-        description: 'What a kill -9 would have to read again; where none was ever written, the time since the exporter\'s start. Some ' +
-          'seconds are normal; more: the disk of --state.path is full or slow.',
+    // What these show is there only with a flag or a key of the config, which each panel names where it is empty.
+    row(6, 'With --state.path, reclaim, qmp or usdt', [
+      lines({id: 61, title: 'Age of the last checkpoint', unit: 's', noValue: 'off: needs the flag --state.path=DIR',
+        limit: [LIMITS.checkpointAge, 'QemuTraceCheckpointOld'],
+        description: 'Needs the flag --state.path. After a kill -9, the exporter reads this much again. Without any checkpoint, it is ' +
+          'the time since the exporter\'s start. 3 seconds are normal; if it grows, the disk of --state.path is full or slow.',
         queries: [[`time() - max by (${BY_EXPORTER}) (${CHECKPOINT} > 0 or ` +
           `process_start_time_seconds{${EXPORTER}} and on (${BY_EXPORTER}) ${CHECKPOINT} == 0)`, '{{instance}}']]}),
-      lines({id: 62, rare: 1000, title: 'Given back to the disk', unit: 'Bps', noValue: 'off (reclaim)',
-        description: 'Bytes of consumed logs that were freed while QEMU goes on writing.',
+      lines({id: 62, rare: 1000, title: 'Given back to the disk', unit: 'Bps', noValue: 'off: needs the flag --state.path=DIR, and reclaim: true in a source',
+        description: 'Needs --state.path, and `reclaim: true` in a source. Bytes of logs that were read and then freed on disk while ' +
+          'QEMU continues to write.',
         queries: [each(rate(own('reclaimed_bytes_total'), EXPORTER))]}),
-      lines({id: 63, rare: 1, title: 'QMP sockets down', unit: 'short', noValue: 'off (qmp)',
-        description: 'QEMUs that cannot be asked to switch tracing on.',
+      lines({id: 63, rare: 1, title: 'QMP sockets down', unit: 'short', noValue: 'off: needs qmp: SOCKET in a source',
+        description: 'Needs `qmp` in a source. Sockets on which QEMU does not answer, such as those of VMs that are switched off. The ' +
+          'exporter cannot switch events on there.',
         queries: [each(`1 - ${gauge('qmp_up')}`)]}),
-      counts({id: 64, title: 'QMP failures by reason', noValue: 'off (qmp)',
-        description: 'Tries to talk to a QEMU that failed in the interval before each point.',
+      counts({id: 64, title: 'QMP failures by reason', noValue: 'off: needs qmp: SOCKET in a source',
+        description: 'Needs `qmp` in a source. Failed attempts to talk to a QEMU in the interval before each point.',
         queries: [eachBy('reason', increase(own('qmp_failures_total'), EXPORTER))]}),
+      lines({id: 65, rare: 1, title: 'Events that QMP has switched on', unit: 'short', noValue: 'off: needs qmp: SOCKET in a source',
+        description: 'Needs `qmp` in a source. Events that rules need and that are enabled, by socket. 0 of a running QEMU: see its ' +
+          'entry under qmp of /api/v1/status.',
+        queries: [[gauge('qmp_events_enabled'), '{{path}}']]}),
+      counts({id: 66, title: 'Events lost by bpftrace', noValue: 'none: only QEMUs traced by usdt: can lose some',
+        description: 'Needs `usdt` in a source. Events in the interval before each point that bpftrace could not keep up with. ' +
+          'Counters are too low by them. Trace fewer events.',
+        queries: [eachBy('vm', increase(own('lost_events_total'), EXPORTER))]}),
     ], {collapsed: true}),
   ],
 });
