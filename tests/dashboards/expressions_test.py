@@ -103,8 +103,8 @@ class ExpressionsTest(unittest.TestCase):
         want = {"/var/lib/libvirt/images/web1.qcow2": "web1.qcow2", "/disks/web1/disk.img": "web1/disk.img",
                 "/disks/web2/disk.img": "web2/disk.img", "disk.img": "disk.img", "nbd://host:10809/export": "export",
                 "0x55a7f0e0": "0x55a7f0e0", "target 0 lun 0": "target 0 lun 0", "/images/web1.qcow2#2": "web1.qcow2#2"}
-        inputs = [series("qemu_block_flushes_total", "0+60x15", job="qemu", instance="a", vm="v", interface="ide", device=device)
-                  for device in want]
+        labels = {"job": "qemu", "instance": "a", "vm": "v", "interface": "ide"}
+        inputs = [series("qemu_block_flushes_total", "0+60x15", **labels, device=device) for device in want]
         self.expect(inputs, (expression, {
             f'{{job="qemu", instance="a", vm="v", interface="ide", device="{device}", disk="{disk}"}}': 1
             for device, disk in want.items()}))

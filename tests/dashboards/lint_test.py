@@ -24,7 +24,8 @@ COLUMNS = 24
 # Of Prometheus itself, about the scrape and the rules.
 SCRAPE_METRICS = {"up", "scrape_duration_seconds", "ALERTS", "ALERTS_FOR_STATE"}
 # There only with a source that names a socket.
-QMP_METRICS = {"qemu_trace_exporter_qmp_up", "qemu_trace_exporter_qmp_failures_total", "qemu_trace_exporter_qmp_events_enabled"}
+QMP_METRICS = {"qemu_trace_exporter_qmp_up", "qemu_trace_exporter_qmp_failures_total",
+               "qemu_trace_exporter_qmp_events_enabled"}
 METRIC = re.compile(r"\b(?:qemu_\w+|process_\w+|up|scrape_\w+|ALERTS(?:_FOR_STATE)?)(?=[{\s)\[]|$)")
 SUFFIX = re.compile(r"_(bucket|sum|count)$")
 RECORDED = re.compile(r"\b\w+:\w+:\w+")
@@ -53,8 +54,8 @@ VARIABLES = {"overview": ALL_VARIABLES, "vm": ALL_VARIABLES, "block": ALL_VARIAB
 
 
 def known_metrics():
-    """Names of what the exporter serves by its default config and that of virtqueues, checkpoints on, of logs that have a bit
-    of all."""
+    """Names of what the exporter serves by its default config and that of virtqueues, checkpoints on, of logs that have a
+    bit of all."""
     traces = exporter.ROOT / "tests/data/traces"
     with tempfile.TemporaryDirectory() as directory:
         (pathlib.Path(directory) / "vm.log").write_bytes(
@@ -159,7 +160,8 @@ class DashboardTest(unittest.TestCase):
                     text = re.split(" Without data: ", panel["description"])[-1].removesuffix(".")
                 metrics = {metric for target in panel["targets"] for metric in METRIC.findall(target["expr"])}
                 if panel["type"] != "table" and any(re.match(r"qemu_(block|dma)_\w*_duration_", metric) for metric in metrics):
-                    self.assertRegex(text, r"^no (reads|writes|flushes|transfers|requests), or no timestamps \(-msg timestamp=on\)$")
+                    self.assertRegex(text, r"^no (reads|writes|flushes|transfers|requests), or no timestamps "
+                                           r"\(-msg timestamp=on\)$")
                     continue
                 for prefix, names in EVENTS.items():
                     if any(metric.startswith(prefix) for metric in metrics):

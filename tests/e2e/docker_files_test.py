@@ -146,7 +146,8 @@ class RuleTest(unittest.TestCase):
     def test_the_prometheus_rule_has_the_rules(self):
         self.assertEqual(RULE.read_text(), prometheus_rule(), f"update it by {__file__} --update")
         rule = yaml.safe_load(RULE.read_text())
-        self.assertEqual(rule["spec"], yaml.safe_load((exporter.ROOT / "dashboards/rules/qemu-trace-exporter.yaml").read_text()))
+        rules = exporter.ROOT / "dashboards/rules/qemu-trace-exporter.yaml"
+        self.assertEqual(rule["spec"], yaml.safe_load(rules.read_text()))
 
 
 class KubernetesTest(unittest.TestCase):
@@ -244,7 +245,7 @@ class LibvirtTest(unittest.TestCase):
             self.assertIn(f"path: {mounts['logs']}/*.log", config)
             pathlib.Path(directory, "config.yaml").write_text(config.replace(mounts["logs"], f"{directory}/logs"))
             pathlib.Path(directory, "logs/web1.log").write_text("pci_cfg_read d 00:00.0 @0x0 -> 0x1\n")
-            arguments = [argument.replace("/etc/qemu-trace-exporter", directory).replace(mounts["state"], f"{directory}/state")
+            arguments = [argument.replace(mounts["state"], f"{directory}/state").replace("/etc/qemu-trace-exporter", directory)
                          for argument in self.container["args"]]
             with exporter.Daemon(*arguments) as daemon:
                 daemon.wait_ready()
