@@ -17,13 +17,13 @@ export default build({
   rows: [
     row(1, 'Overview', [
       number({id: 11, title: 'Exporters up', unit: 'short', width: 3,
-        description: 'Exporters that answer the scrape. Fewer than hosts (or pods) with VMs: some are not in the scrape config.',
+        description: 'Exporters that answer the scrape. If there are fewer than hosts (or pods) with VMs, some are not in the scrape config.',
         expr: `sum(${ours(`up{${EXPORTER}}`)})`, steps: [[null, 'red'], [1, 'green']]}),
       number({id: 17, title: 'Exporters down', unit: 'short', width: 3,
-        description: 'Exporters that were scraped within a day and do not answer now. Prometheus\' page of targets says why.',
+        description: 'Exporters that were scraped within a day and do not answer now. Prometheus\' page of targets shows the reason.',
         expr: `sum(${ours(`1 - up{${EXPORTER}}`)})`, steps: [[null, 'green'], [1, 'red']]}),
       number({id: 12, title: 'VMs', unit: 'short', width: 3, noValue: NO_EVENTS,
-        description: 'VMs of which trace events have been seen, in logs that are still followed.',
+        description: 'VMs whose logs are followed and hold trace events.',
         expr: `count(${sumBy(BY_VM, rate('qemu_trace_events_total', VM))})`}),
       number({id: 18, title: 'QEMU up', unit: 'short', width: 3, noValue: NO_SOURCES,
         description: 'VMs whose QEMU may be running. It is known to have ended if libvirt or QMP reports it, or if its log is gone.',
@@ -37,11 +37,11 @@ export default build({
         expr: `sum(${own('source_lag_bytes')}{${EXPORTER}})`,
         steps: [[null, 'green'], [1e6, 'orange'], [1e8, 'red']]}),
       number({id: 15, title: 'Lost', unit: 'bytes', width: 3,
-        description: 'Bytes in the time shown that were gone before they could be read. Anything but 0: logs are rotated ' +
+        description: 'Bytes in the time shown that were gone before they could be read. If it is not 0, logs are rotated ' +
           'or truncated faster than they are read.',
         expr: total(own('lost_bytes_total'), EXPORTER), steps: [[null, 'green'], [1, 'red']]}),
       number({id: 16, title: 'Sources down', unit: 'short', width: 3, noValue: NO_SOURCES,
-        description: 'Logs that are missing or cannot be read. The exporter\'s log and its page at / say why.',
+        description: 'Logs that are missing or cannot be read. The exporter\'s log and its page at / show the reason.',
         expr: `sum(1 - ${own('source_up')}{${EXPORTER}})`, steps: [[null, 'green'], [1, 'red']]}),
     ]),
     row(7, 'Alerts', [
@@ -49,10 +49,10 @@ export default build({
     ]),
     row(2, 'Activity', [
       byVm({id: 21, title: 'Trace events by VM', unit: EVENTS, noValue: NO_EVENTS, queries: each('qemu_trace_events_total', VM),
-        description: 'Lines that QEMU writes, used by a rule or not. The busiest VMs are those whose tracing costs most.'}),
+        description: 'Events that QEMU writes, used by a rule or not. Tracing costs most in the busiest VMs.'}),
       byVm({id: 22, rare: 1, title: 'Keystrokes by VM', unit: KEYS, noValue: NO_KEYS,
         queries: [[either(sumBy(BY_VM, rate('qemu_keyboard_keystrokes_total', VM)), sumBy(BY_VM, rate('qemu_input_keystrokes_total', VM))), LEGEND]],
-        description: 'Keys pressed on the PS/2 keyboard; on other keyboards where that one is silent.'}),
+        description: 'Keys pressed on the PS/2 keyboard, or on other keyboards if that one is silent.'}),
       byVm({id: 23, title: 'Block bytes read by VM', unit: 'Bps', stack: true, noValue: NO_BLOCK,
         description: 'What guests read of their disks, all interfaces together.',
         queries: each('qemu_block_read_bytes_total', DEVICE)}),
@@ -64,8 +64,8 @@ export default build({
         queries: [[plus(sumBy(BY_VM, rate('qemu_dma_read_bytes_total', DEVICE)),
           sumBy(BY_VM, rate('qemu_dma_written_bytes_total', DEVICE))), LEGEND]]}),
       byVm({id: 26, rare: 1, title: 'PCI config accesses by VM', unit: 'ops', noValue: NO_PCI,
-        description: 'From `pci_cfg_read` and `pci_cfg_write`. Busy at boot and when devices come and go; a steady rate ' +
-          'later means a driver that polls.',
+        description: 'From `pci_cfg_read` and `pci_cfg_write`. Busy at boot and when devices are plugged. A steady rate ' +
+          'later means that a driver polls.',
         queries: [[plus(sumBy(BY_VM, rate('qemu_pci_config_reads_total', VM)),
           sumBy(BY_VM, rate('qemu_pci_config_writes_total', VM))), LEGEND]]}),
     ]),
@@ -82,7 +82,7 @@ export default build({
       byVm({id: 36, rare: 1, title: 'Flushes by VM', unit: 'iops', noValue: NO_BLOCK,
         description: 'Requests to make writes lasting, all disks together.', queries: each('qemu_block_flushes_total', DEVICE)}),
       byVm({id: 33, rare: 1, title: 'Block requests in flight by VM', unit: 'short', noValue: NO_BLOCK,
-        description: 'Reads and writes under way at the moment of the scrape. What stays high is a disk at its limit.',
+        description: 'Reads and writes in flight at the moment of the scrape. If it stays high, a disk is at its limit.',
         queries: [[sumBy(BY_VM, `qemu_block_requests_in_flight{${DEVICE}}`), LEGEND]]}),
       counts({id: 34, title: 'Block errors by VM', noValue: NO_BLOCK, to: 'vm',
         description: 'Requests that failed in the interval before each point. 0 is healthy. The block dashboard shows which device.',

@@ -24,7 +24,7 @@ export const exporterRow = (id) => row(id, 'Exporter', [
     description: 'Share of one core, by exporter. At 100% it cannot read faster. Trace fewer events then.',
     queries: [[sumBy(BY_EXPORTER, ours(rate('process_cpu_seconds_total', EXPORTER))), '{{instance}}']]}),
   lines({id: id * 10 + 6, title: 'Memory', unit: 'bytes', width: 8,
-    description: 'Resident memory, by exporter. Bounded whatever the input.',
+    description: 'Resident memory, by exporter. It is bounded for any input.',
     queries: [[sumBy(BY_EXPORTER, ours(`process_resident_memory_bytes{${EXPORTER}}`)), '{{instance}}']]}),
 ], {collapsed: true});
 
