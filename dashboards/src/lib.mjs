@@ -37,8 +37,24 @@ export const NO_BLOCK = {short: 'trace virtio_blk_*, ide_*, ...',
   full: `none: trace virtio_blk_*, pci_nvme_*, scsi_req_*, ide_*; ${QEMU_ARGS}`};
 export const noTime = (what) => ({short: `no ${what}, or no timestamps`, full: `no ${what}, or no timestamps (-msg timestamp=on)`});
 export const NO_SOURCES = 'no sources in the config';
+export const NO_QUEUES = {short: 'add virtqueue.yaml', full: 'none: needs --config.file=virtqueue.yaml and its events'};
+
+// Thresholds of the alerts in dashboards/rules, which panels draw as lines.
+export const LIMITS = {
+  duration: 0.1, flush: 0.5, lag: 50e6, pipeFull: 0.05, checkpointAge: 300,
+};
+
+// Units of what Grafana has no name for: 1.2K keys/s.
+export const KEYS = 'count:keys/s';
+export const CODES = 'count:codes/s';
+export const LINES = 'count:lines/s';
+export const EVENTS = 'count:events/s';
 
 export const rate = (metric, matchers) => `rate(${metric}{${matchers}}[$__rate_interval])`;
+// A disk's name without its directories, for legends. disk.img and the like are told apart by their directory alone, as those
+// of KubeVirt are.
+const DISK = '(?:.*?/)?([^/]+/disk[.][^/]*|[^/]+)';
+export const named = (expr) => `label_replace(${expr}, "disk", "$1", "device", "${DISK}")`;
 // What comes seldom (errors, rotations) is counted: as a rate it would be 0.0003 a second.
 // Of two counters of the same, the first one where it says something.
 export const either = (first, second) => `${first} > 0 or ${second}`;
@@ -65,7 +81,7 @@ function query(expr, legend, index) {
 
 // Digits behind the point of a number. Units with prefixes scale before they are cut: 0.0123 s is 12.3 ms. Lines and
 // bytes do best with what Grafana chooses, by the ticks of the axis; only what is counted has none.
-const DECIMALS = {short: 0, Bps: 1, iops: 1, ops: 1, percentunit: 1, s: 1};
+const DECIMALS = {short: 0, Bps: 1, iops: 1, ops: 1, percentunit: 1, s: 1, [KEYS]: 1, [CODES]: 1, [LINES]: 1, [EVENTS]: 1};
 
 function begin(builder, {id, title, description, unit, decimals, min = 0, noValue = 'no exporter is scraped'}) {
   builder.id(id).title(title).description(description).datasource(DATASOURCE).unit(unit)
@@ -80,6 +96,9 @@ function thresholds(steps) {
     .steps(steps.map(([value, color]) => ({value, color})));
 }
 
+const mapping = (texts) => ({type: 'value',
+  options: Object.fromEntries(Object.entries(texts).map(([value, text], index) => [value, {text, index}]))});
+
 // One number, of now (or of all the time shown, where it is a `total`): it never shows what was true an hour ago, and has no
 // graph, which would lie behind its digits; the lines below have it. `steps` colour it; without them it is blue. `texts`
 // stand for values: {1: 'fine'}.
@@ -91,17 +110,41 @@ export function number({expr, steps = [[null, 'blue']], texts, ...panel}) {
     .colorMode(common.BigValueColorMode.Value).graphMode(common.BigValueGraphMode.None)
     .reduceOptions(new common.ReduceDataOptionsBuilder().calcs(['lastNotNull']));
   if (texts) {
-    builder.mappings([{type: 'value', options: Object.fromEntries(
-      Object.entries(texts).map(([value, text], index) => [value, {text, index}]))}]);
+    builder.mappings([mapping(texts)]);
   }
   return {builder, width: panel.width ?? 4, height: panel.height ?? 4};
 }
 
-// Lines over time. `queries` are [expression, legend]; `stack` where they add up to something; `rare` is how high the axis
-// goes at least where all may be 0 for long: it would go to 100 by itself.
-export function lines({queries, stack = false, rare, calcs = ['mean', 'max', 'lastNotNull'], ...panel}) {
+// Where a click leads: from a cell of a table, whose line has the labels, or from a series. A series' legend is short, so the
+// title of its link has the full path and the host.
+const url = (uid, labels, field) => `/d/${uid}?\${__url_time_range}&var-datasource=\${datasource}` +
+  labels.map((label) => `&var-${label}=\${${field}.${label}:percentencode}`).join('');
+const TARGETS = {
+  vm: ['qemu-vm', ['job', 'instance', 'vm'], 'This VM', '${__field.labels.vm} at ${__field.labels.instance}'],
+  device: ['qemu-block', ['job', 'instance', 'vm', 'device'], 'This disk',
+    '${__field.labels.vm} ${__field.labels.device} at ${__field.labels.instance}'],
+  instance: ['qemu-trace-exporter', ['job', 'instance'], 'This exporter', null],
+};
+const cellLink = (to) => ({title: TARGETS[to][2], url: url(TARGETS[to][0], TARGETS[to][1], '__data.fields'), targetBlank: false});
+const seriesLink = (to) => ({title: TARGETS[to][3], url: url(TARGETS[to][0], TARGETS[to][1], '__field.labels'), targetBlank: false});
+
+// Lines over time. `queries` are [expression, legend, unit where it is another than the panel's]; `stack` where they add up to
+// something; `rare` is how high the axis goes at least where all may be 0 for long: it would go to 100 by itself. `limit` is
+// [value, alert]: a dashed line where that alert begins. `to` is the key of TARGETS to which a click on a series leads.
+export function lines({queries, stack = false, rare, limit, to, calcs = ['mean', 'max', 'lastNotNull'], ...panel}) {
+  if (limit) panel.description += ` The dashed line is the threshold of the alert ${limit[1]}.`;
   const builder = begin(new timeseries.PanelBuilder(), {decimals: panel.unit === 'short' ? 0 : undefined, ...panel});
-  queries.forEach(([expr, legend], index) => builder.withTarget(query(expr, legend, index).range()));
+  queries.forEach(([expr, legend, unit], index) => {
+    builder.withTarget(query(expr, legend, index).range());
+    if (unit) {
+      builder.overrideByQuery(String.fromCharCode(65 + index), [{id: 'unit', value: unit}, {id: 'decimals', value: DECIMALS[unit]}]);
+    }
+  });
+  if (limit) {
+    builder.thresholds(thresholds([[null, 'transparent'], [limit[0], 'red']]))
+      .thresholdsStyle(new common.GraphThresholdsStyleConfigBuilder().mode(common.GraphThresholdsStyleMode.Dashed));
+  }
+  if (to) builder.overrideByFieldType('number', [{id: 'links', value: [seriesLink(to)]}]);
   builder.legend(new common.VizLegendOptionsBuilder().showLegend(true).placement(common.LegendPlacement.Bottom)
     .displayMode(common.LegendDisplayMode.Table).calcs(calcs).sortBy(calcs[0] === 'mean' ? 'Mean' : 'Max').sortDesc(true))
     .tooltip(new common.VizTooltipOptionsBuilder().mode(common.TooltipDisplayMode.Multi)
@@ -111,7 +154,7 @@ export function lines({queries, stack = false, rare, calcs = ['mean', 'max', 'la
   if (rare !== undefined) builder.axisSoftMax(rare);
   if (stack) builder.stacking(new common.StackingConfigBuilder().mode(common.StackingMode.Normal).group('A'));
   // A legend may take a third of the height: that of two hosts has two lines, that of their disks or events more.
-  const long = queries.some(([, legend]) => /device|event|reason|span|lookup/.test(legend));
+  const long = queries.some(([, legend]) => /disk|device|event|reason|span|lookup/.test(legend));
   return {builder, width: panel.width ?? 12, height: panel.height ?? (long ? 10 : 8)};
 }
 
@@ -134,11 +177,12 @@ export function spread({metric, matchers, unit, ...panel}) {
   return {builder, width: panel.width ?? 12, height: panel.height ?? 8};
 }
 
-// A line for each set of labels. `labels` are [label, title, width]; `columns`, two at least, are [title, expression, unit],
-// the expressions grouped by the same labels.
-export function grid({labels, columns, link, ...panel}) {
+// A line for each set of labels. `labels` are [label, title, width]; `columns` are [title, expression, unit, texts], the
+// expressions grouped by the same labels; `texts` stand for values, as in `number`. `to` are the labels whose cells lead
+// somewhere, keys of TARGETS. The first column sorts. An empty cell has a dash: the panel's `noValue` is for an empty table.
+export function grid({labels, columns, to = [], ...panel}) {
   const builder = begin(new table.PanelBuilder(), {...panel, unit: 'short'});
-  const values = columns.map((_, index) => `Value #${String.fromCharCode(65 + index)}`);
+  const values = columns.map((_, index) => (columns.length > 1 ? `Value #${String.fromCharCode(65 + index)}` : 'Value'));
   columns.forEach(([, expr], index) =>
     builder.withTarget(query(expr, '', index).instant().format(prometheus.PromQueryFormat.Table)));
   const names = [...labels.map(([label]) => label), ...values];
@@ -149,10 +193,11 @@ export function grid({labels, columns, link, ...panel}) {
       indexByName: Object.fromEntries(names.map((name, index) => [name, index])),
       renameByName: Object.fromEntries(names.map((name, index) => [name, titles[index]]))}})
     .sortBy([new common.TableSortByFieldStateBuilder().displayName(columns[0][0]).desc(true)]);
-  labels.forEach(([, title, width], index) => builder.overrideByName(title,
-    [{id: 'custom.width', value: width}, ...(link && index === 0 ? [{id: 'links', value: [link]}] : [])]));
-  for (const [title, , unit] of columns) {
-    builder.overrideByName(title, [{id: 'unit', value: unit}, {id: 'decimals', value: DECIMALS[unit]}, {id: 'custom.minWidth', value: 85}]);
+  labels.forEach(([label, title, width]) => builder.overrideByName(title,
+    [{id: 'custom.width', value: width}, {id: 'noValue', value: '–'}, ...(to.includes(label) ? [{id: 'links', value: [cellLink(label)]}] : [])]));
+  for (const [title, , unit, texts] of columns) {
+    builder.overrideByName(title, [{id: 'unit', value: unit}, {id: 'decimals', value: DECIMALS[unit]},
+      {id: 'custom.minWidth', value: 85}, {id: 'noValue', value: '–'}, ...(texts ? [{id: 'mappings', value: [mapping(texts)]}] : [])]);
   }
   return {builder, width: panel.width ?? COLUMNS, height: panel.height ?? 8};
 }

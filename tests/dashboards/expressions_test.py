@@ -17,7 +17,8 @@ import parts
 OF_EVERY_TARGET = re.compile(r"\b(?:up|process_\w+|scrape_\w+)(?=\{)")
 METRIC = re.compile(r"\b\w+(?=\{)")
 LABELS = {"vm": "v", "interface": "ide", "device": "d", "event": "e", "reason": "r", "span": "s", "source": "x.log",
-          "metric": "m", "lookup": "l", "address": "00:01.0"}
+          "metric": "m", "lookup": "l", "address": "00:01.0", "queue": "0", "type": "t", "path": "x.qmp",
+          "alertname": "QemuX", "severity": "warning"}
 
 
 def targets():
@@ -89,11 +90,32 @@ class ExpressionsTest(unittest.TestCase):
                 continue
             for instance in ("a", "b"):
                 labels = {"job": "qemu", "instance": instance, **LABELS}
+                if metric == "ALERTS":
+                    labels["alertstate"] = "firing"
                 for le in ("0.5", "+Inf") if metric.endswith("_bucket") else (None,):
                     inputs.append(series(metric, "0+60x15", **labels, **({"le": le} if le else {})))
         # Each host has one folded series, and the sum over all.
         self.expect(inputs, *((f"count({expression})", 4 if '"metric", "all"' in expression else 2)
                               for expression in sorted(expressions)))
+
+    def test_legends_show_disks_by_their_short_names(self):
+        expression, = self.panel("block", "Flushes")
+        want = {"/var/lib/libvirt/images/web1.qcow2": "web1.qcow2", "/disks/web1/disk.img": "web1/disk.img",
+                "/disks/web2/disk.img": "web2/disk.img", "disk.img": "disk.img", "nbd://host:10809/export": "export",
+                "0x55a7f0e0": "0x55a7f0e0", "target 0 lun 0": "target 0 lun 0", "/images/web1.qcow2#2": "web1.qcow2#2"}
+        labels = {"job": "qemu", "instance": "a", "vm": "v", "interface": "ide"}
+        inputs = [series("qemu_block_flushes_total", "0+60x15", **labels, device=device) for device in want]
+        self.expect(inputs, (expression, {
+            f'{{job="qemu", instance="a", vm="v", interface="ide", device="{device}", disk="{disk}"}}': 1
+            for device, disk in want.items()}))
+
+    def test_only_alerts_that_fire_are_listed(self):
+        expression, = self.panel("overview", "Alerts")
+        inputs = [series("ALERTS_FOR_STATE", "0+0x15", job="qemu", instance="a", alertname=name, severity="info")
+                  for name in ("QemuFires", "QemuPends", "Other")]
+        inputs += [series("ALERTS", "1x15", job="qemu", instance="a", alertname=name, severity="info", alertstate=state)
+                   for name, state in (("QemuFires", "firing"), ("QemuPends", "pending"), ("Other", "firing"))]
+        self.expect(inputs, (expression, {'{job="qemu", instance="a", alertname="QemuFires", severity="info"}': 600}))
 
     def test_two_vms_of_one_name_are_two(self):
         inputs = [series("qemu_trace_events_total", "0+1x15", job="qemu", instance=instance, vm="v", event=event)

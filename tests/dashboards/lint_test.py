@@ -15,20 +15,23 @@ import yaml
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 import dashboards
+import documents
 import exporter
 
 RULES = dashboards.RULES.parent
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 COLUMNS = 24
-# Of Prometheus itself, about the scrape.
-SCRAPE_METRICS = {"up", "scrape_duration_seconds", "ALERTS"}
+# Of Prometheus itself, about the scrape and the rules.
+SCRAPE_METRICS = {"up", "scrape_duration_seconds", "ALERTS", "ALERTS_FOR_STATE"}
 # There only with a source that names a socket.
-QMP_METRICS = {"qemu_trace_exporter_qmp_up", "qemu_trace_exporter_qmp_failures_total"}
-METRIC = re.compile(r"\b(?:qemu_\w+|process_\w+|up|scrape_\w+)(?=[{\s)\[]|$)")
+QMP_METRICS = {"qemu_trace_exporter_qmp_up", "qemu_trace_exporter_qmp_failures_total",
+               "qemu_trace_exporter_qmp_events_enabled"}
+METRIC = re.compile(r"\b(?:qemu_\w+|process_\w+|up|scrape_\w+|ALERTS(?:_FOR_STATE)?)(?=[{\s)\[]|$)")
 SUFFIX = re.compile(r"_(bucket|sum|count)$")
 RECORDED = re.compile(r"\b\w+:\w+:\w+")
 # Those of rates and times; `bytes` is for amounts of them, as there is no other.
-UNITS = {"short", "ops", "iops", "Bps", "s", "percentunit", "bytes"}
+UNITS = {"short", "ops", "iops", "Bps", "s", "percentunit", "bytes",
+         "count:keys/s", "count:codes/s", "count:lines/s", "count:events/s"}
 # Metrics that every target of a Prometheus has, and what keeps other targets out.
 OF_EVERY_TARGET = re.compile(r"\b(?:up|process_\w+|scrape_\w+)\{[^}]*\}")
 OURS = r"(?:\[\$__rate_interval\]\))?(?: > 0)? and on \(job, instance\) (?:last_over_time\()?qemu_trace_exporter_\w+\{"
@@ -41,20 +44,34 @@ EVENTS = {"qemu_trace_events": ["-trace"],
           "qemu_pci": ["pci_cfg_read", "pci_cfg_write"],
           "qemu_dma": ["dma_blk_io", "dma_blk_cb", "dma_complete", "blk_co_p*"],
           "qemu_block": ["virtio_blk_*", "pci_nvme_*", "scsi_req_*", "ide_*"]}
+FOLDED = {"overview": ["Devices", "Exporter"],
+          "vm": ["DMA below the block devices", "Virtqueues", "Exporter"],
+          "block": ["DMA below the block interfaces", "Exporter"],
+          "exporter": ["With --state.path, reclaim, qmp or usdt"]}
 ALL_VARIABLES = ["datasource", "job", "instance", "vm", "device"]
 # Metrics of the exporter itself have no vm and no device.
 VARIABLES = {"overview": ALL_VARIABLES, "vm": ALL_VARIABLES, "block": ALL_VARIABLES, "exporter": ALL_VARIABLES[:3]}
 
 
 def known_metrics():
-    """Names of what the exporter serves by its default config, checkpoints on, of a log that has a bit of all."""
+    """Names of what the exporter serves by its default config and that of virtqueues, checkpoints on, of logs that have a
+    bit of all."""
+    traces = exporter.ROOT / "tests/data/traces"
     with tempfile.TemporaryDirectory() as directory:
-        log = pathlib.Path(directory) / "vm.log"
-        log.write_bytes((exporter.ROOT / "tests/data/traces/ide-raw-7.2.log").read_bytes() +
-                        b"pci_cfg_read d 00:00.0 @0x0 -> 0x1\npci_cfg_write d 00:00.0 @0x0 <- 0x1\n")
-        with exporter.Daemon(f"--trace.path={log}", f"--state.path={directory}/state") as daemon:
+        (pathlib.Path(directory) / "vm.log").write_bytes(
+            (traces / "ide-trim-7.2.log").read_bytes() +
+            b"pci_cfg_read d 00:00.0 @0x0 -> 0x1\npci_cfg_write d 00:00.0 @0x0 <- 0x1\nLost 3 events\nno event\n")
+        shutil.copy(traces / "virtio-scsi-7.2.log", directory)  # flushes that have an end
+        shutil.copy(exporter.ROOT / "tests/golden/ready-virtqueue-restart/trace.log", f"{directory}/virtqueue.log")
+        with exporter.Daemon("--config.file=default", f"--config.file={exporter.ROOT}/config/virtqueue.yaml",
+                             f"--trace.path={directory}/*.log", f"--state.path={directory}/state") as daemon:
             daemon.wait_ready()
             return set(re.findall(r"^# TYPE (\w+)", daemon.text(), re.M)) | SCRAPE_METRICS | QMP_METRICS
+
+
+def links_of(panel):
+    return [link for override in panel["fieldConfig"]["overrides"] for each in override["properties"]
+            if each["id"] == "links" for link in each["value"]]
 
 
 def rules():
@@ -143,7 +160,8 @@ class DashboardTest(unittest.TestCase):
                     text = re.split(" Without data: ", panel["description"])[-1].removesuffix(".")
                 metrics = {metric for target in panel["targets"] for metric in METRIC.findall(target["expr"])}
                 if panel["type"] != "table" and any(re.match(r"qemu_(block|dma)_\w*_duration_", metric) for metric in metrics):
-                    self.assertRegex(text, r"^no (reads|writes|transfers|requests), or no timestamps \(-msg timestamp=on\)$")
+                    self.assertRegex(text, r"^no (reads|writes|flushes|transfers|requests), or no timestamps "
+                                           r"\(-msg timestamp=on\)$")
                     continue
                 for prefix, names in EVENTS.items():
                     if any(metric.startswith(prefix) for metric in metrics):
@@ -161,17 +179,64 @@ class DashboardTest(unittest.TestCase):
             if name != "exporter":
                 self.assertEqual(rows[-1]["title"], "Exporter")
                 self.assertGreaterEqual(len(rows[-1]["panels"]), 4)
-            if name == "overview":
-                self.assertEqual([row["title"] for row in rows if row["collapsed"]], ["Devices", "Exporter"])
+            self.assertEqual([row["title"] for row in rows if row["collapsed"]], FOLDED[name])
+
+    def test_alerts_are_listed(self):
+        for name in ("overview", "vm", "exporter"):
+            panel, = [panel for panel in dashboards.panels_of(dashboards.load()[name]) if panel["title"] == "Alerts"]
+            target, = panel["targets"]
+            self.assertEqual(panel["type"], "table")
+            self.assertIn('ALERTS{alertname=~"Qemu.*", alertstate="firing"', target["expr"])
+        for rule in rules():
+            self.assertRegex(rule.get("alert", "Qemu"), "^Qemu")
+
+    def test_threshold_lines_are_those_of_the_alerts(self):
+        alerts = {rule["alert"]: rule["expr"] for rule in rules() if "alert" in rule}
+        drawn = set()
+        for _, panel, part in self.each():
+            named = re.findall(r"threshold of the alert (\w+)\.", panel["description"])
+            style = panel["fieldConfig"]["defaults"].get("custom", {}).get("thresholdsStyle", {}).get("mode")
+            with part:
+                self.assertEqual(style, "dashed" if named else None)
+                for alert in named:
+                    limit = panel["fieldConfig"]["defaults"]["thresholds"]["steps"][-1]["value"]
+                    self.assertIn(limit, {float(number) for number in re.findall(r"> ([\d.e]+)", alerts[alert])})
+                    drawn.add(alert)
+        self.assertGreaterEqual(len(drawn), 5)
 
     def test_links_keep_the_choice(self):
-        links = [link for _, panel, _ in self.each() for override in panel["fieldConfig"]["overrides"]
-                 for each in override["properties"] if each["id"] == "links" for link in each["value"]]
-        self.assertTrue(links)
-        for link in links:
-            for part in ("${__url_time_range}", "var-datasource=${datasource}", "var-job=${__data.fields.job:percentencode}",
-                         "var-instance=${__data.fields.instance:percentencode}", "var-vm=${__data.fields.vm:percentencode}"):
-                self.assertIn(part, link["url"])
+        uids = {dashboard["uid"]: {variable["name"] for variable in dashboard["templating"]["list"]}
+                for dashboard in dashboards.load().values()}
+        for _, panel, part in self.each():
+            links = links_of(panel)
+            with part:
+                if panel["type"] == "table":
+                    self.assertTrue(links, "every table leads somewhere")
+                for link in links:
+                    uid, query = re.fullmatch(r"/d/([\w-]+)\?\$\{__url_time_range\}&var-datasource=\$\{datasource\}&(.*)",
+                                              link["url"]).groups()
+                    fields = "__data.fields" if panel["type"] == "table" else "__field.labels"
+                    names = [re.fullmatch(rf"var-(\w+)=\$\{{{fields}\.(\w+):percentencode\}}", pair).groups()
+                             for pair in query.split("&")]
+                    self.assertTrue(all(variable == label for variable, label in names))
+                    variables = {variable for variable, _ in names}
+                    self.assertLessEqual({"job", "instance"}, variables)
+                    self.assertLessEqual(variables, uids[uid])
+                    # What is passed on has to be there.
+                    for target in panel["targets"]:
+                        groups = re.findall(r"\bby \(([^)]*)\)", target["expr"])
+                        if groups:
+                            self.assertLessEqual(variables, set(groups[0].split(", ")))
+
+    def test_short_legends_have_the_full_path_in_their_link(self):
+        short = [(panel, part, target) for _, panel, part in self.each() for target in panel["targets"][:1]
+                 if "{{disk}}" in target["legendFormat"]]
+        self.assertGreater(len(short), 20)
+        for panel, part, target in short:
+            with part:
+                link, = links_of(panel)
+                self.assertIn("${__field.labels.device}", link["title"])
+                self.assertIn('"disk", "$1", "device", "', target["expr"])
 
     def test_panels_lie_side_by_side(self):
         for name, dashboard in dashboards.load().items():
@@ -207,6 +272,8 @@ class DashboardTest(unittest.TestCase):
                     # Labels that the legend shows have to be left by the aggregation.
                     groups = [labels.split(", ") for labels in re.findall(r"\bby \(([^)]*)\)", expression)]
                     kept = {label for labels in groups for label in labels}
+                    if "label_replace(" in expression:
+                        kept |= set(re.findall(r', "(\w+)", "[^"]*", "\w*", "[^"]*"\)', expression))
                     shown = re.findall(r"\{\{(\w+)\}\}", target["legendFormat"])
                     for label in shown:
                         if kept:
@@ -215,8 +282,10 @@ class DashboardTest(unittest.TestCase):
                     for labels in groups:
                         if set(labels) - {"le", "event"}:
                             self.assertEqual(labels[:2], ["job", "instance"])
-                    if panel["type"] == "timeseries" and "instance" in kept:
-                        self.assertIn("instance", shown)
+                    # A short legend leaves the host to the title of the link that a click shows.
+                    if panel["type"] == "timeseries" and "instance" in kept and "instance" not in shown:
+                        link, = links_of(panel)
+                        self.assertIn("${__field.labels.instance}", link["title"])
 
     def assert_growth(self, panel, target):
         """Counters are looked at by their growth alone, over an interval that fits the scrape's; rare events by their
@@ -233,7 +302,7 @@ class DashboardTest(unittest.TestCase):
                 self.assertIn("in the time shown", panel["description"])
             else:
                 self.assertEqual(interval, "$__rate_interval", counter)
-        self.assertLessEqual(set(re.findall(r"\[([^]]*)\]", expression)), {"$__rate_interval", "$__range", "1d"})
+        self.assertLessEqual(set(re.findall(r"\}\[([^]]*)\]", expression)), {"$__rate_interval", "$__range", "1d"})
         # Numbers are of now, and never of the last time that there was something.
         if panel["type"] in ("stat", "table"):
             self.assertTrue(target["instant"])
@@ -279,16 +348,37 @@ class RulesTest(unittest.TestCase):
         self.promtool("test", "rules", "qemu-trace-exporter_test.yaml")
 
     def test_every_alert_has_a_case_and_says_what_to_do(self):
-        cases = (RULES / "qemu-trace-exporter_test.yaml").read_text()
+        tests = yaml.safe_load((RULES / "qemu-trace-exporter_test.yaml").read_text())["tests"]
+        cases = [(case["expr"], bool(case["exp_samples"])) for test in tests for case in test["promql_expr_test"]]
         alerts = [rule for rule in rules() if "alert" in rule]
         self.assertGreaterEqual(len(alerts), 8)
         for rule in alerts:
             with self.subTest(alert=rule["alert"]):
-                self.assertIn(f'alertname="{rule["alert"]}"', cases)
+                # Both where it fires and where it does not.
+                self.assertEqual({fires for expr, fires in cases if f'alertname="{rule["alert"]}"' in expr}, {True, False})
                 self.assertTrue(rule["for"])
                 self.assertIn(rule["labels"]["severity"], ("info", "warning", "critical"))
                 for part in ("summary", "description"):
                     self.assertRegex(rule["annotations"][part], r"\.$")
+
+    def test_every_alert_has_a_runbook(self):
+        page = exporter.ROOT / "docs/how-to/runbooks.md"
+        alerts = [rule for rule in rules() if "alert" in rule]
+        sections = re.split(r"^### ", page.read_text(), flags=re.M)[1:]
+        self.assertEqual(sorted(section.split("\n")[0] for section in sections), sorted(rule["alert"] for rule in alerts))
+        for section in sections:
+            for part in ("Means", "Check", "Do"):
+                self.assertIn(f"- **{part}:** ", section)
+        installed = re.search(r"^Documentation=(file:.*)README.md$",
+                              (exporter.ROOT / "config/systemd/qemu-trace-exporter.service").read_text(), re.M)[1]
+        for rule in alerts:
+            url, _, anchor = rule["annotations"]["runbook_url"].partition("#")
+            self.assertEqual(url, f"{installed}{page.relative_to(exporter.ROOT)}")
+            self.assertEqual(anchor, rule["alert"].lower())
+            self.assertIn(anchor, documents.anchors(page))
+        known = known_metrics()
+        for metric in re.findall(r"(?<![:\w])(?:qemu_trace|process)_\w+", page.read_text()):
+            self.assertIn(metric, known)
 
     def test_what_is_recorded_is_used(self):
         recorded = {rule["record"] for rule in rules() if "record" in rule}

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """What stands in docker/, without Docker: that its files agree with the program, with each other, and with the rest of the
-tree. With --update, docker/guest/qemu-args is written anew."""
+tree. With --update, docker/guest/qemu-args is written anew, and the PrometheusRule as well."""
 
 import os
 import pathlib
@@ -17,12 +17,31 @@ import parts
 
 yaml = parts.yaml()
 DOCKER = exporter.ROOT / "docker"
+KUBERNETES = DOCKER / "kubernetes"
 DOCKERFILE = (DOCKER / "Dockerfile").read_text()
 GUEST = (DOCKER / "guest/Dockerfile").read_text()
 QEMU_ARGS = DOCKER / "guest/qemu-args"
+RULE = KUBERNETES / "base/prometheus-rule.yaml"
+RULE_HEAD = """\
+# dashboards/rules/qemu-trace-exporter.yaml for the Prometheus operator. Do not edit this copy: change that file, then run
+# tests/e2e/docker_files_test.py --update.
+apiVersion: monitoring.coreos.com/v1
+kind: PrometheusRule
+metadata:
+  name: qemu-trace-exporter
+  # The ruleSelector of the chart kube-prometheus-stack selects its release's name here.
+  labels: {release: kube-prometheus-stack}
+spec:
+"""
 PORT = 10177
 # Tests alone need these, of what it takes to build.
 FOR_TESTS = {"catch2", "ccache", "python3"}
+
+
+def prometheus_rule():
+    """What base/prometheus-rule.yaml has to be."""
+    rules = (exporter.ROOT / "dashboards/rules/qemu-trace-exporter.yaml").read_text()
+    return RULE_HEAD + re.sub(r"^(?=.)", "  ", rules[rules.index("groups:"):], flags=re.M)
 
 
 def version():
@@ -123,10 +142,18 @@ class ComposeTest(unittest.TestCase):
         self.assertIn(self.services["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"], mounts)
 
 
+class RuleTest(unittest.TestCase):
+    def test_the_prometheus_rule_has_the_rules(self):
+        self.assertEqual(RULE.read_text(), prometheus_rule(), f"update it by {__file__} --update")
+        rule = yaml.safe_load(RULE.read_text())
+        rules = exporter.ROOT / "dashboards/rules/qemu-trace-exporter.yaml"
+        self.assertEqual(rule["spec"], yaml.safe_load(rules.read_text()))
+
+
 class KubernetesTest(unittest.TestCase):
     def setUp(self):
-        self.plain = list(yaml.safe_load_all((DOCKER / "kubernetes.yaml").read_text()))
-        self.fifo = list(yaml.safe_load_all((DOCKER / "kubernetes-fifo.yaml").read_text()))
+        self.plain = list(yaml.safe_load_all((KUBERNETES / "sidecar/pod.yaml").read_text()))
+        self.fifo = list(yaml.safe_load_all((KUBERNETES / "fifo/pod.yaml").read_text()))
         self.pods = [document for document in self.plain + self.fifo if document["kind"] == "Pod"]
         self.monitor, = [document for document in self.plain + self.fifo if document["kind"] == "PodMonitor"]
 
@@ -193,18 +220,69 @@ class KubernetesTest(unittest.TestCase):
             self.assertIn(endpoint["port"], [port["name"] for port in self.sidecar(pod)["ports"]])
 
 
+class LibvirtTest(unittest.TestCase):
+    """libvirt/: the exporter on each node on which libvirt runs VMs."""
+
+    def setUp(self):
+        text = (KUBERNETES / "libvirt/exporter.yaml").read_text()
+        self.documents = {document["kind"]: document for document in yaml.safe_load_all(text)}
+        self.pod = self.documents["DaemonSet"]["spec"]["template"]
+        self.container, = self.pod["spec"]["containers"]
+
+    def test_it_is_the_image_that_is_built_here(self):
+        self.assertEqual(self.container["image"], f"qemu-trace-exporter:{version()}")
+
+    def test_the_program_takes_the_arguments_and_reads_the_nodes_logs(self):
+        volumes = {volume["name"]: volume["hostPath"]["path"] for volume in self.pod["spec"]["volumes"]}
+        mounts = {mount["name"]: mount["mountPath"] for mount in self.container["volumeMounts"]}
+        self.assertEqual(volumes.keys(), mounts.keys())
+        self.assertIn(f"{volumes['logs']}/*.log", (exporter.ROOT / "docs/how-to/libvirt.md").read_text())
+        with tempfile.TemporaryDirectory(prefix="qte-docker-") as directory:
+            for name in mounts:
+                pathlib.Path(directory, name).mkdir()
+            # As in the image, where it is the default config.
+            config = (exporter.ROOT / "config/default.yaml").read_text()
+            self.assertIn(f"path: {mounts['logs']}/*.log", config)
+            pathlib.Path(directory, "config.yaml").write_text(config.replace(mounts["logs"], f"{directory}/logs"))
+            pathlib.Path(directory, "logs/web1.log").write_text("pci_cfg_read d 00:00.0 @0x0 -> 0x1\n")
+            arguments = [argument.replace(mounts["state"], f"{directory}/state").replace("/etc/qemu-trace-exporter", directory)
+                         for argument in self.container["args"]]
+            with exporter.Daemon(*arguments) as daemon:
+                daemon.wait_ready()
+                self.assertIn('qemu_pci_config_reads_total{vm="web1"', daemon.text())
+                for probe in ("startupProbe", "livenessProbe"):
+                    asked = self.container[probe]["httpGet"]
+                    self.assertEqual([port["name"] for port in self.container["ports"]], [asked["port"]])
+                    daemon.wait_for_status(asked["path"], 200)
+            self.assertTrue(list(pathlib.Path(directory, "state").iterdir()), "a checkpoint")
+
+    def test_it_may_do_nothing_but_read(self):
+        security = self.container["securityContext"]
+        self.assertEqual(security["capabilities"], {"drop": ["ALL"]})
+        self.assertTrue(security["readOnlyRootFilesystem"])
+        self.assertIs(security["allowPrivilegeEscalation"], False)
+        read_only = {mount["name"] for mount in self.container["volumeMounts"] if mount.get("readOnly")}
+        self.assertEqual(read_only, {"logs"})
+        self.assertFalse({"hostPID", "hostNetwork", "hostIPC"} & self.pod["spec"].keys())
+
+    def test_the_monitor_selects_the_pods(self):
+        monitor = self.documents["PodMonitor"]["spec"]
+        self.assertEqual(self.documents["DaemonSet"]["spec"]["selector"], monitor["selector"])
+        self.assertLessEqual(monitor["selector"]["matchLabels"].items(), self.pod["metadata"]["labels"].items())
+
+
 class UsdtTest(unittest.TestCase):
-    """kubernetes-usdt.yaml and openshift-usdt.yaml: the exporter on each node of KubeVirt."""
+    """kubevirt/ and openshift/: the exporter on each node of KubeVirt."""
 
     HOW_TO = exporter.ROOT / "docs/how-to/kubevirt-and-openshift.md"
 
     def setUp(self):
-        self.text = (DOCKER / "kubernetes-usdt.yaml").read_text()
+        self.text = (KUBERNETES / "kubevirt/exporter.yaml").read_text()
         self.documents = {document["kind"]: document for document in yaml.safe_load_all(self.text)}
         self.pod = self.documents["DaemonSet"]["spec"]["template"]
         self.container, = self.pod["spec"]["containers"]
         self.security = self.container["securityContext"]
-        self.constraints, = yaml.safe_load_all((DOCKER / "openshift-usdt.yaml").read_text())
+        self.constraints, = yaml.safe_load_all((KUBERNETES / "openshift/scc.yaml").read_text())
 
     def test_all_is_in_its_own_namespace(self):
         namespace = self.documents["Namespace"]["metadata"]
@@ -297,7 +375,7 @@ class UsdtTest(unittest.TestCase):
         endpoint, = monitor["podMetricsEndpoints"]
         self.assertEqual([port["name"] for port in self.container["ports"]], [endpoint["port"]])
         self.assertIs(endpoint["honorLabels"], True)
-        plain = yaml.safe_load_all((DOCKER / "kubernetes.yaml").read_text())
+        plain = yaml.safe_load_all((KUBERNETES / "sidecar/pod.yaml").read_text())
         other, = [document for document in plain if document["kind"] == "PodMonitor"]
         self.assertEqual(self.documents["PodMonitor"]["metadata"]["labels"], other["metadata"]["labels"])
 
@@ -333,5 +411,6 @@ class EngineTest(unittest.TestCase):
 if __name__ == "__main__":
     if sys.argv[1:] == ["--update"]:
         QEMU_ARGS.write_text(exporter.run("qemu-args").stdout)
+        RULE.write_text(prometheus_rule())
     else:
         unittest.main(verbosity=2)

@@ -255,9 +255,9 @@ class RealTest(WithBpftrace):
         self.wait_for(daemon, 4, "pci_cfg_read", vm="vm1")
 
     def test_as_the_daemonset(self):
-        """With the rights of the pods of docker/kubernetes-usdt.yaml: their capabilities alone, a read-only root, little
+        """With the rights of the pods of docker/kubernetes/kubevirt: their capabilities alone, a read-only root, little
         memory that may be locked, and neither tracefs nor debugfs. QEMU is another user's, in another container."""
-        manifest = (exporter.ROOT / "docker/kubernetes-usdt.yaml").read_text()
+        manifest = (exporter.ROOT / "docker/kubernetes/kubevirt/exporter.yaml").read_text()
         granted = "+" + re.search(r"^ +add: \[(.*)\]$", manifest, re.M)[1].lower().replace(", ", ",+")
         self.assertIn("readOnlyRootFilesystem: true", manifest)
         wrapper = self.directory / "pod"
