@@ -5,6 +5,8 @@
 #include <system_error>
 #include <utility>
 
+#include "base/thread_name.h"
+
 namespace qte {
 
 ThreadTeam::~ThreadTeam() {
@@ -56,6 +58,7 @@ void ThreadTeam::Do(const std::function<void(size_t)>& do_part, size_t part) {
 }
 
 void ThreadTeam::Loop(size_t part) {
+  NameThread("lane");
   uint64_t seen = 0;
   std::unique_lock lock(mutex_);
   while (true) {

@@ -5,6 +5,8 @@
 #include <chrono>
 #include <utility>
 
+#include "base/thread_name.h"
+
 namespace qte::daemon {
 namespace {
 
@@ -51,6 +53,7 @@ void Checkpointer::Start(Take take, Positions positions, Rests rests) {
 }
 
 void Checkpointer::Run() {
+  NameThread("checkpoints");
   Write();
   while (true) {
     Rest();

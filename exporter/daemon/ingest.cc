@@ -4,6 +4,8 @@
 #include <map>
 #include <utility>
 
+#include "base/thread_name.h"
+
 namespace qte::daemon {
 namespace {
 
@@ -38,6 +40,7 @@ void Ingest::Stop() {
 }
 
 void Ingest::Run() {
+  NameThread("ingest");
   while (true) {
     RunTasks();
     {

@@ -15,6 +15,7 @@
 #include "daemon/scrape_request.h"
 #include "daemon/server.h"
 #include "daemon/source_metrics.h"
+#include "daemon/threads_page.h"
 #include "page/landing_page.h"
 #include "page/live_files.h"
 #include "rules/ready_rule.h"
@@ -66,6 +67,9 @@ std::map<std::string, Route> Server::Routes() {
       {"/-/ready", get([this](const Request&) { return Ready(); })},
       {"/-/reload", Route{"POST", [this](const Request&) { return RequestReload(); }}},
       {"/-/log-level", Route{"PUT", [this](const Request& request) { return SetLogLevel(request); }}},
+      {"/debug/threads", get([](const Request&) {
+         return Response{200, "text/plain; charset=utf-8", ThreadsAsText()};
+       })},
       {"/api/v1/status", get([this](const Request&) { return StatusJson(); })},
       {"/api/v1/events", get([this](const Request&) { return EventsJson(); })},
       {"/api/v1/history", get([this](const Request&) { return HistoryJson(); })},

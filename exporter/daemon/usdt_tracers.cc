@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "base/atomic_file.h"
+#include "base/thread_name.h"
 
 namespace qte::daemon {
 namespace {
@@ -125,6 +126,7 @@ std::vector<Warning> UsdtTracers::Warnings() const {
 }
 
 void UsdtTracers::Run() {
+  NameThread("tracers");
   while (!is_stopping_) {
     Step();
     awaited_fds_.clear();

@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/thread_name.h"
+
 namespace qte::http {
 namespace {
 
@@ -86,6 +88,7 @@ bool FrontDoor::IsStopping() {
 }
 
 void FrontDoor::Run() {
+  NameThread("front door");
   while (!is_stopping_ || !IsDone()) {
     poller_.Wait(WaitMillis(), [this](Id id) {
       now_ = Clock::now();

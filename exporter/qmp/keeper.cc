@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/hash.h"
+#include "base/thread_name.h"
 
 namespace qte::qmp {
 namespace {
@@ -60,6 +61,7 @@ void Keeper::Stop() {
 }
 
 void Keeper::Run() {
+  NameThread("qmp");
   constexpr std::chrono::hours kLong{1};
   while (!stopping()) Step(kLong);
 }

@@ -4,6 +4,8 @@
 #include <chrono>
 #include <utility>
 
+#include "base/thread_name.h"
+
 namespace qte::source {
 namespace {
 
@@ -39,6 +41,7 @@ void PipeReader::Remove(const std::shared_ptr<Pipe>& pipe) {
 }
 
 void PipeReader::Run() {
+  NameThread("pipes");
   while (!is_stopping_) {
     Pipe::Look most = Round();
     if (most == Pipe::Look::kMuch) continue;
