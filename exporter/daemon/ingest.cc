@@ -142,8 +142,8 @@ void Ingest::OnOpen(source::StreamId id, size_t source, const std::string& path,
   guests_->OnOpen(id, source, path, predecessor);
   listener_.on_begin(id);
 }
-void Ingest::OnBytes(source::StreamId id, std::string_view bytes) {
-  guests_->OnBytes(id, bytes);
+void Ingest::OnBytes(source::StreamId id, std::string_view bytes, uint64_t offset) {
+  guests_->OnBytes(id, bytes, offset);
 }
 void Ingest::OnRestart(source::StreamId id, source::Restart why) {
   guests_->OnRestart(id, why);

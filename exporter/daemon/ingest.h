@@ -78,7 +78,7 @@ class Ingest final : private source::Receiver {
   void Post(const Task& task);
 
   void OnOpen(source::StreamId id, size_t source, const std::string& path, source::StreamId predecessor) override;
-  void OnBytes(source::StreamId id, std::string_view bytes) override;
+  void OnBytes(source::StreamId id, std::string_view bytes, uint64_t offset) override;
   void OnRestart(source::StreamId id, source::Restart why) override;
   void OnClose(source::StreamId id) override;
   size_t LaneOf(source::StreamId id) const override;

@@ -51,7 +51,10 @@ namespace span_field {
 enum : protozero::pbf_tag_type { kOffset = 1, kLength = 2 };
 }
 namespace bucket_field {
-enum : protozero::pbf_tag_type { kCount = 1, kBound = 2 };
+enum : protozero::pbf_tag_type { kCount = 1, kBound = 2, kExemplar = 3 };
+}
+namespace exemplar_field {
+enum : protozero::pbf_tag_type { kLabel = 1, kValue = 2, kTime = 3 };
 }
 namespace time_field {
 enum : protozero::pbf_tag_type { kSeconds = 1, kNanos = 2 };
@@ -70,11 +73,12 @@ void PutTime(double seconds, pbf_writer time) {
   time.add_int32(time_field::kNanos, static_cast<int32_t>((seconds - whole) * 1e9));
 }
 
-void PutLabel(std::string_view name, std::string_view value, pbf_writer& metric) {
+// `label_tag` is the field of labels in `message`.
+void PutLabel(std::string_view name, std::string_view value, pbf_writer& message, protozero::pbf_tag_type label_tag) {
   if (value.empty()) return;
   std::string valid(value);
   MakeValidUtf8(valid);
-  pbf_writer label(metric, metric_field::kLabel);
+  pbf_writer label(message, label_tag);
   label.add_string(label_field::kName, name.data(), name.size());
   label.add_string(label_field::kValue, valid);
 }
@@ -137,10 +141,18 @@ void PutNative(const HistogramValue& value, pbf_writer& histogram) {
   }
 }
 
+void PutExemplar(const HistogramValue& value, pbf_writer exemplar) {
+  PutLabel("log", value.exemplar_log, exemplar, exemplar_field::kLabel);
+  PutLabel("offset", std::to_string(value.exemplar->offset), exemplar, exemplar_field::kLabel);
+  exemplar.add_double(exemplar_field::kValue, value.exemplar->value);
+  if (value.exemplar->time != 0) PutTime(value.exemplar->time, {exemplar, exemplar_field::kTime});
+}
+
 void PutHistogram(const SeriesCursor& series, pbf_writer histogram) {
   const HistogramValue value = series.Histogram();
   histogram.add_uint64(histogram_field::kCount, std::accumulate(value.counts.begin(), value.counts.end(), uint64_t{0}));
   histogram.add_double(histogram_field::kSum, value.sum);
+  const size_t with_exemplar = value.exemplar != nullptr ? BucketOfExemplar(value) : value.counts.size();
   uint64_t count = 0;
   for (size_t i = 0; i < value.counts.size(); ++i) {
     count += value.counts[i];
@@ -148,14 +160,17 @@ void PutHistogram(const SeriesCursor& series, pbf_writer histogram) {
     bucket.add_uint64(bucket_field::kCount, count);
     bucket.add_double(bucket_field::kBound,
                       i < value.bounds.size() ? value.bounds[i] : std::numeric_limits<double>::infinity());
+    if (i == with_exemplar) PutExemplar(value, {bucket, bucket_field::kExemplar});
   }
   if (value.native != nullptr) PutNative(value, histogram);
   if (series.MadeAt() != 0) PutTime(series.MadeAt(), {histogram, histogram_field::kCreated});
 }
 
 void PutSeries(const SeriesCursor& series, Type type, pbf_writer metric) {
-  for (const auto& [name, value] : series.base()) PutLabel(name, value, metric);
-  for (size_t i = 0; i < series.names().size(); ++i) PutLabel(series.names()[i], series.values()[i], metric);
+  for (const auto& [name, value] : series.base()) PutLabel(name, value, metric, metric_field::kLabel);
+  for (size_t i = 0; i < series.names().size(); ++i) {
+    PutLabel(series.names()[i], series.values()[i], metric, metric_field::kLabel);
+  }
   if (type == Type::kHistogram) return PutHistogram(series, {metric, metric_field::kHistogram});
   pbf_writer number(metric, type == Type::kCounter ? metric_field::kCounter : metric_field::kGauge);
   number.add_double(number_field::kValue, series.Value());

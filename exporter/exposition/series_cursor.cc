@@ -37,6 +37,14 @@ class FamilyCursor final : public SeriesCursor {
       value.native = &family().natives[series_];
       value.zero_threshold = native->zero_threshold;
     }
+    const metrics::Exemplar& exemplar = family().exemplars[series_];
+    if (exemplar.log == 0 || family().logs == nullptr) return value;
+    if (auto log = family().logs->find(exemplar.log); log != family().logs->end()) {
+      value.exemplar = &exemplar;
+      value.exemplar_log = log->second;
+      const size_t size = value.exemplar_log.size();
+      if (size > kLongestExemplarLog) value.exemplar_log.remove_prefix(size - kLongestExemplarLog);
+    }
     return value;
   }
   double MadeAt() const override { return family().labels.MadeAt(series_); }

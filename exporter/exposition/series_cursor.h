@@ -4,6 +4,7 @@
 // metrics), each of which is kept in another way. No two guests have the same labels, so each one's series lie together.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -15,6 +16,9 @@
 
 namespace qte::exposition {
 
+// OpenMetrics allows so many characters in all names and values of an exemplar's labels; of a longer path the end is shown.
+inline constexpr size_t kLongestExemplarLog = 128 - std::string_view("logoffset18446744073709551615").size();
+
 // One series of a histogram.
 struct HistogramValue {
   std::span<const double> bounds;    // rising, without +Inf
@@ -22,7 +26,15 @@ struct HistogramValue {
   double sum = 0;
   const metrics::NativeHistogram* native = nullptr;  // null where it is not kept as one
   double zero_threshold = 0;                         // of the native one
+  const metrics::Exemplar* exemplar = nullptr;       // null where there is none
+  std::string_view exemplar_log = {};                // its path, or the end of a long one
 };
+
+// The bucket that the exemplar falls in, as an index into counts.
+inline size_t BucketOfExemplar(const HistogramValue& histogram) {
+  const auto bound = std::lower_bound(histogram.bounds.begin(), histogram.bounds.end(), histogram.exemplar->value);
+  return static_cast<size_t>(bound - histogram.bounds.begin());
+}
 
 class SeriesCursor {
  public:

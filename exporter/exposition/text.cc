@@ -138,11 +138,27 @@ class FamilyWriter {
   }
 
   void WriteLine(std::string_view name, std::string_view bound, double value) {
+    PutSample(name, bound, value);
+    out_.Put('\n');
+  }
+
+  void PutSample(std::string_view name, std::string_view bound, double value) {
     out_.Put(name);
     PutLabels(bound);
     out_.Put(' ');
     out_.PutNumber(value);
-    out_.Put('\n');
+  }
+
+  void PutExemplar(const HistogramValue& histogram) {
+    out_.Put(" # {log=\"");
+    out_.PutLabelValue(histogram.exemplar_log);
+    out_.Put("\",offset=\"");
+    out_.PutInteger(histogram.exemplar->offset);
+    out_.Put("\"} ");
+    out_.PutNumber(histogram.exemplar->value);
+    if (histogram.exemplar->time == 0) return;
+    out_.Put(' ');
+    out_.PutNumber(histogram.exemplar->time);
   }
 
   // OpenMetrics asks for "1.0" where Prometheus' own text has "1".
@@ -163,10 +179,14 @@ class FamilyWriter {
     const uint64_t all = std::accumulate(histogram.counts.begin(), histogram.counts.end(), uint64_t{0});
     WriteLine(count_, {}, static_cast<double>(all));
     WriteLine(sum_, {}, histogram.sum);
+    const bool has_exemplar = style_ == Style::kOpenMetrics && histogram.exemplar != nullptr;
+    const size_t with_exemplar = has_exemplar ? BucketOfExemplar(histogram) : histogram.counts.size();
     uint64_t count = 0;
     for (size_t i = 0; i < histogram.counts.size(); ++i) {
       count += histogram.counts[i];
-      WriteLine(bucket_, bounds_[i], static_cast<double>(count));
+      PutSample(bucket_, bounds_[i], static_cast<double>(count));
+      if (i == with_exemplar) PutExemplar(histogram);
+      out_.Put('\n');
     }
   }
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "base/epoch.h"
 #include "source/traced_process.h"
 
 namespace qte::guests {
@@ -374,9 +375,23 @@ void Guest::CountInFlight() {
 
 void Guest::AppendTo(metrics::Snapshot& snapshot) {
   CountInFlight();  // first, since what is in flight may make series
+  auto logs = std::make_shared<metrics::LogPaths>();
+  for (const auto& [id, log] : logs_) logs->emplace(id, log.path);
   families_.ForEach([&](size_t, const metrics::Family& family) {
     snapshot.families.push_back(family.TakeSnapshot(labels_));
+    if (!snapshot.families.back().exemplars.empty()) snapshot.families.back().logs = logs;
   });
+  RenewExemplars();
+}
+
+// An exemplar is the largest value of a minute, or of the time between two scrapes where that is longer; it is shown until
+// the next minute has one.
+void Guest::RenewExemplars() {
+  constexpr double kSeconds = 60;
+  const double now = SecondsSinceEpoch();
+  if (now - exemplars_since_ < kSeconds) return;
+  exemplars_since_ = now;
+  families_.ForEach([this](size_t i, const metrics::Family&) { families_[i].RenewExemplars(); });
 }
 
 void Guest::Expire() {

@@ -60,7 +60,7 @@ class Guest {
   void Open(source::StreamId id, const std::string& path, source::StreamId predecessor);
   // The config says which envelope the lines of a log have.
   void Pin(source::StreamId id, trace::LineOpener::Pin envelope);
-  void OnBytes(source::StreamId id, std::string_view bytes);
+  void OnBytes(source::StreamId id, std::string_view bytes, uint64_t offset);
   void OnRestart(source::StreamId id, source::Restart why);
   void Close(source::StreamId id);
   // No byte will follow, though nothing says that QEMU has ended: counts an unfinished line, and leaves what is open so.
@@ -208,6 +208,7 @@ class Guest {
   void Reject(Unparsed reason) { ++counts_.unparsed[static_cast<size_t>(reason)]; }
   void Revive();
   void CountInFlight();
+  void RenewExemplars();
 
   std::shared_ptr<const Common> common_;
   const rules::Program* program_;  // of common_
@@ -229,6 +230,7 @@ class Guest {
   bool is_loss_told_ = false;
   bool is_expired_ = false;
   bool is_in_flight_counted_ = false;  // since the last line
+  double exemplars_since_ = 0;         // in seconds since the epoch
 };
 
 }  // namespace qte::guests

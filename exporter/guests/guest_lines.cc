@@ -45,11 +45,12 @@ bool MayBeginPrefix(std::string_view head) {
 }  // namespace
 
 // Bytes to lines.
-void Guest::OnBytes(source::StreamId id, std::string_view bytes) {
+void Guest::OnBytes(source::StreamId id, std::string_view bytes, uint64_t offset) {
   auto found = logs_.find(id);
   if (found == logs_.end()) return;
   Log& log = found->second;
   batch_ = bytes;
+  scratch_->batch = {bytes, id, offset, nullptr, nullptr};
   counts_.bytes += bytes.size();
   is_in_flight_counted_ = false;
   if (is_expired_) Revive();
@@ -150,6 +151,7 @@ void Guest::Match(Log& log, std::string_view text) {
 }
 
 void Guest::OpenLine(Log& log, std::string_view line) {
+  scratch_->batch.wrapped = line.data();
   for (const Opened& opened : log.opener.Open(line, program_->names)) OnOpened(log, opened);
 }
 

@@ -94,11 +94,11 @@ void Guests::Open(source::StreamId id, const std::string& path, metrics::Labels 
   if (predecessor == 0) WarnOfSecondLog(id);
 }
 
-void Guests::OnBytes(source::StreamId id, std::string_view bytes) {
+void Guests::OnBytes(source::StreamId id, std::string_view bytes, uint64_t offset) {
   auto log = logs_.find(id);
   if (log == logs_.end()) return;
   lanes_[log->second.guest->lane]->bytes += bytes.size();
-  log->second.guest->OnBytes(id, bytes);
+  log->second.guest->OnBytes(id, bytes, offset);
 }
 
 void Guests::OnRestart(source::StreamId id, source::Restart why) {

@@ -37,7 +37,7 @@ class Guests final : public source::Receiver {
   Guests(std::shared_ptr<const rules::Program> program, SourceLabels labels, size_t max_lanes);
 
   void OnOpen(source::StreamId id, size_t source, const std::string& path, source::StreamId predecessor) override;
-  void OnBytes(source::StreamId id, std::string_view bytes) override;
+  void OnBytes(source::StreamId id, std::string_view bytes, uint64_t offset = 0) override;
   void OnRestart(source::StreamId id, source::Restart why) override;
   void OnClose(source::StreamId id) override;
   size_t LaneOf(source::StreamId id) const override;

@@ -68,7 +68,11 @@ SeriesId Family::Append(std::span<const std::string_view> values, uint64_t hash,
   auto series = static_cast<SeriesId>(labels_.size());
   labels_.Append(values, made_at);
   values_.push_back(0);
-  if (spec().type == Type::kHistogram) bucket_counts_.resize(bucket_counts_.size() + spec().bounds.size() + 1);
+  if (spec().type == Type::kHistogram) {
+    bucket_counts_.resize(bucket_counts_.size() + spec().bounds.size() + 1);
+    largest_.push_back(-std::numeric_limits<double>::infinity());
+    exemplars_.emplace_back();
+  }
   if (spec().native) natives_.emplace_back(*spec().native);
   index_.Insert(hash, series);
   return series;
@@ -90,6 +94,7 @@ FamilySnapshot Family::TakeSnapshot(std::shared_ptr<const Labels> base) const {
   snapshot.values = values_;
   snapshot.bucket_counts = bucket_counts_;
   snapshot.natives = natives_;
+  snapshot.exemplars = exemplars_;
   return snapshot;
 }
 
@@ -100,6 +105,8 @@ void Family::Clear() {
   values_.clear();
   bucket_counts_.clear();
   natives_.clear();
+  largest_.clear();
+  exemplars_.clear();
   other_ = FlatIndex::kNone;
 }
 

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -55,6 +56,14 @@ class Family {
     values_[series] += value;
     if (kind.spec.native) natives_[series].Observe(*kind.spec.native, value);
   }
+  // True if a value that is observed is the largest so far, and is to be kept with its place.
+  bool IsLargest(SeriesId series, double value) const { return value > largest_[series]; }
+  void Keep(SeriesId series, const Exemplar& exemplar) {
+    largest_[series] = exemplar.value;
+    if (exemplar.log != 0) exemplars_[series] = exemplar;
+  }
+  // The next value of each series is the largest.
+  void RenewExemplars() { std::fill(largest_.begin(), largest_.end(), -std::numeric_limits<double>::infinity()); }
 
   FamilySnapshot TakeSnapshot(std::shared_ptr<const Labels> base) const;
   // Removes all series.
@@ -86,6 +95,9 @@ class Family {
   std::vector<double> values_;
   std::vector<uint64_t> bucket_counts_;
   std::vector<NativeHistogram> natives_;
+  // Of a histogram, one a series. What lines are held against lies by itself.
+  std::vector<double> largest_;
+  std::vector<Exemplar> exemplars_;
   SeriesId other_ = FlatIndex::kNone;
   uint64_t overflowed_ = 0;
 };

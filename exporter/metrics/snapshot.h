@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -32,6 +33,15 @@ struct FamilySpec {
   std::optional<NativeOptions> native = {};  // histogram: kept as a native one, too
 };
 
+// The line that a histogram's value came from, if the value was the largest of its time.
+struct Exemplar {
+  double value = 0;
+  double time = 0;      // of the line, in seconds since the epoch; 0 where it has none
+  uint64_t offset = 0;  // of the line in its log, in bytes
+  uint32_t log = 0;     // key in LogPaths; 0 where there is no exemplar
+};
+using LogPaths = std::map<uint32_t, std::string>;
+
 // One guest's series of a metric.
 struct FamilySnapshot {
   std::shared_ptr<const FamilySpec> spec;
@@ -40,6 +50,8 @@ struct FamilySnapshot {
   std::vector<double> values;           // counter, gauge: the value of each series; histogram: its sum
   std::vector<uint64_t> bucket_counts;  // histogram: bounds+1 counts a series, not cumulated
   std::vector<NativeHistogram> natives;  // one a series, where the spec has them
+  std::vector<Exemplar> exemplars;       // histogram: one a series
+  std::shared_ptr<const LogPaths> logs;  // of the exemplars
 
   size_t series_count() const { return labels.size(); }
   LabelValues LabelsOf(size_t series) const { return labels[series]; }

@@ -80,7 +80,11 @@ void LabelSets::Enter(Set& set, const Values& values) {
 
 SeriesKey LabelSets::KeyOf(const LabelSetPlan& plan, const Values& values) {
   key_.Begin(line_);
-  for (Slot slot : plan.inputs) key_.Add(values[slot]);
+  if (line_.data() == nullptr) {
+    for (Slot slot : plan.inputs) key_.AddDerived(values[slot]);
+  } else {
+    for (Slot slot : plan.inputs) key_.Add(values[slot]);
+  }
   if (plan.has_lookups) AddLookups(plan, values);
   return key_.Finish();
 }

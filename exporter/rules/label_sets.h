@@ -29,6 +29,7 @@ class LabelSets {
     ++event_;
     line_ = line;
   }
+  std::string_view line() const { return line_; }
   // The series of a rule for the event at work, made if it is new.
   metrics::SeriesId SeriesOf(const RulePlan& rule, const Values& values) {
     Set& set = sets_[rule.label_set];

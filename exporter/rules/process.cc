@@ -130,6 +130,7 @@ Outcome Process::OnEvent(uint32_t index, std::string_view line, const trace::Pre
   if (!Read(plan, arguments, values)) return Outcome::kFormatMismatch;
   outcome_ = Outcome::kDone;
   if (!plan.only_rules) {
+    scratch_->batch.at = arguments.data();
     if (plan.is_watched) {
       if (index == program_->probe.open) NoteImage(line, prefix);
       if (!probes_.empty() && index == program_->probe.read && TakeProbe()) return Outcome::kDone;
@@ -369,8 +370,30 @@ void Process::RunRule(const RulePlan& rule, const Values& values) {
       break;
     case metrics::Type::kHistogram:
       family.Observe(series, amount);
+      if (family.IsLargest(series, amount)) [[unlikely]] family.Keep(series, ExemplarOf(amount));
       break;
   }
+}
+
+// A value of the line at work. A line that began in an earlier batch was put together elsewhere, and has no place.
+metrics::Exemplar Process::ExemplarOf(double value) const {
+  metrics::Exemplar exemplar;
+  exemplar.value = value;
+  const Batch& batch = scratch_->batch;
+  auto place_of = [&](const char* at) { return reinterpret_cast<uintptr_t>(at) - reinterpret_cast<uintptr_t>(batch.bytes.data()); };
+  size_t place = place_of(label_sets_.line().data());
+  if (place >= batch.bytes.size()) place = place_of(batch.at);
+  if (place >= batch.bytes.size()) place = place_of(batch.wrapped);
+  if (place >= batch.bytes.size()) return exemplar;
+  const size_t newline = batch.bytes.rfind('\n', place);
+  const size_t begin = newline == std::string_view::npos ? 0 : newline + 1;
+  const std::string_view line = batch.bytes.substr(begin, batch.bytes.find('\n', begin) - begin);
+  constexpr double kPerSecond = 1e6;
+  const int64_t time_us = trace::ReadTime(line, trace::FindPrefix(line));
+  if (time_us != joins::kNoTime) exemplar.time = static_cast<double>(time_us) / kPerSecond;
+  exemplar.log = batch.log;
+  exemplar.offset = batch.offset + begin;
+  return exemplar;
 }
 
 // A disk that came and went since the last look has its series all the same.

@@ -46,8 +46,18 @@ struct DriveProbe {
   bool is_read_only = false;
 };
 
+// The bytes that are being worked on, and where they come from.
+struct Batch {
+  std::string_view bytes;
+  uint32_t log = 0;
+  uint64_t offset = 0;            // of its first byte
+  const char* at = nullptr;       // in the line that a derived event comes from, or in a copy of what an envelope held
+  const char* wrapped = nullptr;  // in the latest line that was in an envelope
+};
+
 // Values at work: of no use between two lines, so all processes of a thread share them.
 struct Scratch {
+  Batch batch;
   Values values;   // of the line
   Values derived;  // of the derived event it led to
   Values spans;
@@ -147,6 +157,7 @@ class Process final : private decoders::Sink {
   void Emit(size_t which, std::span<const trace::Value> args) override;
   void AskDecoders(Asked what);
   void AddInFlight(const RulePlan& rule, const Values& values);
+  metrics::Exemplar ExemplarOf(double value) const;
   void RunDerived(uint32_t plan);
 
   Outcome MatchText(std::string_view text);

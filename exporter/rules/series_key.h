@@ -40,6 +40,8 @@ class SeriesKeyBuilder {
   void Add(const trace::Value& value) {
     if (shift_ == kCopies || !AddInPlace(value)) AddCopy(InputOf(value));
   }
+  // The same, where no argument points into a line.
+  void AddDerived(const trace::Value& value) { AppendSized(InputOf(value)); }
   // A text that is no argument.
   void AddCopy(std::string_view text) {
     if (shift_ != kCopies) StartCopies();

@@ -117,7 +117,7 @@ TEST_CASE("a file that cannot be read says why") {
 TEST_CASE("padding behind a chunk is readable") {
   struct Toucher final : Receiver {
     void OnOpen(StreamId, size_t, const std::string&, StreamId) override {}
-    void OnBytes(StreamId, std::string_view bytes) override {
+    void OnBytes(StreamId, std::string_view bytes, uint64_t) override {
       for (size_t i = 0; i < kReadPadding; ++i) sum += static_cast<unsigned char>(bytes.data()[bytes.size() + i]);
     }
     void OnRestart(StreamId, Restart) override {}

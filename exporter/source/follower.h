@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cerrno>
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <span>
@@ -81,6 +82,11 @@ class Follower {
 
 // So much in a pipe (of 64 KiB, where it may not be larger) means that its writer may be waiting.
 inline constexpr size_t kMuchOfPipe = 16 * 1024;
+
+// Where the bytes that were just read begin in their file.
+inline uint64_t BeginOf(const Reading& reading, const Follower& follower) {
+  return follower.offset() - std::min<uint64_t>(follower.offset(), reading.bytes.size());
+}
 
 // Whether a look, of at most `chunk` bytes, that began at offset `before` has left something, as far as is known.
 inline bool LeavesMore(const Follower& follower, const Reading& reading, uint64_t before, size_t chunk) {

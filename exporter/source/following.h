@@ -62,7 +62,7 @@ class Recorder final : public Receiver {
     if (predecessor != 0) predecessors[id] = predecessor;
     log.push_back("open #" + std::to_string(id));
   }
-  void OnBytes(StreamId id, std::string_view bytes) override {
+  void OnBytes(StreamId id, std::string_view bytes, uint64_t) override {
     CHECK(paths.contains(id));
     bytes_of[id] += bytes;
     if (order.empty() || order.back() != id) order.push_back(id);

@@ -32,7 +32,7 @@ class LaneRecorder final : public Receiver {
     heard[id].lane = number % lanes_;
   }
   // Streams have their own entries, so that those of different lanes have nothing in common.
-  void OnBytes(StreamId id, std::string_view bytes) override {
+  void OnBytes(StreamId id, std::string_view bytes, uint64_t) override {
     Heard& stream = heard.at(id);
     stream.bytes += bytes;
     stream.threads.insert(std::this_thread::get_id());

@@ -71,7 +71,7 @@ void ParallelReader::ReadChunk(Turn& turn, Lane& lane) {
   if (turn.last.kind != Reading::Kind::kBytes) return;
   turn.has_data = true;
   turn.lost_bytes += turn.last.lost_bytes;
-  if (!turn.last.bytes.empty()) receiver_.OnBytes(turn.stream->id, turn.last.bytes);
+  if (!turn.last.bytes.empty()) receiver_.OnBytes(turn.stream->id, turn.last.bytes, BeginOf(turn.last, follower));
 }
 
 }  // namespace qte::source

@@ -23,7 +23,7 @@ char ByteAt(uint64_t at) {
 class Checker final : public Receiver {
  public:
   void OnOpen(StreamId id, size_t, const std::string& path, StreamId) override { paths[id] = path; }
-  void OnBytes(StreamId id, std::string_view bytes) override {
+  void OnBytes(StreamId id, std::string_view bytes, uint64_t) override {
     uint64_t& at = bytes_of[paths[id]];
     for (char byte : bytes) wrong += byte != ByteAt(at++);
     total += bytes.size();

@@ -219,7 +219,7 @@ TEST_CASE("rotations between two looks: the files in the middle are found where 
 class Interrupted final : public Receiver {
  public:
   void OnOpen(StreamId, size_t, const std::string&, StreamId) override {}
-  void OnBytes(StreamId id, std::string_view bytes) override {
+  void OnBytes(StreamId id, std::string_view bytes, uint64_t) override {
     all += bytes;
     if (id == 2 && interrupt) std::exchange(interrupt, nullptr)();
   }

@@ -236,7 +236,7 @@ bool SourceSet::Impl::Take(const Reading& reading, Stream& stream, Time now) {
       return true;
     case Kind::kBytes:
       round_bytes_ += reading.bytes.size();
-      if (!reading.bytes.empty()) receiver_.OnBytes(stream.id, reading.bytes);
+      if (!reading.bytes.empty()) receiver_.OnBytes(stream.id, reading.bytes, BeginOf(reading, *stream.follower));
       break;
     case Kind::kTruncated:
       ++truncations_;

@@ -49,7 +49,7 @@ class Stepper final : public Receiver {
     thread_.join();
   }
   void OnOpen(StreamId, size_t, const std::string&, StreamId) override {}
-  void OnBytes(StreamId, std::string_view bytes) override {
+  void OnBytes(StreamId, std::string_view bytes, uint64_t) override {
     std::lock_guard lock(mutex_);
     received_ += bytes.size();
     came_.notify_all();

@@ -58,7 +58,7 @@ TEST_CASE("A declaration gives a printf that bpftrace takes") {
     const std::string printf = "printf(\"%d@%lu.%06lu:e " + std::string(each.format) +
                                "\\n\", tid, $t / 1000000000, $t % 1000000000 / 1000" +
                                (each.values.empty() ? "" : ", ") + std::string(each.values) + ");";
-    CHECK_THAT(*text, Catch::Matchers::Contains(printf));
+    CHECK_THAT(*text, ContainsSubstring(printf));
   }
 }
 
@@ -75,7 +75,7 @@ TEST_CASE("A probe is of the process that bpftrace is told, or of one whose bina
         "}\n");
   target.replaced_pid = 4711;
   CHECK_THAT(*BpftraceProbe(declaration, target, wants_none),
-             Catch::Matchers::Contains("usdt:/proc/4711/exe:qemu:e /pid == 4711/\n"));
+             ContainsSubstring("usdt:/proc/4711/exe:qemu:e /pid == 4711/\n"));
 }
 
 TEST_CASE("An argument that is wanted and cannot be printed is an error") {
@@ -91,7 +91,7 @@ TEST_CASE("An argument that is wanted and cannot be printed is an error") {
     auto text =
         BpftraceProbe(Parsed(declaration), kTarget, [](std::string_view name) { return name.starts_with('w'); });
     REQUIRE_FALSE(text.ok());
-    CHECK_THAT(text.error(), Catch::Matchers::Contains(std::string(words)));
+    CHECK_THAT(text.error(), ContainsSubstring(std::string(words)));
   }
 }
 

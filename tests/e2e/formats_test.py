@@ -21,6 +21,8 @@ TRACE = exporter.ROOT / "tests/data/traces/busy-disks-7.2.log.gz"
 OPENMETRICS = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"
 PROTOBUF = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"
 
+EXEMPLAR = re.compile(r'^(?P<name>\w+)_bucket{(?P<labels>.*),le="(?P<bound>[^"]*)"} \d+ '
+                      r'# {log="(?P<log>[^"]*)",offset="(?P<offset>\d+)"} (?P<value>\S+) (?P<time>\S+)$', re.M)
 LINE = re.compile(r"\d+@(?P<time>[\d.]+):virtio_blk_(?P<event>handle_read|handle_write|req_complete) vdev \S+ req (?P<request>\S+) ")
 
 
@@ -89,6 +91,24 @@ class FormatsTest(unittest.TestCase):
         self.assertTrue(created)
         self.assertGreater(min(created), 1_700_000_000)
         self.assertNotIn(b"_created{", self.get("?created=false", OPENMETRICS)[1])
+
+    def test_exemplars_point_to_the_slowest_requests(self):
+        told = self.get(accept=OPENMETRICS)[1].decode()
+        found = {}
+        for match in EXEMPLAR.finditer(told):
+            found.setdefault(match["name"], []).append(match)
+        for direction, seconds in durations(self.text).items():
+            with self.subTest(direction=direction):
+                of_vm = [match for match in found[f"qemu_block_{direction}_duration_seconds"]
+                         if 'vm="vm-a",interface="virtio-blk"' in match["labels"]]
+                slowest = max(of_vm, key=lambda match: float(match["value"]))
+                self.assertAlmostEqual(float(slowest["value"]), seconds[-1], places=6)
+                self.assertLessEqual(float(slowest["value"]), float(slowest["bound"].replace("+Inf", "inf")))
+                self.assertEqual(slowest["log"], str(self.directory / "vm-a.log"))
+                line = self.text[int(slowest["offset"]):].partition("\n")[0]
+                self.assertIn("virtio_blk_req_complete", line)
+                self.assertEqual(float(line[line.index("@") + 1:line.index(":")]), float(slowest["time"]))
+        self.assertNotIn(" # {", self.get()[1].decode())
 
     def test_parts(self):
         only = samples(self.get("?vm=vm-b")[1].decode())
