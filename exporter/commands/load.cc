@@ -8,6 +8,7 @@
 #include "base/atomic_file.h"
 #include "base/cpus.h"
 #include "commands/embedded.h"
+#include "config/config_file.h"
 #include "http/tls.h"
 #include "rules/compiler.h"
 
@@ -64,6 +65,25 @@ config::WebConfig LoadWebConfig(const Options& options, LoadOutcome& outcome) {
   return std::move(*loaded.config);
 }
 
+// Every file by itself; a directory's are listed anew each time, so a reload finds those that came.
+std::vector<std::string> FilesOf(const std::vector<std::string>& paths, std::vector<config::Diagnostic>& errors) {
+  if (paths.empty()) return {std::string(config::kBuiltIn)};
+  std::vector<std::string> files;
+  for (const std::string& path : paths) {
+    if (path == config::kBuiltIn) {
+      files.push_back(path);
+      continue;
+    }
+    Result<std::vector<std::string>> found = config::ConfigFilesOf(path);
+    if (found) {
+      files.insert(files.end(), found->begin(), found->end());
+    } else {
+      errors.push_back({{path, 0, 0}, found.error()});
+    }
+  }
+  return files;
+}
+
 // --trace.path stands for the config's sources.
 void TakeSources(const std::vector<std::string>& paths, config::Config& config) {
   config.sources.clear();
@@ -86,10 +106,10 @@ void WarnOfDisabledEvents(const LoadedConfig& loaded, std::vector<std::string>& 
 
 LoadOutcome LoadConfig(const Options& options) {
   LoadOutcome outcome;
-  std::vector<std::string> files = options.config_files;
-  if (files.empty()) files.emplace_back(config::kBuiltIn);
+  std::vector<config::Diagnostic> errors;
+  const std::vector<std::string> files = FilesOf(options.config_files, errors);
   config::Loaded parsed = config::Load(files, kDefaultConfig);
-  std::vector<config::Diagnostic> errors = std::move(parsed.diagnostics);
+  std::move(parsed.diagnostics.begin(), parsed.diagnostics.end(), std::back_inserter(errors));
   const bool is_parsed = parsed.config.has_value();
   LoadedConfig loaded{is_parsed ? std::move(*parsed.config) : std::move(parsed.sound), {}, nullptr, {}};
   if (!options.trace_paths.empty()) TakeSources(options.trace_paths, loaded.config);

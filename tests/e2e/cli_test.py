@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 import unittest
+import unittest.mock
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 import exporter
@@ -33,6 +34,9 @@ metrics:
 LINES = ("pci_cfg_read i440FX 00:00.0 @0x0 -> 0x12378086\n" * 3).encode()
 
 
+COMMANDS = ("serve", "check", "replay", "backfill", "explain", "qemu-args", "bpftrace")
+
+
 class Case(unittest.TestCase):
     """A scratch folder, and checks on how a call ends."""
 
@@ -44,9 +48,10 @@ class Case(unittest.TestCase):
         path.write_text(text)
         return path
 
-    def assert_fails(self, code, arguments, *words):
+    def assert_fails(self, code, arguments, *words, variables=()):
         """The call ends with `code`, says nothing on stdout, and one line on stderr that holds all the words."""
-        done = exporter.run(*arguments)
+        with unittest.mock.patch.dict(os.environ, dict(variables)):
+            done = exporter.run(*arguments)
         self.assertEqual(done.returncode, code, done.stderr)
         self.assertEqual(done.stdout, "")
         self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
@@ -54,8 +59,10 @@ class Case(unittest.TestCase):
             self.assertIn(str(word), done.stderr)
         return done.stderr
 
-    def assert_succeeds(self, arguments, *words, stdin=b""):
-        done = exporter.run(*arguments, stdin=stdin)
+    def assert_succeeds(self, arguments, *words, stdin=b"", variables=()):
+        """`variables` are added to the environment."""
+        with unittest.mock.patch.dict(os.environ, dict(variables)):
+            done = exporter.run(*arguments, stdin=stdin)
         self.assertEqual(done.returncode, 0, done.stderr)
         for word in words:
             self.assertIn(word, done.stdout)
@@ -64,12 +71,68 @@ class Case(unittest.TestCase):
 
 class UsageTest(Case):
     def test_help_names_commands_and_flags(self):
-        self.assert_succeeds(["--help"], "serve", "check", "replay", "backfill", "explain", "qemu-args", "bpftrace", "--config.file",
-                             "--trace.path", "--web.listen-address", "--web.enable-lifecycle", "--log.level",
+        self.assert_succeeds(["--help"], *COMMANDS, "--config.file", "--trace.path", "--web.listen-address", "--web.enable-lifecycle", "--log.level",
                              "--log.format")
 
     def test_version(self):
-        self.assertRegex(self.assert_succeeds(["--version"]), r"qemu-trace-exporter.*\d+\.\d+\.\d+")
+        version = self.assert_succeeds(["--version"])
+        self.assertRegex(version, r"qemu-trace-exporter.*\d+\.\d+\.\d+")
+        self.assertEqual(self.assert_succeeds(["version"]), version)
+
+    def test_help_of_a_command(self):
+        for command in COMMANDS:
+            with self.subTest(command=command):
+                self.assertEqual(self.assert_succeeds(["help", command]), self.assert_succeeds([command, "--help"]))
+        self.assertEqual(self.assert_succeeds(["help"]), self.assert_succeeds(["--help"]))
+        self.assert_fails(2, ["help", "replya"], 'unknown command "replya"; did you mean "replay"?')
+
+    def test_help_fits_the_terminal(self):
+        for width in (60, 80, 200):
+            for command in ([], *([command] for command in COMMANDS)):
+                with self.subTest(width=width, command=command):
+                    text = self.assert_succeeds([*command, "--help"], variables={"COLUMNS": str(width)})
+                    self.assertLessEqual(max(len(line) for line in text.splitlines()), width)
+
+    def test_flags_stand_before_and_after_the_command(self):
+        log = self.write("vm.log", "1@1795408732.182800:" + LINES.decode().splitlines()[0] + "\n")
+        config = self.write("c.yaml", CONFIG.format(directory=self.directory, metric="qemu_a_total"))
+        want = self.assert_succeeds(["backfill", "--step=5s", f"--config.file={config}", log])
+        self.assertIn("qemu_a_total", want)
+        for arguments in (["--step=5s", f"--config.file={config}", "backfill", log],
+                          ["--step", "5s", "backfill", log, "--config.file", config],
+                          ["backfill", log, "--step", "5s", "--config.file", config]):
+            with self.subTest(arguments=arguments):
+                self.assertEqual(self.assert_succeeds(arguments), want)
+
+    def test_a_flag_of_another_command(self):
+        for arguments, words in ((["check", "--step=5s"], ["--step", "`backfill`", "`check`"]),
+                                 (["--step=5s"], ["--step", "`backfill`", "`serve`"]),
+                                 (["serve", "--strict"], ["--strict", "`replay`"])):
+            with self.subTest(arguments=arguments):
+                self.assert_fails(2, arguments, *words)
+
+    def test_flags_by_environment(self):
+        """A variable counts where its flag is not given; commas separate the values of a repeatable flag."""
+        config = self.write("c.yaml", CONFIG.format(directory=self.directory, metric="qemu_a_total"))
+        more = self.write("more.yaml", "metrics: [{name: qemu_b_total, type: counter, event: pci_cfg_write}]\n")
+        self.assert_succeeds(["check"], f"{config}: fine", variables={"QTE_CONFIG_FILE": str(config)})
+        self.assert_succeeds(["check"], f"{config}, {more}: fine", variables={"QTE_CONFIG_FILE": f"{config},{more}"})
+        self.assert_succeeds(["check", f"--config.file={more}"], f"{more}: fine", variables={"QTE_CONFIG_FILE": "/gone"})
+        self.assert_succeeds(["check", "--config.file", more], f"{more}: fine", variables={"QTE_CONFIG_FILE": "/gone"})
+        self.assert_succeeds(["check"], "<default>: fine", variables={"QTE_CONFIG_FILE": ""})
+        for variable, value, words in (("QTE_LOG_LEVEL", "loud", ["loud", "QTE_LOG_LEVEL"]),
+                                       ("QTE_WEB_LISTEN_ADDRESS", "foo", ['"foo"', "QTE_WEB_LISTEN_ADDRESS"]),
+                                       ("QTE_WEB_STARTUP_TIMEOUT", "5", ['"5"', "QTE_WEB_STARTUP_TIMEOUT"]),
+                                       ("QTE_WEB_ENABLE_LIFECYCLE", "maybe", ["maybe", "QTE_WEB_ENABLE_LIFECYCLE"])):
+            with self.subTest(variable=variable):
+                self.assert_fails(2, ["check"], *words, variables={variable: value})
+        with unittest.mock.patch.dict(os.environ, {"QTE_CONFIG_FLIE": str(config), "QTE_BINARY": "x"}):
+            done = exporter.run("check")
+        self.assertIn('warning: environment variable QTE_CONFIG_FLIE sets no flag; did you mean "QTE_CONFIG_FILE"?\n',
+                      done.stderr)
+        with unittest.mock.patch.dict(os.environ, {"QTE_WEB_ENABLE_LIFECYCLE": "true"}):
+            with exporter.Daemon("--trace.path=/dev/null") as daemon:
+                self.assertEqual(daemon.request("/-/reload", "POST")[0], 200)
 
     def test_wrong_usage_is_2(self):
         for arguments, word in ((["--no-such-flag"], "--no-such-flag"),
@@ -82,13 +145,17 @@ class UsageTest(Case):
                                 (["serve", "vm.log"], "--trace.path"),
                                 (["--web.listen-address=foo"], '"foo" is not a port'),
                                 (["--web.startup-timeout=5"], 'invalid duration "5": expected'),
-                                (["--log.level=loud"], "loud"),
+                                (["--log.level=loud"], '"loud"'),
+                                (["explain", "pci_cfg_read", "i440FX"], "quote the line"),
+                                (["vm.log"], 'unknown command "vm.log"'),
+                                ([__file__], "replay"),
+                                (["bpftrace", "--pid=qemu"], 'invalid number "qemu"'),
                                 (["--log.format=xml"], "xml")):
             with self.subTest(arguments=arguments):
                 self.assert_fails(2, arguments, word)
 
     def test_each_command_has_examples_that_are_read(self):
-        for command in ("serve", "check", "replay", "backfill", "explain", "qemu-args", "bpftrace"):
+        for command in COMMANDS:
             with self.subTest(command=command):
                 help_text = self.assert_succeeds([command, "--help"], "Examples:")
                 self.assertIn(f"qemu-trace-exporter {command if command != 'serve' else '--trace.path'}", help_text)
@@ -131,6 +198,42 @@ class ConfigTest(Case):
         self.assertIn(f"<default>, {config}: fine: ", self.assert_succeeds(["check", *both]))
         self.assert_fails(1, ["check", *both, f"--config.file={config}"],
                           f'{config}:2:12: duplicate metric "qemu_more_total"; the first is in line 2')
+
+    def test_a_directory_of_files(self):
+        """Its *.yaml files in the order of their names, beside other files, and again at a reload."""
+        folder = self.directory / "conf.d"
+        folder.mkdir()
+        error = self.assert_fails(1, ["check", folder], "has no *.yaml file")
+        self.assertTrue(error.startswith(f"{folder}: "), error)
+        (folder / "20-b.yml").write_text("metrics: []\n")
+        self.assert_fails(1, ["check", folder], "has no *.yaml file; 20-b.yml")
+        rule = "metrics: [{{name: {}_total, type: counter, event: pci_cfg_read}}]\n"
+        for name, metric in (("20-b.yaml", "b"), ("10-a.yaml", "a"), (".hidden.yaml", "c"), ("README", "d")):
+            (folder / name).write_text(rule.format(metric))
+        (folder / "sub.yaml").mkdir()
+        both = f"{folder}/10-a.yaml, {folder}/20-b.yaml"
+        self.assert_succeeds(["check", folder], f"{both}: fine: 2 metrics")
+        self.assert_succeeds(["check", f"{folder}/"], f"{both}: fine: 2 metrics")
+        self.assert_succeeds(["check", f"--config.file={folder}"], f"{both}: fine")
+        self.assert_succeeds(["check", "default", f"--config.file={folder}"], f"{both}, <default>: fine")
+        log = self.directory / "vm1.log"
+        log.write_bytes(LINES)
+        with exporter.Daemon(f"--config.file={folder}", f"--trace.path={log}", "--web.enable-lifecycle") as daemon:
+            daemon.wait_for_metrics(lambda m: m.total("b_total") == 3, "the rules of both files")
+            (folder / "30-e.yaml").write_text(rule.format("e"))
+            self.assertEqual(daemon.request("/-/reload", "POST")[0], 200)
+            with open(log, "ab") as file:
+                file.write(LINES)
+            daemon.wait_for_metrics(lambda m: m.total("e_total") == 3, "the rule of the file that came")
+        (folder / "15-bad.yaml").write_text("metrics: [{nmae: x}]\n")
+        self.assertIn(f'{folder}/15-bad.yaml:1:12: unknown key "nmae"', exporter.run("check", folder).stderr)
+
+    def test_files_on_the_line(self):
+        files = [self.write(f"{name}.yaml", f"metrics: [{{name: {name}_total, type: counter, event: pci_cfg_read}}]\n")
+                 for name in "ab"]
+        self.assert_succeeds(["check", *files], f"{files[0]}, {files[1]}: fine: 2 metrics")
+        self.assert_succeeds(["check", "default", files[0]], f"<default>, {files[0]}: fine")
+        self.assert_fails(1, ["check", self.directory / "gone.yaml"], "gone.yaml: cannot open: No such file")
 
     def test_all_errors_at_once(self):
         """A wrong key, a wrong event, a trace-events file that is missing, and a bad web config: told in one go."""

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import unittest.mock
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 import documents
@@ -446,17 +447,22 @@ class ReferenceTest(unittest.TestCase):
 
     # command-line.md
 
+    def help(self, *command):
+        """What --help prints where the terminal is wide enough for each text to be one line."""
+        with unittest.mock.patch.dict(os.environ, {"COLUMNS": "1000"}):
+            return exporter.run(*command, "--help").stdout
+
     def test_flags(self):
-        helps = "".join(exporter.run(*command, "--help").stdout for command in ((), ("backfill",), ("replay",), ("bpftrace",)))
-        # A flag that is too long has its text on the next line. CLI11's releases differ in what stands behind its name.
-        options = re.findall(r"^  (?:-\w,)?(--[\w.-]+)(?: \S+)*?(?:  +| ?\n {20,})(\S.*)$", helps, re.M)
+        helps = self.help() + "".join(self.help(command) for command in ("backfill", "replay", "bpftrace"))
+        # A flag that is too long has its text on the next line.
+        options = re.findall(r"^  (?:-\w, )?(--[\w.-]+)\S*(?: {2,}|\n {20,})(\S.*)$", helps, re.M)
         told = {flag: re.sub(r" \(default: .*\)", "", text) for flag, text in options}
         documented = {re.match(r"--[\w.-]+", code(flag)[0])[0]: re.sub("^of `(backfill|replay|bpftrace)`: ", "", meaning)
                       for flag, _, meaning in self.rows("command-line.md", "Flags")}
         self.assertEqual(documented, told)
 
     def test_commands(self):
-        commands = re.search(r"^subcommands:\n((?:  .*\n)+)", exporter.run("--help").stdout, re.M | re.I)[1]
+        commands = re.search(r"^Commands:\n((?:  .*\n)+)", self.help(), re.M)[1]
         self.assertEqual({code(name)[0]: does for name, does in self.rows("command-line.md", "Commands")},
                          dict(re.findall(r"^  (\S+) +(.*)$", commands, re.M)))
 

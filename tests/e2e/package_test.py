@@ -69,21 +69,39 @@ class ManualTest(unittest.TestCase):
         done = subprocess.run(["groff", "-man", "-ww", "-z", str(MAN)], capture_output=True, text=True)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
 
-    def complete(self, *words):
-        """What bash offers for the last word."""
-        script = ('. "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _qemu_trace_exporter; '
+    def complete(self, *words, at=-1):
+        """What bash offers for the word at that index, the last one unless told."""
+        line = ["qemu-trace-exporter", *words]
+        script = ('. "$0"; COMP_CWORD=$1; shift; COMP_WORDS=("$@"); _qemu_trace_exporter; '
                   'printf "%s\\n" "${COMPREPLY[@]}"')
-        out = run("bash", "-c", script, COMPLETION, "qemu-trace-exporter", *words, cwd=exporter.ROOT)
+        out = run("bash", "-c", script, COMPLETION, range(len(line))[at], *line, cwd=exporter.ROOT)
         return set(out.split())
+
+    COMMANDS = {"serve", "check", "replay", "backfill", "explain", "qemu-args", "bpftrace", "help", "version"}
 
     def test_completion(self):
         self.assertEqual(self.complete("--"), flags_of_help())
-        self.assertEqual(self.complete(""), {"serve", "check", "replay", "backfill", "explain", "qemu-args", "bpftrace"})
+        self.assertEqual(self.complete(""), self.COMMANDS)
         self.assertEqual(self.complete("ba"), {"backfill"})
         self.assertEqual(self.complete("--log.format", "=", "j"), {"json"})
         self.assertEqual(self.complete("serve", "--log.level", ""), {"debug", "info", "warn", "error"})
         self.assertIn("README.md", self.complete("replay", "README"))
         self.assertIn("config/default.yaml", self.complete("--config.file", "=", "config/def"))
+
+    def test_completion_anywhere_in_the_line(self):
+        """The command counts wherever it stands, and a flag's value is none."""
+        self.assertEqual(self.complete("--log.level", "=", "info", ""), self.COMMANDS)
+        self.assertEqual(self.complete("--log.level", "info", "rep"), {"replay"})
+        self.assertEqual(self.complete("--state.path", "replay", "rep"), {"replay"})
+        self.assertIn("README.md", self.complete("--log.level=info", "replay", "--strict", "README"))
+        self.assertIn("README.md", self.complete("--step", "5s", "backfill", "a.log", "README"))
+        self.assertIn("config/default.yaml", self.complete("--log.level", "=", "info", "check", "config/def"))
+        self.assertEqual(self.complete("serve", "RE"), set())
+        self.assertEqual(self.complete("help", "b"), {"backfill", "bpftrace"})
+        # What follows the cursor counts as well.
+        self.assertEqual(self.complete("--st", "replay", "a.log", at=1), {"--state.path", "--strict"})
+        self.assertNotIn("--step", self.complete("replay", "--"))
+        self.assertIn("--step", self.complete("backfill", "--"))
 
 
 class InstallTest(unittest.TestCase):
