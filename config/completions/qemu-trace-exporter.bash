@@ -26,13 +26,14 @@ _qemu_trace_exporter() {
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command
   local commands='serve check replay backfill explain qemu-args bpftrace help version'
   local with_value='--config.file --trace.path --state.path --web.listen-address --web.config.file --web.telemetry-path'
-  with_value+=' --web.route-prefix --web.startup-timeout --log.level --log.format --step --binary --pid'
+  with_value+=' --web.route-prefix --web.startup-timeout --log.level --log.format --step --format --binary --pid'
   local flags='--config.file --trace.path --state.path --web.listen-address --web.config.file --web.systemd-socket
     --web.telemetry-path --web.route-prefix --web.startup-timeout --web.enable-lifecycle --log.level --log.format
     --version --help'
   command=$(_qemu_trace_exporter_command "$with_value")
   [[ -n $command && $command != backfill ]] || flags+=' --step'
   [[ -n $command && $command != replay ]] || flags+=' --strict'
+  [[ -n $command && $command != check ]] || flags+=' --strict --format --lint'
   [[ -n $command && $command != bpftrace ]] || flags+=' --binary --pid'
   if [[ $word == = ]]; then
     word=
@@ -42,6 +43,7 @@ _qemu_trace_exporter() {
   COMPREPLY=()
   case $before in
     --log.level) mapfile -t COMPREPLY < <(compgen -W 'debug info warn error' -- "$word") ;;
+    --format) mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$word") ;;
     --log.format) mapfile -t COMPREPLY < <(compgen -W 'logfmt json' -- "$word") ;;
     --config.file | --web.config.file | --trace.path | --binary)
       compopt -o filenames 2>/dev/null

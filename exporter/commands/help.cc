@@ -20,7 +20,7 @@ const std::vector<CommandHelp>& All() {
        "check",
        "[FILE...]",
        "Check the config and say what it holds",
-       {"qemu-trace-exporter check vms.yaml", "qemu-trace-exporter check default mine.yaml"}},
+       {"qemu-trace-exporter check vms.yaml", "qemu-trace-exporter check --lint default mine.yaml"}},
       {Command::kReplay,
        "replay",
        "FILE...",

@@ -34,10 +34,10 @@ struct OwnedFlag {
 };
 
 const std::vector<OwnedFlag>& OwnedFlags() {
-  static const std::vector<OwnedFlag> flags = {{"--step", {Command::kBackfill}},
-                                               {"--strict", {Command::kReplay}},
-                                               {"--binary", {Command::kBpftrace}},
-                                               {"--pid", {Command::kBpftrace}}};
+  static const std::vector<OwnedFlag> flags = {
+      {"--step", {Command::kBackfill}},   {"--strict", {Command::kReplay, Command::kCheck}},
+      {"--format", {Command::kCheck}},    {"--lint", {Command::kCheck}},
+      {"--binary", {Command::kBpftrace}}, {"--pid", {Command::kBpftrace}}};
   return flags;
 }
 
@@ -146,7 +146,15 @@ void AddOwnedFlags(CLI::App& app, Options& options) {
   app.add_option("--step", options.step_ms, "Time between two samples: 15s, 500ms, 1m (default: 1s)")
       ->type_name("DURATION")
       ->transform(Milliseconds(Zero::kRefused));
-  AddSwitch(app, "--strict", options.is_strict, "Exit with 1 if more than half of the lines were not read");
+  AddSwitch(app, "--strict", options.is_strict,
+            "Exit with 1 if more than half of the lines were not read (replay), or if there are warnings (check)");
+  app.add_option_function<std::string>(
+         "--format", [&options](const std::string& format) { options.is_json = format == "json"; },
+         "text, or json for editors and scripts (default: text)")
+      ->check(OneOf({"text", "json"}))
+      ->type_name("FORMAT");
+  AddSwitch(app, "--lint", options.lint,
+            "Also warn of names without base units, missing help texts, pointers as labels and too many series");
   app.add_option("--binary", options.binary, "QEMU's binary, to tell which events it has (default: that of --pid)")
       ->type_name("PATH");
   app.add_option("--pid", options.pid, "A running QEMU (default: none)")->type_name("PID")->check(Positive());

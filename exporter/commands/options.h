@@ -26,7 +26,9 @@ struct Options {
   std::string log_format = "logfmt";
   std::vector<std::string> files;   // replay, backfill
   int64_t step_ms = 1'000;          // backfill
-  bool is_strict = false;           // replay: bad input where most lines were not read
+  bool is_strict = false;           // replay: bad input where most lines were not read; check: where there are warnings
+  bool is_json = false;             // check
+  bool lint = false;                // check
   std::optional<std::string> line;  // explain
   std::string binary;               // bpftrace; empty: of the process, or where distributions put it
   int pid = 0;                      // bpftrace; 0: of no process

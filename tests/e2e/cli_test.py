@@ -2,6 +2,7 @@
 """The command line: what it prints, on which stream, and with which exit code; and how a config is reloaded."""
 
 import gzip
+import json
 import os
 import pathlib
 import re
@@ -107,7 +108,8 @@ class UsageTest(Case):
     def test_a_flag_of_another_command(self):
         for arguments, words in ((["check", "--step=5s"], ["--step", "`backfill`", "`check`"]),
                                  (["--step=5s"], ["--step", "`backfill`", "`serve`"]),
-                                 (["serve", "--strict"], ["--strict", "`replay`"])):
+                                 (["serve", "--strict"], ["--strict", "`replay`", "`check`"]),
+                                 (["replay", "--lint", "a.log"], ["--lint", "`check`"])):
             with self.subTest(arguments=arguments):
                 self.assert_fails(2, arguments, *words)
 
@@ -150,6 +152,7 @@ class UsageTest(Case):
                                 (["vm.log"], 'unknown command "vm.log"'),
                                 ([__file__], "replay"),
                                 (["bpftrace", "--pid=qemu"], 'invalid number "qemu"'),
+                                (["check", "--format=xml"], 'unknown value "xml"; there are text, json'),
                                 (["--log.format=xml"], "xml")):
             with self.subTest(arguments=arguments):
                 self.assert_fails(2, arguments, word)
@@ -234,6 +237,75 @@ class ConfigTest(Case):
         self.assert_succeeds(["check", *files], f"{files[0]}, {files[1]}: fine: 2 metrics")
         self.assert_succeeds(["check", "default", files[0]], f"<default>, {files[0]}: fine")
         self.assert_fails(1, ["check", self.directory / "gone.yaml"], "gone.yaml: cannot open: No such file")
+
+    def check_json(self, code, *arguments):
+        done = exporter.run("check", "--format=json", *arguments)
+        self.assertEqual((done.returncode, done.stderr), (code, ""))
+        return json.loads(done.stdout)
+
+    def test_json_of_a_good_config(self):
+        (self.directory / "vm1.log").write_text("")
+        config = self.write("c.yaml", CONFIG.format(directory=self.directory, metric="qemu_a_total"))
+        answer = self.check_json(0, config)
+        self.assertGreater(answer.pop("known_events"), 100)
+        self.assertEqual(answer, {"ok": True, "files": [str(config)], "errors": [], "warnings": [], "metrics": 1,
+                                  "sources": 1, "needed_events": ["pci_cfg_read"]})
+
+    def test_json_of_a_bad_config(self):
+        bad = self.write("bad.yaml", "metrics:\n  - {nmae: qemu_b_total, type: counter, event: pci_cfg_read}\n")
+        web = self.write("web.yml", "basic_auth_usres: {}\n")
+        answer = self.check_json(1, bad, f"--web.config.file={web}")
+        self.assertEqual(answer, {"ok": False, "files": [str(bad)], "warnings": [], "errors": [
+            {"file": str(bad), "line": 2, "column": 6, "message": 'unknown key "nmae" of a metric; did you mean "name"?'},
+            {"file": str(web), "line": 1, "column": 1,
+             "message": 'unknown key "basic_auth_usres" of a web config; did you mean "basic_auth_users"?'}]})
+        self.assertEqual(self.check_json(1, "/gone.yaml")["errors"],
+                         [{"file": "/gone.yaml", "message": "cannot open: No such file or directory"}])
+
+    def test_warnings_with_strict(self):
+        config = self.write("m.yaml", "metrics: [{name: qemu_a_total, type: counter, help: A., event: pci_cfg_read}]\n")
+        warning = "no sources, so `serve` needs --trace.path"
+        self.assertEqual(self.check_json(0, config)["warnings"], [{"file": str(config), "message": warning}])
+        self.assertEqual(self.check_json(1, "--strict", config)["warnings"], [{"file": str(config), "message": warning}])
+        done = exporter.run("check", "--strict", config)
+        self.assertEqual((done.returncode, done.stderr.splitlines()[0]), (1, f"warning: {config}: {warning}"))
+        self.assertIn("1 warning (--strict)", done.stderr)
+
+    def test_lint(self):
+        config = self.write("l.yaml", f"""\
+sources: [{{path: '{self.directory}/*.log'}}]
+metrics:
+  - {{name: qemu_reads_total, type: counter, event: pci_cfg_read}}
+  - name: qemu_wait_ms
+    type: histogram
+    help: Waits.
+    event: dma_blk_io
+    value: offset
+    buckets: [1]
+    labels: {{who: dbs, where: offset}}
+""")
+        (self.directory / "vm1.log").write_text("")
+        self.assertEqual(exporter.run("check", config).stderr, "")
+        done = exporter.run("check", "--lint", config)
+        self.assertEqual(done.returncode, 0)
+        self.assertEqual([re.sub(r" metric .*| label .*", "", line) for line in done.stderr.splitlines()], [
+            f"warning: {config}:3:12: missing-help:", f"warning: {config}:4:11: unit:",
+            f"warning: {config}:10:19: pointer-label:", f"warning: {config}:10:31: cardinality:"])
+        self.assertEqual(exporter.run("check", "--lint", "--strict", config).returncode, 1)
+        self.assertEqual([warning["rule"] for warning in self.check_json(0, "--lint", config)["warnings"]],
+                         ["missing-help", "unit", "pointer-label", "cardinality"])
+
+    def test_lint_of_the_ready_configs(self):
+        """They have what their comments tell of, where QEMU prints nothing better, and nothing else."""
+        known = {"memory_regions.yaml": ['label "port" shows "addr"'] * 2, "nics.yaml": ['label "device" shows the pointer'],
+                 "thread_pool.yaml": ['label "pool" shows the pointer'] * 3,
+                 "virtqueue.yaml": ['label "device" shows the pointer']}
+        for path in sorted((exporter.ROOT / "config").glob("*.yaml")):
+            with self.subTest(path=path.name):
+                answer = self.check_json(0, "--lint", path)
+                told = [each["message"] for each in answer["warnings"] if "rule" in each]
+                self.assertEqual([" ".join(message.split()[:len(want.split())]) for message, want in
+                                  zip(told, known.get(path.name, told), strict=True)], known.get(path.name, []))
 
     def test_all_errors_at_once(self):
         """A wrong key, a wrong event, a trace-events file that is missing, and a bad web config: told in one go."""

@@ -453,11 +453,11 @@ class ReferenceTest(unittest.TestCase):
             return exporter.run(*command, "--help").stdout
 
     def test_flags(self):
-        helps = self.help() + "".join(self.help(command) for command in ("backfill", "replay", "bpftrace"))
+        helps = self.help() + "".join(self.help(command) for command in ("check", "backfill", "replay", "bpftrace"))
         # A flag that is too long has its text on the next line.
         options = re.findall(r"^  (?:-\w, )?(--[\w.-]+)\S*(?: {2,}|\n {20,})(\S.*)$", helps, re.M)
         told = {flag: re.sub(r" \(default: .*\)", "", text) for flag, text in options}
-        documented = {re.match(r"--[\w.-]+", code(flag)[0])[0]: re.sub("^of `(backfill|replay|bpftrace)`: ", "", meaning)
+        documented = {re.match(r"--[\w.-]+", code(flag)[0])[0]: re.sub("^of `[^:]*`: ", "", meaning)
                       for flag, _, meaning in self.rows("command-line.md", "Flags")}
         self.assertEqual(documented, told)
 

@@ -51,7 +51,7 @@ def commands_of_readme(mark, substitutions):
 def flags_of_help():
     """All flags that --help names, those of the commands included."""
     texts = [exporter.run("--help").stdout]
-    texts += [exporter.run(command, "--help").stdout for command in ("replay", "backfill", "explain", "bpftrace")]
+    texts += [exporter.run(command, "--help").stdout for command in ("check", "replay", "backfill", "explain", "bpftrace")]
     return set(re.findall(r"--[a-z][a-z.-]+", "".join(texts)))
 
 
@@ -102,6 +102,7 @@ class ManualTest(unittest.TestCase):
         self.assertEqual(self.complete("--st", "replay", "a.log", at=1), {"--state.path", "--strict"})
         self.assertNotIn("--step", self.complete("replay", "--"))
         self.assertIn("--step", self.complete("backfill", "--"))
+        self.assertEqual(self.complete("check", "--format", "=", "j"), {"json"})
 
 
 class InstallTest(unittest.TestCase):
