@@ -24,7 +24,7 @@ _qemu_trace_exporter_command() {
 
 _qemu_trace_exporter() {
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command
-  local commands='serve check replay backfill explain qemu-args bpftrace help version'
+  local commands='serve check replay backfill explain qemu-args bpftrace schema help version'
   local with_value='--config.file --trace.path --state.path --web.listen-address --web.config.file --web.telemetry-path'
   with_value+=' --web.route-prefix --web.startup-timeout --log.level --log.format --step --format --binary --pid'
   local flags='--config.file --trace.path --state.path --web.listen-address --web.config.file --web.systemd-socket

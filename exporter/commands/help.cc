@@ -50,6 +50,11 @@ const std::vector<CommandHelp>& All() {
        "Print a bpftrace script for the events the config needs, for QEMU without a log",
        {"qemu-trace-exporter bpftrace --pid=4711 > vm1.bt",
         "bpftrace -p 4711 vm1.bt | qemu-trace-exporter --trace.path=-"}},
+      {Command::kSchema,
+       "schema",
+       "",
+       "Print a JSON Schema of the config, for editors",
+       {"qemu-trace-exporter schema > config.schema.json"}},
   };
   return all;
 }

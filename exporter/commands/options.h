@@ -8,7 +8,7 @@
 
 namespace qte::commands {
 
-enum class Command { kServe, kCheck, kReplay, kBackfill, kExplain, kQemuArgs, kBpftrace };
+enum class Command { kServe, kCheck, kReplay, kBackfill, kExplain, kQemuArgs, kBpftrace, kSchema };
 
 struct Options {
   Command command = Command::kServe;

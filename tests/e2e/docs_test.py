@@ -309,14 +309,25 @@ class ReferenceTest(unittest.TestCase):
     # config.md
 
     def test_config_keys(self):
-        """Every key that exporter/config takes is there, and none else."""
-        headings = {("config.cc", "kSections"): "Sections", ("sources.cc", "kKeys"): "Sources",
-                    ("sources.cc", "kQmpKeys"): "QMP", ("joins.cc", "kLookupKeys"): "Lookups",
-                    ("joins.cc", "kSpanKeys"): "Spans", ("metrics.cc", "kKeys"): "Metrics", ("labels.cc", "kKeys"): "Labels",
-                    ("conditions.cc", "kKeys"): "Where", ("buckets.cc", "kKeys"): "Buckets",
-                    ("limits.cc", "kKeys"): "Limits", ("web_config.cc", "kSections"): "Web config",
-                    ("tls_section.cc", "kKeys"): "TLS", ("web_config.cc", "kHttpKeys"): "HTTP headers",
-                    ("web_config.cc", "kRateKeys"): "Rate limit"}
+        """Every key that the schema has is there with the same meaning, and none else."""
+        schema = json.loads(exporter.run("schema").stdout)
+        maps = {"Sections": schema}
+        for heading, name in (("Sources", "source"), ("QMP", "qmp"), ("Lookups", "lookup"), ("Spans", "span"),
+                              ("Metrics", "metric"), ("Labels", "label"), ("Where", "condition"), ("Buckets", "buckets"),
+                              ("Limits", "limits")):
+            definition = schema["definitions"][name]
+            maps[heading] = next(each for each in [definition, *definition.get("anyOf", [])] if "properties" in each)
+        for heading, definition in maps.items():
+            with self.subTest(heading=heading):
+                # The page has links where the schema has their texts.
+                documented = {code(row[0])[0]: re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", row[3])
+                              for row in self.rows("config.md", heading)}
+                self.assertEqual(documented, {key: value["description"] for key, value in definition["properties"].items()})
+
+    def test_web_config_keys(self):
+        """Every key that exporter/config takes there is there, and none else."""
+        headings = {("web_config.cc", "kSections"): "Web config", ("tls_section.cc", "kKeys"): "TLS",
+                    ("web_config.cc", "kHttpKeys"): "HTTP headers", ("web_config.cc", "kRateKeys"): "Rate limit"}
         want = {heading: set() for heading in headings.values()}
         array = re.compile(r"constexpr auto (k\w*(?:Keys|Sections)) =\s*std::to_array<std::string_view>\(\s*\{([^}]*)\}\)")
         for file, source in self.config_sources.items():

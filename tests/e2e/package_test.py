@@ -60,7 +60,7 @@ class ManualTest(unittest.TestCase):
         text = MAN.read_text().replace("\\-", "-")
         flags = flags_of_help()
         self.assertGreater(len(flags), 9)
-        for word in flags | {"serve", "check", "replay", "backfill", "explain", "qemu-args", "bpftrace"}:
+        for word in flags | self.COMMANDS:
             self.assertIn(word, text)
 
     def test_groff_has_no_complaint(self):
@@ -77,7 +77,7 @@ class ManualTest(unittest.TestCase):
         out = run("bash", "-c", script, COMPLETION, range(len(line))[at], *line, cwd=exporter.ROOT)
         return set(out.split())
 
-    COMMANDS = {"serve", "check", "replay", "backfill", "explain", "qemu-args", "bpftrace", "help", "version"}
+    COMMANDS = {"serve", "check", "replay", "backfill", "explain", "qemu-args", "bpftrace", "schema", "help", "version"}
 
     def test_completion(self):
         self.assertEqual(self.complete("--"), flags_of_help())
@@ -123,6 +123,10 @@ class InstallTest(unittest.TestCase):
         self.assertNotIn("=/usr/bin/qemu", drop_in)
         socket_unit = (prefix / "lib/systemd/system/qemu-trace-exporter.socket").read_text()
         self.assertIn(f"Documentation=file://{prefix}/share/doc/", socket_unit)
+        schema = f"{prefix}/share/qemu-trace-exporter/config/config.schema.json"
+        self.assertTrue(pathlib.Path(schema).exists())
+        self.assertTrue((prefix / "etc/qemu-trace-exporter/config.yaml").read_text().startswith(
+            f"# yaml-language-server: $schema={schema}\n"))
         for ready in (exporter.ROOT / "config").glob("*.yaml"):
             self.assertTrue((prefix / "share/qemu-trace-exporter/config" / ready.name).exists(), ready)
         # An upgrade leaves what the administrator wrote.
