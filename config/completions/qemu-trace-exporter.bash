@@ -26,7 +26,7 @@ _qemu_trace_exporter() {
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command
   local commands='serve check replay backfill explain qemu-args bpftrace schema help version'
   local with_value='--config.file --trace.path --state.path --web.listen-address --web.config.file --web.telemetry-path'
-  with_value+=' --web.route-prefix --web.startup-timeout --log.level --log.format --step --format --binary --pid'
+  with_value+=' --web.route-prefix --web.startup-timeout --log.level --log.format --step --format --svg --binary --pid'
   local flags='--config.file --trace.path --state.path --web.listen-address --web.config.file --web.systemd-socket
     --web.telemetry-path --web.route-prefix --web.startup-timeout --web.enable-lifecycle --log.level --log.format
     --version --help'
@@ -34,6 +34,7 @@ _qemu_trace_exporter() {
   [[ -n $command && $command != backfill ]] || flags+=' --step'
   [[ -n $command && $command != replay ]] || flags+=' --strict'
   [[ -n $command && $command != check ]] || flags+=' --strict --format --lint'
+  [[ -n $command && $command != explain ]] || flags+=' --summary --svg'
   [[ -n $command && $command != bpftrace ]] || flags+=' --binary --pid'
   if [[ $word == = ]]; then
     word=
@@ -45,7 +46,7 @@ _qemu_trace_exporter() {
     --log.level) mapfile -t COMPREPLY < <(compgen -W 'debug info warn error' -- "$word") ;;
     --format) mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$word") ;;
     --log.format) mapfile -t COMPREPLY < <(compgen -W 'logfmt json' -- "$word") ;;
-    --config.file | --web.config.file | --trace.path | --binary)
+    --config.file | --web.config.file | --trace.path | --binary | --svg)
       compopt -o filenames 2>/dev/null
       mapfile -t COMPREPLY < <(compgen -f -- "$word")
       ;;
@@ -60,7 +61,7 @@ _qemu_trace_exporter() {
       fi
       case $command in
         '' | help) mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$word") ;;
-        check | replay | backfill)
+        check | replay | backfill | explain)
           compopt -o filenames 2>/dev/null
           mapfile -t COMPREPLY < <(compgen -f -- "$word")
           ;;

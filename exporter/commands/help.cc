@@ -35,10 +35,11 @@ const std::vector<CommandHelp>& All() {
         "promtool tsdb create-blocks-from openmetrics vm1.om data"}},
       {Command::kExplain,
        "explain",
-       "[LINE]",
+       "[LINE | --summary FILE...]",
        "Show how a line is read and which series it moves",
        {"qemu-trace-exporter explain 'ps2_put_keycode 0x55e759f09cf0 keycode 0x34'",
-        "tail -n 20 vm1.log | qemu-trace-exporter explain"}},
+        "tail -n 20 vm1.log | qemu-trace-exporter explain",
+        "qemu-trace-exporter explain --summary --svg=vm1.svg vm1.log"}},
       {Command::kQemuArgs,
        "qemu-args",
        "",
@@ -111,7 +112,7 @@ std::string CommandHelpText(const CommandHelp& command, const std::vector<HelpEn
                             const std::vector<HelpEntry>& flags, size_t width) {
   std::string usage = std::string(kProgram) + ' ' + std::string(command.name) + " [FLAG...]";
   if (!command.arguments.empty()) usage.append(" ").append(command.arguments);
-  return WrapText(command.what, width) + "\nUsage: " + usage + '\n' + Section("Arguments", arguments, width) +
+  return WrapText(command.what, width) + '\n' + WrapText("Usage: " + usage, width) + Section("Arguments", arguments, width) +
          Section("Flags", flags, width) + "\nExamples:\n" + Examples(command, width) +
          "\nMore flags: " + std::string(kProgram) + " --help\n";
 }

@@ -37,6 +37,7 @@ const std::vector<OwnedFlag>& OwnedFlags() {
   static const std::vector<OwnedFlag> flags = {
       {"--step", {Command::kBackfill}},   {"--strict", {Command::kReplay, Command::kCheck}},
       {"--format", {Command::kCheck}},    {"--lint", {Command::kCheck}},
+      {"--summary", {Command::kExplain}}, {"--svg", {Command::kExplain}},
       {"--binary", {Command::kBpftrace}}, {"--pid", {Command::kBpftrace}}};
   return flags;
 }
@@ -155,6 +156,12 @@ void AddOwnedFlags(CLI::App& app, Options& options) {
       ->type_name("FORMAT");
   AddSwitch(app, "--lint", options.lint,
             "Also warn of names without base units, missing help texts, pointers as labels and too many series");
+  AddSwitch(
+      app, "--summary", options.summary,
+      "Explain whole trace logs: which events they hold, how many a second, which rules use them, which are missing");
+  app.add_option("--svg", options.svg_path,
+                 "Draw rates and latencies over the traces' time; with --summary (default: none)")
+      ->type_name("FILE");
   app.add_option("--binary", options.binary, "QEMU's binary, to tell which events it has (default: that of --pid)")
       ->type_name("PATH");
   app.add_option("--pid", options.pid, "A running QEMU (default: none)")->type_name("PID")->check(Positive());
@@ -182,7 +189,9 @@ void AddCommands(CLI::App& app, Options& options, Words& words) {
           "time, those with the same labels in the order given")
       ->required();
   added[Command::kBackfill]->add_option("FILE", words.files, "As for replay")->required();
-  added[Command::kExplain]->add_option("LINE", words.files, "A line of a trace log (default: lines of standard input)");
+  added[Command::kExplain]->add_option("LINE", words.files,
+                                       "A line of a trace log (default: lines of standard input); with --summary trace "
+                                       "logs, as for replay");
   app.add_subcommand("help", "")->fallthrough()->add_option("COMMAND", words.topic, "");
   app.add_subcommand("version", "")->fallthrough();
   app.require_subcommand(0, 1);
@@ -286,11 +295,13 @@ std::string MisplacedFlag(const CLI::App& app, Command command) {
 std::string TakeWords(Words&& words, Options& options) {
   if (options.command == Command::kCheck) {
     options.config_files.insert(options.config_files.end(), words.files.begin(), words.files.end());
-  } else if (options.command == Command::kExplain) {
+  } else if (options.command == Command::kExplain && !options.summary) {
+    if (!options.svg_path.empty()) return "--svg needs --summary, and FILEs to draw";
     if (words.files.size() > 1) return "unexpected \"" + words.files[1] + "\"; quote the line to make it one argument";
     if (!words.files.empty()) options.line = std::move(words.files.front());
   } else {
     options.files = std::move(words.files);
+    if (options.summary && options.files.empty()) options.files.emplace_back("-");
   }
   return {};
 }

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """The command line: what it prints, on which stream, and with which exit code; and how a config is reloaded."""
 
+import collections
 import gzip
 import json
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -14,6 +16,7 @@ import tempfile
 import time
 import unittest
 import unittest.mock
+import xml.etree.ElementTree
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 import exporter
@@ -562,6 +565,97 @@ class ExplainTest(Case):
 
     def test_qemu_args_name_the_events(self):
         self.assert_succeeds(["qemu-args"], "dma_blk_io", "ps2_put_keycode", "pci_cfg_read", "blk_co_preadv", "timestamp")
+
+
+class SummaryTest(Case):
+    """explain --summary, against what awk would count."""
+    TRACES = exporter.ROOT / "tests/data/traces"
+
+    def summary(self, *arguments, code=0, stdin=b""):
+        done = exporter.run("explain", "--summary", *arguments, stdin=stdin)
+        self.assertEqual(done.returncode, code, done.stderr)
+        return done.stdout
+
+    def test_counts_rates_and_users(self):
+        path = self.TRACES / "ide-raw-7.2.log"
+        lines = path.read_text().splitlines()
+        names = collections.Counter(line.split(":", 1)[1].split(" ")[0] for line in lines)
+        times = [float(line.split("@")[1].split(":")[0]) for line in lines]
+        out = self.summary(path)
+        self.assertTrue(out.startswith(f'vm="ide-raw-7.2": {len(lines)} lines, {len(lines)} events of {len(names)} kinds, in '
+                                       f"{max(times) - min(times):.3g} s from 2026-11-23 04:38:02 UTC\n"), out)
+        rows = re.findall(r"^ +([\d,]+) +([\d.]+)  (\w+) +(.*)$", out, re.M)
+        self.assertEqual({row[2]: int(row[0].replace(",", "")) for row in rows}, names)
+        for count, rate, name, _ in rows:
+            self.assertAlmostEqual(float(rate) / (names[name] / (max(times) - min(times))), 1, delta=0.01)
+        feeds = {name: text for _, _, name, text in rows}
+        self.assertRegex(feeds["dma_blk_io"], r"^qemu_block_\* \(\d+\), qemu_dma_\* \(\d+\)$")
+        self.assertEqual(feeds["thread_pool_submit"], "no rule")
+        self.assertEqual(feeds["bmdma_read"], "no rule: not declared")
+        self.assertRegex(out, r"\n  qemu_pci_config_reads_total\n +pci_cfg_read\n")
+        self.assertNotIn("virtio_blk_handle_read", out)  # the VM has no such disk
+
+    def test_unused_events_come_with_a_command_that_works(self):
+        line = "1@2.000003:thread_pool_submit pool 0x1 req 0x2 opaque '0x3"
+        out = self.summary(stdin=(line + "\n" + LINES.decode()).encode())
+        self.assertIn("No rule uses 25 % of the events: thread_pool_submit.", " ".join(out.split()))
+        command = re.search(r"^  qemu-trace-exporter (.*)$", out, re.M)[1]
+        self.assertEqual(shlex.split(command), ["explain", line])
+
+    def test_lookups_and_spans_count_as_users(self):
+        config = self.write("joins.yaml", JOINS)
+        text = ("bdrv_open_common bs 0x1 filename \"a\" flags 0x0 format_name \"raw\"\n"
+                "virtqueue_pop vq 0x1 elem 0x2 in_num 3 out_num 1\n")
+        out = self.summary(f"--config.file={config}", stdin=text.encode())
+        self.assertRegex(out, r" bdrv_open_common +qemu_(dma_\*|reads_by_image_total)")
+        self.assertRegex(out, r" virtqueue_pop +.*qemu_element_seconds, qemu_elements_total")
+
+    def test_a_log_without_times(self):
+        path = self.write("vm.log", LINES.decode())
+        self.assertIn("no rates and no durations. Start QEMU with -msg timestamp=on", self.summary(path))
+        done = exporter.run("explain", "--summary", f"--svg={self.directory}/a.svg", path)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("a.svg: no event has a time", done.stderr)
+        self.assertEqual(done.stderr.splitlines()[-1], "3 lines: 3 events (1 kind)")
+
+    def test_vms_apart_and_rotated_files_together(self):
+        paths = [self.write(name, "1@2.000003:" + LINES.decode().splitlines()[0] + "\n") for name in ("a.log", "b.log")]
+        out = self.summary(*paths)
+        self.assertEqual(re.findall(r'^vm="(\w)": 1 line, 1 event of 1 kind', out, re.M), ["a", "b"])
+        config = self.write("c.yaml", "sources: [{path: '*.log', labels: {vm: one}}]\n"
+                            "metrics: [{name: a_total, type: counter, event: pci_cfg_read}]\n".replace("*.log", f"{self.directory}/*.log"))
+        self.assertIn('vm="one": 2 lines, 2 events of 1 kind', self.summary(f"--config.file={config}", *paths))
+
+    def test_empty_and_missing_files(self):
+        self.assertIn('vm="e": 0 lines, 0 events of 0 kinds', self.summary(self.write("e.log", "")))
+        done = exporter.run("explain", "--summary", "/none.log")
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertIn("/none.log", done.stderr)
+
+    def test_the_picture(self):
+        picture = self.directory / "a.svg"
+        self.summary(self.TRACES / "busy-disks-7.2.log.gz", self.TRACES / "keys-7.2.log", f"--svg={picture}")
+        tree = xml.etree.ElementTree.parse(picture)
+        space = "{http://www.w3.org/2000/svg}"
+        texts = ["".join(each.itertext()) for each in tree.iter(space + "text")]
+        for text in ('vm="busy-disks-7.2", from 2026-11-27 22:45:07 UTC', 'vm="keys-7.2", from 2026-11-23 04:44:36 UTC',
+                     "Events a second", "virtqueue_pop", "pckbd_kbd_read_status", "qemu_block_read_duration_seconds", "p99"):
+            self.assertIn(text, texts)
+        width, height = (float(tree.getroot().get(name)) for name in ("width", "height"))
+        lines = list(tree.iter(space + "polyline"))
+        self.assertGreater(len(lines), 20)
+        for line in lines:
+            for point in line.get("points").split():
+                x, y = map(float, point.split(","))
+                self.assertTrue(0 < x < width and 0 < y < height, point)
+        done = exporter.run("explain", "--summary", f"--svg={self.directory}/none/a.svg", self.TRACES / "keys-7.2.log")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("none/a.svg: cannot write: No such file or directory", done.stderr)
+
+    def test_a_file_instead_of_a_line(self):
+        path = self.write("vm.log", LINES.decode())
+        self.assertIn("is a file: `explain --summary FILE`", exporter.run("explain", path).stderr)
+        self.assert_fails(2, ["explain", "--svg=a.svg", "x"], "--svg needs --summary")
 
 
 class ReloadTest(Case):
