@@ -125,6 +125,7 @@ class InstallTest(unittest.TestCase):
         self.assertIn(f"Documentation=file://{prefix}/share/doc/", socket_unit)
         schema = f"{prefix}/share/qemu-trace-exporter/config/config.schema.json"
         self.assertTrue(pathlib.Path(schema).exists())
+        self.assertTrue((prefix / "share/zsh/site-functions/_qemu-trace-exporter").exists())
         self.assertTrue((prefix / "etc/qemu-trace-exporter/config.yaml").read_text().startswith(
             f"# yaml-language-server: $schema={schema}\n"))
         for ready in (exporter.ROOT / "config").glob("*.yaml"):
@@ -179,6 +180,8 @@ class PackageTest(unittest.TestCase):
                      "/usr/share/doc/qemu-trace-exporter/examples/socket.conf",
                      "/etc/qemu-trace-exporter/config.yaml", "/usr/share/man/man1/qemu-trace-exporter.1",
                      "/usr/share/bash-completion/completions/qemu-trace-exporter",
+                     "/usr/share/fish/vendor_completions.d/qemu-trace-exporter.fish",
+                     "/usr/share/zsh/vendor-completions/_qemu-trace-exporter",
                      "/usr/share/doc/qemu-trace-exporter/copyright",
                      "/usr/share/doc/qemu-trace-exporter/docs/reference/config.md",
                      "/usr/share/qemu-trace-exporter/config/default.yaml",
