@@ -3,15 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cmath>
 #include <cstring>
 #include <ctime>
 #include <fstream>
 #include <iostream>
-#include <limits>
 #include <map>
-#include <memory>
-#include <optional>
 #include <set>
 #include <utility>
 
@@ -36,7 +32,6 @@ constexpr size_t kMostUnused = 12;       // that are named
 constexpr size_t kMostEvents = 40;       // of the table
 constexpr size_t kMostRateLines = 7;     // of the picture
 constexpr size_t kMostLatencies = 4;     // charts of the picture
-constexpr size_t kTextWidth = 100;       // of paragraphs
 
 std::string Counted(uint64_t count, const std::string& what) {
   return Grouped(count) + ' ' + what + (count == 1 ? "" : "s");
@@ -180,7 +175,7 @@ void VmSummary::Print() const {
   if (!timeline_.has_time() && count > 0) {
     std::cout << WrapText(
                      "No event has a time, so there are no rates and no durations. Start QEMU with -msg timestamp=on.",
-                     kTextWidth)
+                     HelpWidth())
               << '\n';
   }
 }
@@ -222,11 +217,11 @@ void VmSummary::PrintUnused() const {
   }
   if (first == nullptr) return;
   if (kinds > kMostUnused) names += " and " + std::to_string(kinds - kMostUnused) + " more";
-  const auto percent =
-      static_cast<uint64_t>(std::llround(100.0 * static_cast<double>(unused) / static_cast<double>(all)));
+  // Rounded down, so that 100 percent are all.
+  const auto percent = static_cast<uint64_t>(100.0 * static_cast<double>(unused) / static_cast<double>(all));
   std::cout << WrapText("No rule uses " + std::to_string(percent) + " % of the events: " + names +
                             ". Switch them off, or write a rule; this prints one:",
-                        kTextWidth)
+                        HelpWidth())
             << "  qemu-trace-exporter explain " << Quoted(first->sample) << "\n\n";
 }
 
@@ -251,9 +246,9 @@ void VmSummary::PrintMissing() const {
   }
   if (events.empty()) return;
   std::cout << "Worth switching on, for metrics that no event of this log moves:\n";
-  for (const auto& [moves, names] : events) std::cout << LayOutEntries({{Shortened(moves), names}}, kTextWidth);
+  for (const auto& [moves, names] : events) std::cout << LayOutEntries({{Shortened(moves), names}}, HelpWidth());
   std::cout << WrapText("`qemu-trace-exporter qemu-args` prints QEMU's options for all events that the config needs.",
-                        kTextWidth)
+                        HelpWidth())
             << '\n';
 }
 
