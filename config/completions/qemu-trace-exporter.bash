@@ -1,12 +1,41 @@
 # shellcheck shell=bash
 # Completion for bash, loaded by bash-completion by its name.
 
+# Prints the command of the line, wherever it stands beside the word at the cursor; nothing if there is none.
+_qemu_trace_exporter_command() {
+  local i word before=
+  for ((i = 1; i < ${#COMP_WORDS[@]}; i++)); do
+    word=${COMP_WORDS[i]}
+    # bash takes "--flag=value" for three words. Neither the value of a flag nor the word being typed is a command.
+    if [[ $word == = ]]; then
+      ((++i))
+      before=
+    elif [[ $word == -* ]]; then
+      before=$word
+      [[ $word != *=* ]] || before=
+    elif [[ -n $before && " $1 " == *" $before "* ]]; then
+      before=
+    elif ((i != COMP_CWORD)); then
+      printf '%s' "$word"
+      return
+    fi
+  done
+}
+
 _qemu_trace_exporter() {
-  local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
+  local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command
+  local commands='serve check replay backfill explain qemu-args bpftrace schema help version'
+  local with_value='--config.file --trace.path --state.path --web.listen-address --web.config.file --web.telemetry-path'
+  with_value+=' --web.route-prefix --web.startup-timeout --log.level --log.format --step --format --svg --binary --pid'
   local flags='--config.file --trace.path --state.path --web.listen-address --web.config.file --web.systemd-socket
-    --web.telemetry-path --web.route-prefix
-    --web.startup-timeout --web.enable-lifecycle --log.level --log.format --step --strict --binary --pid --version --help'
-  # bash takes "--flag=value" for three words.
+    --web.telemetry-path --web.route-prefix --web.startup-timeout --web.enable-lifecycle --log.level --log.format
+    --version --help'
+  command=$(_qemu_trace_exporter_command "$with_value")
+  [[ -n $command && $command != backfill ]] || flags+=' --step'
+  [[ -n $command && $command != replay ]] || flags+=' --strict'
+  [[ -n $command && $command != check ]] || flags+=' --strict --format --lint'
+  [[ -n $command && $command != explain ]] || flags+=' --summary --svg'
+  [[ -n $command && $command != bpftrace ]] || flags+=' --binary --pid'
   if [[ $word == = ]]; then
     word=
   elif [[ $before == = ]]; then
@@ -15,8 +44,9 @@ _qemu_trace_exporter() {
   COMPREPLY=()
   case $before in
     --log.level) mapfile -t COMPREPLY < <(compgen -W 'debug info warn error' -- "$word") ;;
+    --format) mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$word") ;;
     --log.format) mapfile -t COMPREPLY < <(compgen -W 'logfmt json' -- "$word") ;;
-    --config.file | --web.config.file | --trace.path | --binary)
+    --config.file | --web.config.file | --trace.path | --binary | --svg)
       compopt -o filenames 2>/dev/null
       mapfile -t COMPREPLY < <(compgen -f -- "$word")
       ;;
@@ -27,12 +57,15 @@ _qemu_trace_exporter() {
     *)
       if [[ $word == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$flags" -- "$word")
-      elif [[ $COMP_CWORD -eq 1 ]]; then
-        mapfile -t COMPREPLY < <(compgen -W 'serve check replay backfill explain qemu-args bpftrace' -- "$word")
-      elif [[ ${COMP_WORDS[1]} == replay || ${COMP_WORDS[1]} == backfill ]]; then
-        compopt -o filenames 2>/dev/null
-        mapfile -t COMPREPLY < <(compgen -f -- "$word")
+        return
       fi
+      case $command in
+        '' | help) mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$word") ;;
+        check | replay | backfill | explain)
+          compopt -o filenames 2>/dev/null
+          mapfile -t COMPREPLY < <(compgen -f -- "$word")
+          ;;
+      esac
       ;;
   esac
 }

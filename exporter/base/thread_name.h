@@ -5,7 +5,7 @@
 
 namespace qte {
 
-// Of the calling thread; the kernel keeps 15 characters.
+// Names the calling thread; the kernel keeps 15 characters.
 inline void NameThread(const char* name) {
   ::pthread_setname_np(::pthread_self(), name);
 }

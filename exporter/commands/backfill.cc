@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "commands/commands.h"
+#include "commands/line_feed.h"
 #include "commands/load.h"
 #include "commands/progress.h"
 #include "commands/recordings.h"
@@ -26,29 +27,15 @@ namespace {
 // Without a line for so long nothing is known: samples stop, and go on with the next line.
 constexpr int64_t kLongestSilenceMs = 3'600'000;
 
-// Hands a source's bytes to its guest, and what has come of them to the writer at each step.
+// What has come of a source's lines goes to the writer at each step.
 class SourceHistory {
  public:
   SourceHistory(guests::Guests& guests, exposition::BackfillWriter& writer, int64_t step_ms)
-      : guests_(guests), writer_(writer), step_ms_(step_ms), opener_(guests.common().program->limits.max_line_bytes) {
+      : guests_(guests), writer_(writer), step_ms_(step_ms), feed_(guests, [this](auto opened) { Look(opened); }) {
     writer_.BeginSources();
   }
 
-  // A file begins.
-  void Open(trace::LineOpener::Pin envelope) {
-    opener_ = trace::LineOpener(guests_.common().program->limits.max_line_bytes);
-    opener_.Use(envelope);
-  }
-  // Lines are handed on whole, as what follows them may belong to another step.
-  void OnBytes(source::StreamId id, std::string_view bytes) {
-    text_.append(bytes);
-    size_t end = text_.rfind('\n');
-    if (end == std::string::npos && text_.size() < kLongestHeld) return;
-    HandOn(id, end == std::string::npos ? text_.size() : end + 1);
-  }
-  void OnEnd(source::StreamId id) {
-    if (!text_.empty()) HandOn(id, text_.size());
-  }
+  LineFeed& feed() { return feed_; }
   // What happened since the last step shows at the next.
   void Finish() {
     if (has_time_) Sample();
@@ -57,34 +44,15 @@ class SourceHistory {
   bool has_time() const { return has_time_; }
 
  private:
-  static constexpr size_t kLongestHeld = 1 << 20;
-
-  void HandOn(source::StreamId id, size_t size) {
-    text_.append(source::kReadPadding, '\0');
-    std::string_view text = std::string_view(text_).substr(0, size);
-    size_t handed = 0;
-    for (size_t at = 0; at < size;) {
-      const size_t newline = text.find('\n', at);
-      int64_t time_ms = TimeOf(text.substr(at, newline == std::string_view::npos ? newline : newline - at));
-      if (time_ms != kUnknown && IsOver(time_ms)) {
-        guests_.OnBytes(id, text.substr(handed, at - handed));
-        handed = at;
-        Advance(time_ms);
-      }
-      at = newline == std::string_view::npos ? size : newline + 1;
-    }
-    guests_.OnBytes(id, text.substr(handed));
-    text_.erase(text_.size() - source::kReadPadding);
-    text_.erase(0, size);
-  }
-
-  // As its event has it.
-  int64_t TimeOf(std::string_view line) {
+  // A line has the time of its last event.
+  void Look(std::span<const trace::LineOpener::Opened> line) {
     int64_t micros = joins::kNoTime;
-    for (const trace::LineOpener::Opened& opened : opener_.Open(line, guests_.common().program->names)) {
+    for (const trace::LineOpener::Opened& opened : line) {
       micros = trace::ReadTime(opened.line, trace::FindPrefix(opened.line));
     }
-    return micros == joins::kNoTime ? kUnknown : micros / 1000;
+    if (micros == joins::kNoTime || !IsOver(micros / 1000)) return;
+    feed_.HandOnBefore();
+    Advance(micros / 1000);
   }
 
   bool IsOver(int64_t time_ms) const { return !has_time_ || time_ms >= next_ms_; }
@@ -111,13 +79,10 @@ class SourceHistory {
     next_ms_ += step_ms_;
   }
 
-  static constexpr int64_t kUnknown = INT64_MIN;
-
   guests::Guests& guests_;
   exposition::BackfillWriter& writer_;
   const int64_t step_ms_;
-  trace::LineOpener opener_;
-  std::string text_;  // not handed on yet
+  LineFeed feed_;
   bool has_time_ = false;
   int64_t next_ms_ = 0;  // when the next sample is due
 };
@@ -144,15 +109,15 @@ int Backfill(const Options& options) {
         const source::StreamId before = std::exchange(id, static_cast<source::StreamId>(file + 1));
         guest.Open(id, AbsolutePath(options.files[file]), recording.labels, before);
         guest.Pin(id, envelopes[file]);
-        source.Open(envelopes[file]);
+        source.feed().Open(envelopes[file]);
         const TraceReading reading{.catalog = loaded.catalog.get(),
                                    .progress = &progress,
                                    .clock_offset = ClockOffsetOf(options.files[file]),
                                    .needs_date = true};
         TraceFacts facts;
         Status read = ReadTrace(
-            options.files[file], [&](std::string_view bytes) { source.OnBytes(id, bytes); }, reading, &facts);
-        source.OnEnd(id);
+            options.files[file], [&](std::string_view bytes) { source.feed().OnBytes(id, bytes); }, reading, &facts);
+        source.feed().OnEnd(id);
         remarks[file].dropped_events = facts.dropped_events;
         summary.AddDropped(facts.dropped_events);
         if (!read) remarks[file].error = read.error();

@@ -11,5 +11,6 @@ int Backfill(const Options& options);
 int Explain(const Options& options);
 int PrintQemuArgs(const Options& options);
 int PrintBpftrace(const Options& options);
+int PrintSchema();
 
 }  // namespace qte::commands

@@ -4,6 +4,7 @@
 // anything else than what serve does. Lines of standard input are explained one after the other with what was learned
 // from the earlier ones.
 #include <algorithm>
+#include <filesystem>
 #include <iostream>
 #include <map>
 #include <optional>
@@ -12,6 +13,7 @@
 #include "base/printed.h"
 #include "commands/commands.h"
 #include "commands/explain_joins.h"
+#include "commands/explain_summary.h"
 #include "commands/load.h"
 #include "commands/recordings.h"
 #include "commands/sources.h"
@@ -255,6 +257,12 @@ int Explain(const Options& options) {
   LoadOutcome outcome = LoadConfig(options);
   PrintProblems(outcome);
   if (!outcome.loaded) return kExitBadInput;
+  if (options.summary) return ExplainSummary(*outcome.loaded, options.files, options.svg_path);
+  std::error_code error;
+  if (options.line && std::filesystem::is_regular_file(*options.line, error)) {
+    std::cerr << "warning: " << *options.line
+              << " is a file: `explain --summary FILE` explains what it holds, `explain < FILE` each of its lines\n";
+  }
   Explainer explainer(*outcome.loaded);
   if (options.line) {
     explainer.ExplainLine(*options.line);

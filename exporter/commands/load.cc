@@ -8,6 +8,7 @@
 #include "base/atomic_file.h"
 #include "base/cpus.h"
 #include "commands/embedded.h"
+#include "config/config_file.h"
 #include "http/tls.h"
 #include "rules/compiler.h"
 
@@ -21,23 +22,23 @@ std::string BesideConfig(const std::string& path, const std::string& config_file
 }
 
 void AddToCatalog(trace::Catalog& catalog, std::string_view text, const std::string& name,
-                  std::vector<std::string>& warnings) {
+                  std::vector<config::Diagnostic>& warnings) {
   constexpr size_t kMostWarnings = 5;
   std::vector<trace::Catalog::Problem> problems = catalog.Add(text);
   for (size_t i = 0; i < problems.size() && i < kMostWarnings; ++i) {
-    warnings.push_back(name + ":" + std::to_string(problems[i].line) + ": " + problems[i].message +
-                       "; lines of this event count as undeclared");
+    warnings.push_back(
+        {{name, problems[i].line, 0}, problems[i].message + "; lines of this event count as undeclared"});
   }
   if (problems.size() > kMostWarnings) {
-    warnings.push_back(name + ": " + std::to_string(problems.size() - kMostWarnings) +
-                       " more declarations cannot be read");
+    warnings.push_back(
+        {{name, 0, 0}, std::to_string(problems.size() - kMostWarnings) + " more declarations cannot be read"});
   }
 }
 
 // QEMU's own files first: they know best what that QEMU prints. Events of a file that cannot be read are not reported
 // as unknown on top of it.
 trace::Catalog LoadCatalog(config::Config& config, std::vector<config::Diagnostic>& errors,
-                           std::vector<std::string>& warnings) {
+                           std::vector<config::Diagnostic>& warnings) {
   trace::Catalog catalog;
   for (const config::Text& file : config.trace_events) {
     Result<std::string> text = ReadWholeFile(BesideConfig(file.value, file.place.file));
@@ -55,13 +56,32 @@ trace::Catalog LoadCatalog(config::Config& config, std::vector<config::Diagnosti
 config::WebConfig LoadWebConfig(const Options& options, LoadOutcome& outcome) {
   if (options.web_config_file.empty()) return {};
   config::LoadedWeb loaded = config::LoadWeb(options.web_config_file);
-  for (const config::Diagnostic& diagnostic : loaded.diagnostics) outcome.errors.push_back(diagnostic.Format());
+  std::move(loaded.diagnostics.begin(), loaded.diagnostics.end(), std::back_inserter(outcome.errors));
   if (!loaded.config) return {};
   if (loaded.config->tls) {
     auto tls = http::Tls::Make(*loaded.config->tls);
-    if (!tls) outcome.errors.push_back(options.web_config_file + ": " + tls.error());
+    if (!tls) outcome.errors.push_back({{options.web_config_file, 0, 0}, tls.error()});
   }
   return std::move(*loaded.config);
+}
+
+// Every file by itself; a directory's are listed anew each time, so a reload finds those that came.
+std::vector<std::string> FilesOf(const std::vector<std::string>& paths, std::vector<config::Diagnostic>& errors) {
+  if (paths.empty()) return {std::string(config::kBuiltIn)};
+  std::vector<std::string> files;
+  for (const std::string& path : paths) {
+    if (path == config::kBuiltIn) {
+      files.push_back(path);
+      continue;
+    }
+    Result<std::vector<std::string>> found = config::ConfigFilesOf(path);
+    if (found) {
+      files.insert(files.end(), found->begin(), found->end());
+    } else {
+      errors.push_back({{path, 0, 0}, found.error()});
+    }
+  }
+  return files;
 }
 
 // --trace.path stands for the config's sources.
@@ -73,11 +93,11 @@ void TakeSources(const std::vector<std::string>& paths, config::Config& config) 
   }
 }
 
-void WarnOfDisabledEvents(const LoadedConfig& loaded, std::vector<std::string>& warnings) {
+void WarnOfDisabledEvents(const LoadedConfig& loaded, std::vector<config::Diagnostic>& warnings) {
   for (const std::string& name : loaded.program->NeededEvents()) {
     const trace::EventDeclaration* event = loaded.catalog->Find(name);
     if (event->variants.front().declaration.disabled) {
-      warnings.push_back("event " + name + " is declared as disabled: QEMU is built without it");
+      warnings.push_back({{}, "event " + name + " is declared as disabled: QEMU is built without it"});
     }
   }
 }
@@ -86,10 +106,11 @@ void WarnOfDisabledEvents(const LoadedConfig& loaded, std::vector<std::string>& 
 
 LoadOutcome LoadConfig(const Options& options) {
   LoadOutcome outcome;
-  std::vector<std::string> files = options.config_files;
-  if (files.empty()) files.emplace_back(config::kBuiltIn);
+  std::vector<config::Diagnostic>& errors = outcome.errors;
+  const std::vector<std::string> files = FilesOf(options.config_files, errors);
+  outcome.files = files;
   config::Loaded parsed = config::Load(files, kDefaultConfig);
-  std::vector<config::Diagnostic> errors = std::move(parsed.diagnostics);
+  std::move(parsed.diagnostics.begin(), parsed.diagnostics.end(), std::back_inserter(errors));
   const bool is_parsed = parsed.config.has_value();
   LoadedConfig loaded{is_parsed ? std::move(*parsed.config) : std::move(parsed.sound), {}, nullptr, {}};
   if (!options.trace_paths.empty()) TakeSources(options.trace_paths, loaded.config);
@@ -97,7 +118,6 @@ LoadOutcome LoadConfig(const Options& options) {
   rules::Compiled compiled = rules::Compile(loaded.config, *loaded.catalog);
   std::move(compiled.diagnostics.begin(), compiled.diagnostics.end(), std::back_inserter(errors));
   config::SortByPlace(files, errors);
-  for (const config::Diagnostic& error : errors) outcome.errors.push_back(error.Format());
   loaded.web = LoadWebConfig(options, outcome);
   if (!outcome.errors.empty()) return outcome;
   loaded.program = std::move(compiled.program);
@@ -126,8 +146,8 @@ Status CheckForServe(const config::Config& config, const Options& options) {
 }
 
 void PrintProblems(const LoadOutcome& outcome) {
-  for (const std::string& error : outcome.errors) std::cerr << error << '\n';
-  for (const std::string& warning : outcome.warnings) std::cerr << "warning: " << warning << '\n';
+  for (const config::Diagnostic& error : outcome.errors) std::cerr << error.Format() << '\n';
+  for (const config::Diagnostic& warning : outcome.warnings) std::cerr << "warning: " << warning.Format() << '\n';
 }
 
 }  // namespace qte::commands

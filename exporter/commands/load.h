@@ -24,8 +24,9 @@ struct LoadedConfig {
 
 struct LoadOutcome {
   std::optional<LoadedConfig> loaded;  // empty if there are errors
-  std::vector<std::string> errors;     // "file:line:col: message"
-  std::vector<std::string> warnings;
+  std::vector<std::string> files;      // that make the config, as places name them
+  std::vector<config::Diagnostic> errors;
+  std::vector<config::Diagnostic> warnings;
 };
 
 // --trace.path stands for the config's `sources`.

@@ -1,11 +1,15 @@
 #include "commands/options.h"
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cctype>
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <iostream>
+#include <iterator>
 #include <map>
 #include <string>
 #include <string_view>
@@ -13,6 +17,8 @@
 
 #include "base/suggest.h"
 #include "commands/embedded.h"
+#include "commands/environment.h"
+#include "commands/help.h"
 #include "config/scalar.h"
 #include "http/listen_address.h"
 
@@ -21,44 +27,31 @@ namespace {
 
 constexpr const char* kDefaultAddress = "[::]:10177";
 
-constexpr const char* kExitCodes = "\nExit codes: 0 fine, 1 bad config or bad input, 2 wrong usage.";
-
-struct Help {
-  Command command;
-  const char* name;
-  const char* what;
-  const char* examples;
+// Flags of some commands alone. All others go with every command, so that one list of flags serves `serve` and `check`.
+struct OwnedFlag {
+  std::string_view name;
+  std::vector<Command> commands;
 };
 
-constexpr Help kCommands[] = {
-    {Command::kServe, "serve", "Follow trace logs and serve metrics (the default)",
-     R"(
-  qemu-trace-exporter --trace.path='/var/log/qemu/*.log'
-  qemu-trace-exporter serve --config.file=vms.yaml --state.path=/var/lib/qemu-trace-exporter)"},
-    {Command::kCheck, "check", "Check the config and say what it holds",
-     R"(
-  qemu-trace-exporter check --config.file=vms.yaml
-  qemu-trace-exporter check --config.file=default --config.file=mine.yaml)"},
-    {Command::kReplay, "replay", "Read recorded traces to their end and print their metrics",
-     R"(
-  qemu-trace-exporter replay vm1.log vm2.log.gz
-  zcat vm1.log.gz | qemu-trace-exporter replay --config.file=mine.yaml -)"},
-    {Command::kBackfill, "backfill", "Print what recorded traces hold over time, as OpenMetrics with timestamps",
-     R"(
-  qemu-trace-exporter backfill --step=15s vm1.log > vm1.om
-  promtool tsdb create-blocks-from openmetrics vm1.om data)"},
-    {Command::kExplain, "explain", "Show how a line is read and which series it moves",
-     R"(
-  qemu-trace-exporter explain 'ps2_put_keycode 0x55e759f09cf0 keycode 0x34'
-  tail -n 20 vm1.log | qemu-trace-exporter explain)"},
-    {Command::kQemuArgs, "qemu-args", "Print the QEMU options that switch on the events the config needs",
-     R"(
-  qemu-system-x86_64 -drive file=disk.img,format=raw $(qemu-trace-exporter qemu-args) -D vm1.log)"},
-    {Command::kBpftrace, "bpftrace", "Print a bpftrace script for the events the config needs, for QEMU without a log",
-     R"(
-  qemu-trace-exporter bpftrace --pid=4711 > vm1.bt
-  bpftrace -p 4711 vm1.bt | qemu-trace-exporter --trace.path=-)"},
-};
+const std::vector<OwnedFlag>& OwnedFlags() {
+  static const std::vector<OwnedFlag> flags = {
+      {"--step", {Command::kBackfill}},   {"--strict", {Command::kReplay, Command::kCheck}},
+      {"--format", {Command::kCheck}},    {"--lint", {Command::kCheck}},
+      {"--summary", {Command::kExplain}}, {"--svg", {Command::kExplain}},
+      {"--binary", {Command::kBpftrace}}, {"--pid", {Command::kBpftrace}}};
+  return flags;
+}
+
+// Null for a flag of all commands.
+const OwnedFlag* FindOwned(const std::string& name) {
+  const auto& flags = OwnedFlags();
+  auto found = std::find_if(flags.begin(), flags.end(), [&](const OwnedFlag& flag) { return flag.name == name; });
+  return found == flags.end() ? nullptr : &*found;
+}
+
+bool IsOf(const OwnedFlag& flag, Command command) {
+  return std::find(flag.commands.begin(), flag.commands.end(), command) != flag.commands.end();
+}
 
 enum class Zero { kRefused, kAllowed };
 
@@ -77,6 +70,25 @@ CLI::Validator Milliseconds(Zero zero) {
   return {convert, ""};
 }
 
+// One of a few words.
+CLI::Validator OneOf(std::vector<std::string_view> words) {
+  auto check = [words = std::move(words)](std::string& text) -> std::string {
+    if (std::find(words.begin(), words.end(), text) != words.end()) return {};
+    std::string expected;
+    for (std::string_view word : words) expected.append(expected.empty() ? "" : ", ").append(word);
+    return "unknown value \"" + text + "\"; there are " + expected + DidYouMean(text, words);
+  };
+  return {check, ""};
+}
+
+CLI::Validator Positive() {
+  auto check = [](std::string& text) -> std::string {
+    if (config::ParseCount(text).value_or(0) > 0) return {};
+    return "invalid number \"" + text + "\": expected a whole number from 1";
+  };
+  return {check, ""};
+}
+
 // Of a route: empty, or a slash and what needs no escape.
 bool IsPath(const std::string& path) {
   auto is_plain = [](unsigned char c) { return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.' || c == '/'; };
@@ -84,38 +96,35 @@ bool IsPath(const std::string& path) {
                           std::all_of(path.begin(), path.end(), is_plain));
 }
 
-void AddConfigFlag(CLI::App& app, Options& options) {
-  app.add_option("--config.file", options.config_files,
-                 "Config file; repeatable, files combine; `default` is the built-in config, used without this flag")
-      ->type_name("FILE")
-      ->take_all()
-      ->expected(1)
-      ->allow_extra_args(false);
+void AddRepeatable(CLI::App& app, const char* name, std::vector<std::string>& values, const char* type,
+                   const std::string& text) {
+  app.add_option(name, values, text)->type_name(type)->take_all()->expected(1)->allow_extra_args(false);
 }
 
-void AddServeFlags(CLI::App& app, Options& options) {
-  app.add_option("--trace.path", options.trace_paths,
-                 "Trace log, glob, FIFO, or - for standard input; repeatable; instead of the config's sources")
-      ->type_name("GLOB")
-      ->take_all()
-      ->expected(1)
-      ->allow_extra_args(false);
-  app.add_option("--web.listen-address", options.listen_addresses,
-                 std::string("HOST:PORT, [IPV6]:PORT or unix:/PATH to serve on; repeatable (default: ") + kDefaultAddress +
-                     ", IPv6 and IPv4)")
-      ->type_name("ADDRESS")
-      ->take_all()
-      ->expected(1)
-      ->allow_extra_args(false);
+// An environment variable gives a value to a switch, too.
+void AddSwitch(CLI::App& app, const char* name, bool& value, const char* text) {
+  app.add_flag(name, value, text)->check(OneOf({"true", "false"}));
+}
+
+void AddSharedFlags(CLI::App& app, Options& options) {
+  AddRepeatable(
+      app, "--config.file", options.config_files, "FILE",
+      "Config file, or a directory of *.yaml files; repeatable, files combine; `default` is the built-in config, "
+      "used without this flag");
+  AddRepeatable(app, "--trace.path", options.trace_paths, "GLOB",
+                "Trace log, glob, FIFO, or - for standard input; repeatable; instead of the config's sources");
+  AddRepeatable(app, "--web.listen-address", options.listen_addresses, "ADDRESS",
+                std::string("HOST:PORT, [IPV6]:PORT or unix:/PATH to serve on; repeatable (default: ") +
+                    kDefaultAddress + ", IPv6 and IPv4)");
   app.add_option("--web.config.file", options.web_config_file,
                  "TLS, users, headers and a rate limit, as in Prometheus' exporter-toolkit (default: none of these)")
       ->type_name("FILE");
-  app.add_flag("--web.systemd-socket", options.systemd_socket,
-               "Serve on the sockets that systemd hands over, and on no others unless --web.listen-address names them");
-  app.add_option("--web.telemetry-path", options.telemetry_path, "Path of the metrics")
-      ->type_name("PATH")
-      ->default_str("/metrics");
-  app.add_option("--web.route-prefix", options.route_prefix, "Path that all others are below (default: /)")->type_name("PATH");
+  AddSwitch(app, "--web.systemd-socket", options.systemd_socket,
+            "Serve on the sockets that systemd hands over, and on no others unless --web.listen-address names them");
+  app.add_option("--web.telemetry-path", options.telemetry_path, "Path of the metrics (default: /metrics)")
+      ->type_name("PATH");
+  app.add_option("--web.route-prefix", options.route_prefix, "Path that all others are below (default: /)")
+      ->type_name("PATH");
   app.add_option("--state.path", options.state_path,
                  "Directory for checkpoints, from which a restart goes on (default: none)")
       ->type_name("DIR");
@@ -124,73 +133,123 @@ void AddServeFlags(CLI::App& app, Options& options) {
          "Longest time to answer 503 while reading what was there at the start: 30s, 10m; 0: not at all (default: 5m)")
       ->type_name("DURATION")
       ->transform(Milliseconds(Zero::kAllowed));
-  app.add_flag("--web.enable-lifecycle", options.enable_lifecycle, "Allow POST /-/reload, and PUT /-/log-level?level=LEVEL");
+  AddSwitch(app, "--web.enable-lifecycle", options.enable_lifecycle,
+            "Allow POST /-/reload, and PUT /-/log-level?level=LEVEL");
+  app.add_option("--log.level", options.log_level, "debug, info, warn or error (default: info)")
+      ->check(OneOf({"debug", "info", "warn", "error"}))
+      ->type_name("LEVEL");
+  app.add_option("--log.format", options.log_format, "logfmt or json (default: logfmt)")
+      ->check(OneOf({"logfmt", "json"}))
+      ->type_name("FORMAT");
 }
 
-void AddLogFlags(CLI::App& app, Options& options) {
-  app.add_option("--log.level", options.log_level, "debug, info, warn or error")
-      ->check(CLI::IsMember({"debug", "info", "warn", "error"}))
-      ->type_name("LEVEL")
-      ->default_str("info");
-  app.add_option("--log.format", options.log_format, "logfmt or json")
-      ->check(CLI::IsMember({"logfmt", "json"}))
-      ->type_name("FORMAT")
-      ->default_str("logfmt");
+void AddOwnedFlags(CLI::App& app, Options& options) {
+  app.add_option("--step", options.step_ms, "Time between two samples: 15s, 500ms, 1m (default: 1s)")
+      ->type_name("DURATION")
+      ->transform(Milliseconds(Zero::kRefused));
+  AddSwitch(app, "--strict", options.is_strict,
+            "Exit with 1 if more than half of the lines were not read (replay), or if there are warnings (check)");
+  app.add_option_function<std::string>(
+         "--format", [&options](const std::string& format) { options.is_json = format == "json"; },
+         "text, or json for editors and scripts (default: text)")
+      ->check(OneOf({"text", "json"}))
+      ->type_name("FORMAT");
+  AddSwitch(app, "--lint", options.lint,
+            "Also warn of names without base units, missing help texts, pointers as labels and too many series");
+  AddSwitch(
+      app, "--summary", options.summary,
+      "Explain whole trace logs: which events they hold, how many a second, which rules use them, which are missing");
+  app.add_option("--svg", options.svg_path,
+                 "Draw rates and latencies over the traces' time; with --summary (default: none)")
+      ->type_name("FILE");
+  app.add_option("--binary", options.binary, "QEMU's binary, to tell which events it has (default: that of --pid)")
+      ->type_name("PATH");
+  app.add_option("--pid", options.pid, "A running QEMU (default: none)")->type_name("PID")->check(Positive());
 }
 
-void AddCommands(CLI::App& app, Options& options) {
+// What a line may have beside flags.
+struct Words {
+  std::vector<std::string> files;
+  std::string topic;  // of `help`
+};
+
+void AddCommands(CLI::App& app, Options& options, Words& words) {
   std::map<Command, CLI::App*> added;
-  std::string examples = "Examples:";
-  for (const Help& help : kCommands) {
-    CLI::App* sub = app.add_subcommand(help.name, help.what);
+  for (const CommandHelp& help : CommandHelps()) {
+    CLI::App* sub = app.add_subcommand(std::string(help.name), std::string(help.what));
     sub->callback([&options, command = help.command] { options.command = command; });
     sub->fallthrough();  // the flags may stand before and after the command
-    sub->footer(std::string("Examples:") + help.examples + "\n\nMore flags: qemu-trace-exporter --help");
-    examples += help.examples;
     added[help.command] = sub;
   }
-  app.footer(examples + '\n' + kExitCodes);
-  CLI::App* replay = added[Command::kReplay];
-  replay
+  added[Command::kCheck]->add_option("FILE", words.files, "Config files, as --config.file takes them");
+  added[Command::kReplay]
       ->add_option(
-          "FILE", options.files,
+          "FILE", words.files,
           "Trace logs, plain or compressed; - for standard input. Files whose labels differ are read at the same "
           "time, those with the same labels in the order given")
       ->required();
-  replay->add_flag("--strict", options.is_strict, "Exit with 1 if more than half of the lines were not read");
-  CLI::App* backfill = added[Command::kBackfill];
-  backfill->add_option("FILE", options.files, "As for replay")->required();
-  backfill->add_option("--step", options.step_ms, "Time between two samples: 15s, 500ms, 1m (default: 1s)")
-      ->type_name("DURATION")
-      ->transform(Milliseconds(Zero::kRefused));
-  added[Command::kExplain]->add_option("LINE", options.line,
-                                       "A line of a trace log (default: lines of standard input)");
-  CLI::App* bpftrace = added[Command::kBpftrace];
-  bpftrace
-      ->add_option("--binary", options.binary, "QEMU's binary, to tell which events it has (default: that of --pid)")
-      ->type_name("PATH");
-  bpftrace->add_option("--pid", options.pid, "A running QEMU (default: none)")
-      ->type_name("PID")
-      ->check(CLI::PositiveNumber);
+  added[Command::kBackfill]->add_option("FILE", words.files, "As for replay")->required();
+  added[Command::kExplain]->add_option("LINE", words.files,
+                                       "A line of a trace log (default: lines of standard input); with --summary trace "
+                                       "logs, as for replay");
+  app.add_subcommand("help", "")->fallthrough()->add_option("COMMAND", words.topic, "");
+  app.add_subcommand("version", "")->fallthrough();
   app.require_subcommand(0, 1);
+}
+
+std::vector<HelpEntry> FlagEntries(const CLI::App& app, const std::function<bool(const std::string&)>& is_shown) {
+  std::vector<HelpEntry> entries;
+  for (const CLI::Option* option : app.get_options()) {
+    const std::string name = option->get_name();
+    if (!name.starts_with("--") || !is_shown(name)) continue;
+    const bool takes_value = option->get_items_expected_max() > 0;
+    const std::string short_name = name == "--help" ? "-h, " : "";
+    entries.push_back(
+        {short_name + name + (takes_value ? '=' + option->get_type_name() : ""), option->get_description()});
+  }
+  return entries;
+}
+
+void PrintHelp(const CLI::App& app, const CommandHelp* command) {
+  const size_t width = HelpWidth();
+  if (command == nullptr) {
+    auto is_shared = [](const std::string& name) { return FindOwned(name) == nullptr; };
+    std::cout << ProgramHelpText(FlagEntries(app, is_shared), width);
+    return;
+  }
+  std::vector<HelpEntry> arguments;
+  for (const CLI::Option* option : app.get_subcommand(std::string(command->name))->get_options()) {
+    if (option->get_positional()) arguments.push_back({option->get_name(), option->get_description()});
+  }
+  auto is_shown = [&](const std::string& name) {
+    const OwnedFlag* owned = FindOwned(name);
+    if (owned != nullptr) return IsOf(*owned, command->command);
+    return command->command == Command::kServe || name == "--config.file";
+  };
+  std::cout << CommandHelpText(*command, arguments, FlagEntries(app, is_shown), width);
 }
 
 // What is no flag, command or file that is expected here.
 std::string Unexpected(const CLI::App& app, const std::string& word) {
-  bool is_flag = word.starts_with('-');
-  std::string typed = word.substr(0, word.find('='));
+  const bool is_flag = word.starts_with('-');
   std::vector<std::string> known;
-  auto add_flags = [&known](const CLI::App& of) {
-    for (const CLI::Option* option : of.get_options()) known.push_back(option->get_name());
-  };
-  if (is_flag) add_flags(app);
+  for (const CLI::Option* option : app.get_options()) {
+    if (is_flag) known.push_back(option->get_name());
+  }
   for (const CLI::App* command : app.get_subcommands(nullptr)) {
-    if (is_flag && command->parsed()) add_flags(*command);
     if (!is_flag) known.push_back(command->get_name());
   }
-  std::vector<std::string_view> candidates(known.begin(), known.end());
+  const std::vector<std::string_view> candidates(known.begin(), known.end());
+  const std::string typed = word.substr(0, is_flag ? word.find('=') : word.size());
   if (is_flag) return "unknown flag \"" + typed + '"' + DidYouMean(typed, candidates);
-  if (app.get_subcommands().empty()) return "unknown command \"" + word + '"' + DidYouMean(word, candidates);
+  if (app.get_subcommands().empty()) {
+    std::string suggestion = DidYouMean(word, candidates);
+    std::error_code error;
+    if (suggestion.empty() && std::filesystem::exists(word, error)) {
+      suggestion = "; it is a file: `replay FILE` reads a trace to its end, `serve --trace.path=FILE` follows it";
+    }
+    return "unknown command \"" + word + '"' + suggestion;
+  }
   bool is_log = app.got_subcommand("serve");
   return "unexpected \"" + word + '"' + (is_log ? "; logs are named by --trace.path" : "");
 }
@@ -200,37 +259,122 @@ ParsedOptions WrongUsage(const std::string& what) {
   return {std::nullopt, kExitUsage};
 }
 
+// Wrong usage that is due to a flag's value; says so if the value came from a variable.
+ParsedOptions WrongValue(const FromEnvironment& environment, std::string_view flag, const std::string& what) {
+  const auto& flags = environment.flags;
+  const bool is_variable = std::find(flags.begin(), flags.end(), flag) != flags.end();
+  return WrongUsage(what + (is_variable ? ", from the environment variable " + VariableOf(flag) : ""));
+}
+
+FromEnvironment ReadEnvironment(const CLI::App& app, const std::vector<std::string>& given) {
+  std::vector<EnvironmentFlag> flags;
+  for (const CLI::Option* option : app.get_options()) {
+    const std::string name = option->get_name();
+    if (name == "--help" || name == "--version" || FindOwned(name) != nullptr) continue;
+    flags.push_back({name, option->get_multi_option_policy() == CLI::MultiOptionPolicy::TakeAll});
+  }
+  std::vector<std::string_view> variables;
+  for (char** variable = environ; *variable != nullptr; ++variable) variables.emplace_back(*variable);
+  return FlagsFromEnvironment(flags, variables, given);
+}
+
+// `--step` with `check`, say: what it has to do with, or nothing if all flags belong to the command.
+std::string MisplacedFlag(const CLI::App& app, Command command) {
+  for (const OwnedFlag& flag : OwnedFlags()) {
+    if (app.count(std::string(flag.name)) == 0 || IsOf(flag, command)) continue;
+    std::string owners;
+    for (Command owner : flag.commands) {
+      owners.append(owners.empty() ? "`" : " and `").append(HelpOf(owner).name).append("`");
+    }
+    return std::string(flag.name) + " goes with " + owners + ", not with `" + std::string(HelpOf(command).name) + '`';
+  }
+  return {};
+}
+
+// What a command makes of the words on its line.
+std::string TakeWords(Words&& words, Options& options) {
+  if (options.command == Command::kCheck) {
+    options.config_files.insert(options.config_files.end(), words.files.begin(), words.files.end());
+  } else if (options.command == Command::kExplain && !options.summary) {
+    if (!options.svg_path.empty()) return "--svg needs --summary, and FILEs to draw";
+    if (words.files.size() > 1) return "unexpected \"" + words.files[1] + "\"; quote the line to make it one argument";
+    if (!words.files.empty()) options.line = std::move(words.files.front());
+  } else {
+    options.files = std::move(words.files);
+    if (options.summary && options.files.empty()) options.files.emplace_back("-");
+  }
+  return {};
+}
+
+ParsedOptions CheckValues(Options options, const FromEnvironment& environment) {
+  for (const std::string& address : options.listen_addresses) {
+    Result<http::ListenAddress> parsed = http::ParseListenAddress(address);
+    if (!parsed.ok()) return WrongValue(environment, "--web.listen-address", parsed.error());
+  }
+  const std::pair<const char*, std::string*> paths[] = {{"--web.telemetry-path", &options.telemetry_path},
+                                                        {"--web.route-prefix", &options.route_prefix}};
+  for (const auto& [flag, path] : paths) {
+    while (path->ends_with('/')) path->pop_back();
+    if (IsPath(*path)) continue;
+    return WrongValue(
+        environment, flag,
+        std::string(flag) + ": \"" + *path + "\" is not a path of letters, digits, \"-\", \"_\", \".\" and \"/\"");
+  }
+  if (options.telemetry_path.empty()) {
+    return WrongValue(environment, "--web.telemetry-path",
+                      "--web.telemetry-path needs a path other than /, which is the page's");
+  }
+  if (options.listen_addresses.empty() && !options.systemd_socket) options.listen_addresses = {kDefaultAddress};
+  return {std::move(options), kExitFine};
+}
+
 }  // namespace
 
 ParsedOptions ParseOptions(int argc, char** argv) {
   Options options;
-  CLI::App app("Follows QEMU trace logs and serves what happens in them as Prometheus metrics.", "qemu-trace-exporter");
+  Words words;
+  CLI::App app("", "qemu-trace-exporter");
   app.set_version_flag("--version", "qemu-trace-exporter " + std::string(kVersion));
-  AddConfigFlag(app, options);
-  AddServeFlags(app, options);
-  AddLogFlags(app, options);
-  AddCommands(app, options);
+  AddSharedFlags(app, options);
+  AddOwnedFlags(app, options);
+  AddCommands(app, options, words);
+  std::vector<std::string> arguments(argv + 1, argv + argc);
+  const FromEnvironment environment = ReadEnvironment(app, arguments);
+  arguments.insert(arguments.begin(), environment.arguments.begin(), environment.arguments.end());
+  std::reverse(arguments.begin(), arguments.end());  // as the parser wants them
+  for (const std::string& warning : environment.warnings) std::cerr << "warning: " << warning << '\n';
   try {
-    app.parse(argc, argv);
+    app.parse(std::move(arguments));
+  } catch (const CLI::CallForHelp&) {
+    const auto commands = app.get_subcommands();
+    PrintHelp(app, commands.empty() ? nullptr : FindCommand(commands.front()->get_name()));
+    return {std::nullopt, kExitFine};
+  } catch (const CLI::CallForVersion& version) {
+    std::cout << version.what() << '\n';
+    return {std::nullopt, kExitFine};
   } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) {
-      app.exit(error);
-      return {std::nullopt, kExitFine};
+    const std::vector<std::string> unexpected = app.remaining(true);
+    if (!unexpected.empty()) return WrongUsage(Unexpected(app, unexpected.front()));
+    const std::string_view what = error.what();
+    return WrongValue(environment, what.substr(0, what.find_first_of(": ")), std::string(what));
+  }
+  if (app.got_subcommand("version")) {
+    std::cout << "qemu-trace-exporter " << kVersion << '\n';
+    return {std::nullopt, kExitFine};
+  }
+  if (app.got_subcommand("help")) {
+    const CommandHelp* topic = FindCommand(words.topic);
+    if (topic == nullptr && !words.topic.empty()) {
+      std::vector<std::string_view> names;
+      for (const CommandHelp& help : CommandHelps()) names.push_back(help.name);
+      return WrongUsage("unknown command \"" + words.topic + '"' + DidYouMean(words.topic, names));
     }
-    std::vector<std::string> unexpected = app.remaining(true);
-    return WrongUsage(unexpected.empty() ? error.what() : Unexpected(app, unexpected.front()));
+    PrintHelp(app, topic);
+    return {std::nullopt, kExitFine};
   }
-  for (const std::string& address : options.listen_addresses) {
-    Result<http::ListenAddress> parsed = http::ParseListenAddress(address);
-    if (!parsed.ok()) return WrongUsage(parsed.error());
-  }
-  for (std::string* path : {&options.telemetry_path, &options.route_prefix}) {
-    while (path->ends_with('/')) path->pop_back();
-    if (!IsPath(*path)) return WrongUsage("\"" + *path + "\" is not a path of letters, digits, \"-\", \"_\", \".\" and \"/\"");
-  }
-  if (options.telemetry_path.empty()) return WrongUsage("--web.telemetry-path needs a path other than /, which is the page's");
-  if (options.listen_addresses.empty() && !options.systemd_socket) options.listen_addresses = {kDefaultAddress};
-  return {std::move(options), kExitFine};
+  if (std::string wrong = MisplacedFlag(app, options.command); !wrong.empty()) return WrongUsage(wrong);
+  if (std::string wrong = TakeWords(std::move(words), options); !wrong.empty()) return WrongUsage(wrong);
+  return CheckValues(std::move(options), environment);
 }
 
 }  // namespace qte::commands

@@ -8,7 +8,7 @@
 
 namespace qte::commands {
 
-enum class Command { kServe, kCheck, kReplay, kBackfill, kExplain, kQemuArgs, kBpftrace };
+enum class Command { kServe, kCheck, kReplay, kBackfill, kExplain, kQemuArgs, kBpftrace, kSchema };
 
 struct Options {
   Command command = Command::kServe;
@@ -24,10 +24,14 @@ struct Options {
   int64_t startup_timeout_ms = 300'000;  // 0: answers at once
   std::string log_level = "info";
   std::string log_format = "logfmt";
-  std::vector<std::string> files;   // replay, backfill
+  std::vector<std::string> files;   // replay, backfill, explain
   int64_t step_ms = 1'000;          // backfill
-  bool is_strict = false;           // replay: bad input where most lines were not read
+  bool is_strict = false;           // replay: bad input where most lines were not read; check: where there are warnings
+  bool is_json = false;             // check
+  bool lint = false;                // check
   std::optional<std::string> line;  // explain
+  bool summary = false;             // explain: of `files`
+  std::string svg_path;             // explain; empty: no picture
   std::string binary;               // bpftrace; empty: of the process, or where distributions put it
   int pid = 0;                      // bpftrace; 0: of no process
 };

@@ -4,13 +4,13 @@
 #include <charconv>
 #include <cmath>
 
+#include "config/keys.h"
 #include "config/scalar.h"
 
 namespace qte::config {
 namespace {
 
 constexpr std::string_view kExpected = "a list of numbers or {start, factor, count}";
-constexpr auto kKeys = std::to_array<std::string_view>({"start", "factor", "width", "count"});
 
 // Repeated multiplication gives 0.30000000000000004, which would be a label's text for ever; 15 digits are what a
 // double keeps of any decimal number.
@@ -113,7 +113,7 @@ void ReadStep(const Field& field, const Fields& fields, Series& series, Report& 
 
 std::vector<double> ReadSeries(const Field& field, Report& report) {
   size_t errors_before = report.errors();
-  Fields fields(field, {"\"buckets\"", kKeys}, report);
+  Fields fields(field, {"\"buckets\"", kBucketKeys}, report);
   Series series;
   ReadStart(fields, series, report);
   ReadStep(field, fields, series, report);

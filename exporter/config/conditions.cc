@@ -1,16 +1,15 @@
 #include "config/conditions.h"
 
-#include <array>
+#include "config/keys.h"
 
 namespace qte::config {
 namespace {
 
-constexpr auto kKeys = std::to_array<std::string_view>({"not", "min", "max"});
 constexpr std::string_view kExpected = "a value, a list of values, {not: ...} or {min: ..., max: ...}";
 constexpr std::string_view kValues = "a value or a list of values";
 
 void ReadRangeOrNot(const Field& entry, Condition& condition, Report& report) {
-  Fields fields(entry, {"condition " + Quoted(entry.name), kKeys}, report);
+  Fields fields(entry, {"condition " + Quoted(entry.name), kConditionKeys}, report);
   const Field* excluded = fields.Find("not");
   const Field* min = fields.Find("min");
   const Field* max = fields.Find("max");

@@ -1,7 +1,6 @@
 #include "config/config.h"
 
 #include <algorithm>
-#include <array>
 #include <iterator>
 #include <set>
 #include <tuple>
@@ -12,6 +11,7 @@
 #include "config/document.h"
 #include "config/fields.h"
 #include "config/joins.h"
+#include "config/keys.h"
 #include "config/limits.h"
 #include "config/metrics.h"
 #include "config/sources.h"
@@ -19,9 +19,6 @@
 
 namespace qte::config {
 namespace {
-
-constexpr auto kSections =
-    std::to_array<std::string_view>({"sources", "trace_events", "lookups", "spans", "metrics", "limits"});
 
 // FNV-1a, 64 bits: tells one config from another, nothing more.
 std::string HashOf(std::string_view bytes) {
@@ -42,7 +39,7 @@ bool IsBlank(std::string_view yaml) {
 // False if the file has no section at all.
 bool ReadSections(const YamlNode& root, Config& config, Report& report) {
   if (root.kind == YamlNode::Kind::kEmpty) return false;
-  Fields sections({"", root.at, &root}, {"a config", kSections}, report);
+  Fields sections({"", root.at, &root}, {"a config", kConfigKeys}, report);
   if (const Field* field = sections.Find("lookups")) config.lookups = ReadLookups(*field, report);
   if (const Field* field = sections.Find("spans")) config.spans = ReadSpans(*field, report);
   config.has_all_names = report.empty();  // also false for a section whose name is wrong
@@ -131,8 +128,8 @@ Loaded Parse(const std::vector<File>& files) {
   Report report;
   CheckTogether(config, report);
   if (!has_content && diagnostics.empty() && !files.empty()) {
-    report.Add(Place{files.front().name, 1, 1}, "the config is empty; write at least one section into it: " +
-                                                    OneOf({kSections.begin(), kSections.end()}));
+    report.Add(Place{files.front().name, 1, 1},
+               "the config is empty; write at least one section into it: " + OneOf(NamesOf(kConfigKeys)));
   }
   Append(report.Take(), diagnostics);
   SortByPlace(NamesOf(files), diagnostics);

@@ -49,6 +49,8 @@ std::vector<Field> Pairs(const YamlNode& map) {
 
 }  // namespace
 
+Shape::Shape(std::string of, std::span<const Key> known) : noun(std::move(of)), keys(NamesOf(known)) {}
+
 Fields::Fields(const Field& field, Shape shape, Report& report)
     : noun_(std::move(shape.noun)), at_(field.at), report_(report), is_map_(field.node->kind == YamlNode::Kind::kMap) {
   if (!is_map_) {

@@ -6,9 +6,11 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "config/config.h"
+#include "config/keys.h"
 #include "config/report.h"
 #include "config/yaml_node.h"
 
@@ -21,10 +23,14 @@ struct Field {
   const YamlNode* node = nullptr;
 };
 
-// A map with a fixed set of keys, as the schema calls it: `a source`, {"path", ...}.
+// A map with a fixed set of keys, as messages call it: `a source`, kSourceKeys.
 struct Shape {
+  Shape(std::string of, std::span<const Key> known);
+  Shape(std::string of, std::span<const std::string_view> known)
+      : noun(std::move(of)), keys(known.begin(), known.end()) {}
+
   std::string noun;
-  std::span<const std::string_view> keys;
+  std::vector<std::string_view> keys;
 };
 
 class Fields {

@@ -1,15 +1,12 @@
 #include "config/joins.h"
 
-#include <array>
-
+#include "config/keys.h"
 #include "config/names.h"
 #include "config/scalar.h"
 
 namespace qte::config {
 namespace {
 
-constexpr auto kLookupKeys = std::to_array<std::string_view>({"event", "key", "value", "names"});
-constexpr auto kSpanKeys = std::to_array<std::string_view>({"start", "end", "key", "timeout"});
 constexpr std::string_view kArguments = "an argument's name or a list of names";
 constexpr std::string_view kEvents = "an event's name or a list of names";
 

@@ -1,15 +1,13 @@
 #include "config/labels.h"
 
-#include <array>
-
 #include "config/conditions.h"
+#include "config/keys.h"
 #include "config/names.h"
 #include "config/template.h"
 
 namespace qte::config {
 namespace {
 
-constexpr auto kKeys = std::to_array<std::string_view>({"lookup", "key", "template", "where"});
 constexpr std::string_view kExpected =
     "an argument's name, a template such as \"{bus}:{slot}\" in quotes, a list of these, {lookup: NAME, key: "
     "ARGUMENT}, or {template: TEXT, where: CONDITIONS}";
@@ -55,7 +53,7 @@ LabelValue ReadConditionalLabel(const Fields& fields, Report& report) {
 }
 
 LabelValue ReadMap(const Field& entry, Report& report) {
-  Fields fields(entry, {"label " + Quoted(entry.name), kKeys}, report);
+  Fields fields(entry, {"label " + Quoted(entry.name), kLabelKeys}, report);
   const bool is_lookup = fields.Find("lookup") != nullptr || fields.Find("key") != nullptr;
   bool is_conditional = false;
   for (std::string_view key : {"template", "where"}) {

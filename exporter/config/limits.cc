@@ -3,29 +3,26 @@
 #include <array>
 #include <string>
 
+#include "config/keys.h"
 #include "config/scalar.h"
 
 namespace qte::config {
 namespace {
 
-// Those in kLimits first, in its order.
-constexpr auto kKeys = std::to_array<std::string_view>(
-    {"max_series_per_metric", "max_series", "max_line_bytes", "max_open_spans", "max_lookup_entries", "expire_after",
-     "workers"});
 constexpr std::array kLimits = {&Limits::max_series_per_metric, &Limits::max_series, &Limits::max_line_bytes,
                                 &Limits::max_open_spans, &Limits::max_lookup_entries};
-static_assert(kKeys.size() == kLimits.size() + 2);
+static_assert(kLimitKeys.size() == kLimits.size() + 2);
 
 }  // namespace
 
 Limits ReadLimits(const Field& field, Report& report) {
   Limits limits;
   if (field.node->kind == YamlNode::Kind::kEmpty) return limits;
-  Fields fields(field, {"\"limits\"", kKeys}, report);
+  Fields fields(field, {"\"limits\"", kLimitKeys}, report);
   for (size_t i = 0; i < kLimits.size(); ++i) {
-    const Field* limit = fields.Find(kKeys[i]);
+    const Field* limit = fields.Find(kLimitKeys[i].name);
     if (limit == nullptr) continue;
-    limits.given.emplace(kKeys[i], report.PlaceOf(limit->at));
+    limits.given.emplace(kLimitKeys[i].name, report.PlaceOf(limit->at));
     std::optional<uint64_t> count;
     if (limit->node->kind == YamlNode::Kind::kScalar) count = ParseCount(limit->node->text);
     if (count.value_or(0) == 0) {
@@ -57,7 +54,7 @@ void CombineLimits(const Limits& more, Limits& limits, std::vector<Diagnostic>& 
                                       std::to_string(first->second.line)});
   }
   for (size_t i = 0; i < kLimits.size(); ++i) {
-    if (more.given.contains(kKeys[i])) limits.*kLimits[i] = more.*kLimits[i];
+    if (more.given.contains(kLimitKeys[i].name)) limits.*kLimits[i] = more.*kLimits[i];
   }
   if (more.given.contains("expire_after")) limits.expire_after = more.expire_after;
   if (more.given.contains("workers")) limits.workers = more.workers;

@@ -1,10 +1,10 @@
 #include "config/metrics.h"
 
-#include <array>
 #include <utility>
 
 #include "config/buckets.h"
 #include "config/conditions.h"
+#include "config/keys.h"
 #include "config/labels.h"
 #include "config/match.h"
 #include "config/names.h"
@@ -14,8 +14,6 @@
 namespace qte::config {
 namespace {
 
-constexpr auto kKeys = std::to_array<std::string_view>(
-    {"name", "type", "help", "event", "match", "where", "labels", "value", "scale", "buckets", "native"});
 std::optional<Text> ReadName(const Fields& fields, Report& report) {
   const Field* field = fields.Require("name", "what Prometheus is to call it");
   if (field == nullptr) return std::nullopt;
@@ -99,7 +97,7 @@ void ReadRest(const Fields& fields, Metric& metric, Report& report) {
 Metric ReadMetric(const Field& item, Report& report) {
   Metric metric;
   metric.place = report.PlaceOf(item.at);
-  Fields fields(item, {"a metric", kKeys}, report);
+  Fields fields(item, {"a metric", kMetricKeys}, report);
   if (std::optional<Text> name = ReadName(fields, report)) metric.name = std::move(*name);
   std::optional<size_t> type;
   if (const Field* field = fields.Require("type", OneOf({kTypeNames.begin(), kTypeNames.end()}))) {

@@ -1,14 +1,12 @@
 #include "config/native.h"
 
-#include <array>
 #include <charconv>
 
+#include "config/keys.h"
 #include "config/scalar.h"
 
 namespace qte::config {
 namespace {
-
-constexpr auto kKeys = std::to_array<std::string_view>({"schema", "max_buckets", "zero_threshold"});
 
 std::string_view TextOf(const Field& field) {
   return field.node->kind == YamlNode::Kind::kScalar ? std::string_view(field.node->text) : std::string_view();
@@ -53,7 +51,7 @@ std::optional<NativeHistogram> ReadNative(const Field& field, Report& report) {
     return std::nullopt;
   }
   NativeHistogram native;
-  Fields fields(field, {"\"native\"", kKeys}, report);
+  Fields fields(field, {"\"native\"", kNativeKeys}, report);
   if (const Field* schema = fields.Find("schema")) ReadSchema(*schema, native, report);
   if (const Field* buckets = fields.Find("max_buckets")) ReadMaxBuckets(*buckets, native, report);
   if (const Field* threshold = fields.Find("zero_threshold")) ReadZeroThreshold(*threshold, native, report);

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "base/suggest.h"
+#include "config/keys.h"
 #include "config/names.h"
 #include "config/regex.h"
 #include "config/scalar.h"
@@ -14,17 +15,9 @@
 namespace qte::config {
 namespace {
 
-constexpr auto kKeys =
-    std::to_array<std::string_view>({"path", "usdt", "exclude", "path_pattern", "name_pattern", "labels", "envelope",
-                                     "start", "reclaim", "max_disk_bytes", "qmp"});
 // What a source of processes has not.
 constexpr auto kOnlyOfPaths = std::to_array<std::string_view>(
     {"path", "exclude", "path_pattern", "envelope", "start", "reclaim", "max_disk_bytes"});
-constexpr auto kQmpKeys = std::to_array<std::string_view>({"socket", "drive_names", "switch_off_at_exit"});
-// As trace/envelope.h has them; a test in guests/ compares the lists.
-constexpr auto kEnvelopes = std::to_array<std::string_view>(
-    {"none", "docker-json", "journal-json", "json", "cri", "timestamp", "name", "syslog", "stap", "ftrace", "qemu"});
-constexpr auto kStarts = std::to_array<std::string_view>({"beginning", "end"});
 constexpr auto kBools = std::to_array<std::string_view>({"true", "false"});
 
 std::optional<Text> ReadPattern(const Field& field, Report& report) {
@@ -205,7 +198,7 @@ void ReadPaths(Fields& fields, Source& source, Report& report) {
 
 Source ReadSource(const Field& item, Report& report) {
   Source source;
-  Fields fields(item, {"a source", kKeys}, report);
+  Fields fields(item, {"a source", kSourceKeys}, report);
   if (const Field* usdt = fields.Find("usdt")) {
     ReadProcesses(*usdt, fields, source, report);
   } else {

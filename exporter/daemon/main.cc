@@ -22,5 +22,7 @@ int main(int argc, char** argv) {
       return commands::PrintQemuArgs(options);
     case commands::Command::kBpftrace:
       return commands::PrintBpftrace(options);
+    case commands::Command::kSchema:
+      return commands::PrintSchema();
   }
 }

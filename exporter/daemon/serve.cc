@@ -149,7 +149,7 @@ int Serve(const commands::Options& options) {
     commands::PrintProblems(outcome);
     return commands::kExitBadInput;
   }
-  for (const std::string& warning : outcome.warnings) spdlog::warn("{}", warning);
+  for (const config::Diagnostic& warning : outcome.warnings) spdlog::warn("{}", warning.Format());
   const size_t max_open_logs = RaiseDescriptorLimit();
   ReturnFreedMemory();
   UniqueFd signals = BlockSignals();

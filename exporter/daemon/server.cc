@@ -16,7 +16,7 @@ namespace {
 
 std::unique_ptr<guests::Guests> MakeGuests(const commands::LoadedConfig& loaded) {
   return std::make_unique<guests::Guests>(loaded.program, guests::SourceLabels(loaded.config.sources),
-                                           commands::WorkersOf(loaded.config));
+                                          commands::WorkersOf(loaded.config));
 }
 
 Result<std::vector<http::Listener>> OpenListeners(const commands::Options& options) {
@@ -189,14 +189,14 @@ Status Server::Reload() {
   if (outcome.loaded) {
     Status possible = commands::CheckForServe(outcome.loaded->config, options_);
     if (possible) possible = http_->SetAccess(outcome.loaded->web);
-    if (!possible) outcome = {std::nullopt, {possible.error()}, {}};
+    if (!possible) outcome = {std::nullopt, {}, {{{}, possible.error()}}, {}};
   }
-  for (const std::string& warning : outcome.warnings) spdlog::warn("{}", warning);
+  for (const config::Diagnostic& warning : outcome.warnings) spdlog::warn("{}", warning.Format());
   if (!outcome.loaded) {
     std::string all;
-    for (const std::string& error : outcome.errors) {
-      spdlog::error("{}", error);
-      all += error + '\n';
+    for (const config::Diagnostic& error : outcome.errors) {
+      spdlog::error("{}", error.Format());
+      all += error.Format() + '\n';
     }
     std::lock_guard lock(mutex_);
     reload_.successful = false;

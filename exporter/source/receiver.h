@@ -36,7 +36,7 @@ class Receiver {
   // Only the first OnOpen of an id names it.
   virtual void OnOpen(StreamId id, size_t source, const std::string& path, StreamId predecessor) = 0;
   // The next bytes, cut anywhere; kReadPadding bytes after them are readable. `offset` is where they
-  // begin in the file; 0 for what is no file.
+  // begin in the file; 0 for a pipe.
   virtual void OnBytes(StreamId id, std::string_view bytes, uint64_t offset) = 0;
   virtual void OnRestart(StreamId id, Restart why) = 0;
   // Nothing more will ever come: standard input ended, the file is gone, or its position was forgotten. For a stream of

@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 """The command line: what it prints, on which stream, and with which exit code; and how a config is reloaded."""
 
+import collections
 import gzip
+import json
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -12,6 +15,8 @@ import sys
 import tempfile
 import time
 import unittest
+import unittest.mock
+import xml.etree.ElementTree
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 import exporter
@@ -33,6 +38,9 @@ metrics:
 LINES = ("pci_cfg_read i440FX 00:00.0 @0x0 -> 0x12378086\n" * 3).encode()
 
 
+COMMANDS = ("serve", "check", "replay", "backfill", "explain", "qemu-args", "bpftrace", "schema")
+
+
 class Case(unittest.TestCase):
     """A scratch folder, and checks on how a call ends."""
 
@@ -44,9 +52,10 @@ class Case(unittest.TestCase):
         path.write_text(text)
         return path
 
-    def assert_fails(self, code, arguments, *words):
+    def assert_fails(self, code, arguments, *words, variables=()):
         """The call ends with `code`, says nothing on stdout, and one line on stderr that holds all the words."""
-        done = exporter.run(*arguments)
+        with unittest.mock.patch.dict(os.environ, dict(variables)):
+            done = exporter.run(*arguments)
         self.assertEqual(done.returncode, code, done.stderr)
         self.assertEqual(done.stdout, "")
         self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
@@ -54,8 +63,10 @@ class Case(unittest.TestCase):
             self.assertIn(str(word), done.stderr)
         return done.stderr
 
-    def assert_succeeds(self, arguments, *words, stdin=b""):
-        done = exporter.run(*arguments, stdin=stdin)
+    def assert_succeeds(self, arguments, *words, stdin=b"", variables=()):
+        """`variables` are added to the environment."""
+        with unittest.mock.patch.dict(os.environ, dict(variables)):
+            done = exporter.run(*arguments, stdin=stdin)
         self.assertEqual(done.returncode, 0, done.stderr)
         for word in words:
             self.assertIn(word, done.stdout)
@@ -64,12 +75,69 @@ class Case(unittest.TestCase):
 
 class UsageTest(Case):
     def test_help_names_commands_and_flags(self):
-        self.assert_succeeds(["--help"], "serve", "check", "replay", "backfill", "explain", "qemu-args", "bpftrace", "--config.file",
-                             "--trace.path", "--web.listen-address", "--web.enable-lifecycle", "--log.level",
+        self.assert_succeeds(["--help"], *COMMANDS, "--config.file", "--trace.path", "--web.listen-address", "--web.enable-lifecycle", "--log.level",
                              "--log.format")
 
     def test_version(self):
-        self.assertRegex(self.assert_succeeds(["--version"]), r"qemu-trace-exporter.*\d+\.\d+\.\d+")
+        version = self.assert_succeeds(["--version"])
+        self.assertRegex(version, r"qemu-trace-exporter.*\d+\.\d+\.\d+")
+        self.assertEqual(self.assert_succeeds(["version"]), version)
+
+    def test_help_of_a_command(self):
+        for command in COMMANDS:
+            with self.subTest(command=command):
+                self.assertEqual(self.assert_succeeds(["help", command]), self.assert_succeeds([command, "--help"]))
+        self.assertEqual(self.assert_succeeds(["help"]), self.assert_succeeds(["--help"]))
+        self.assert_fails(2, ["help", "replya"], 'unknown command "replya"; did you mean "replay"?')
+
+    def test_help_fits_the_terminal(self):
+        for width in (60, 80, 200):
+            for command in ([], *([command] for command in COMMANDS)):
+                with self.subTest(width=width, command=command):
+                    text = self.assert_succeeds([*command, "--help"], variables={"COLUMNS": str(width)})
+                    self.assertLessEqual(max(len(line) for line in text.splitlines()), width)
+
+    def test_flags_stand_before_and_after_the_command(self):
+        log = self.write("vm.log", "1@1795408732.182800:" + LINES.decode().splitlines()[0] + "\n")
+        config = self.write("c.yaml", CONFIG.format(directory=self.directory, metric="qemu_a_total"))
+        want = self.assert_succeeds(["backfill", "--step=5s", f"--config.file={config}", log])
+        self.assertIn("qemu_a_total", want)
+        for arguments in (["--step=5s", f"--config.file={config}", "backfill", log],
+                          ["--step", "5s", "backfill", log, "--config.file", config],
+                          ["backfill", log, "--step", "5s", "--config.file", config]):
+            with self.subTest(arguments=arguments):
+                self.assertEqual(self.assert_succeeds(arguments), want)
+
+    def test_a_flag_of_another_command(self):
+        for arguments, words in ((["check", "--step=5s"], ["--step", "`backfill`", "`check`"]),
+                                 (["--step=5s"], ["--step", "`backfill`", "`serve`"]),
+                                 (["serve", "--strict"], ["--strict", "`replay`", "`check`"]),
+                                 (["replay", "--lint", "a.log"], ["--lint", "`check`"])):
+            with self.subTest(arguments=arguments):
+                self.assert_fails(2, arguments, *words)
+
+    def test_flags_by_environment(self):
+        """A variable counts where its flag is not given; commas separate the values of a repeatable flag."""
+        config = self.write("c.yaml", CONFIG.format(directory=self.directory, metric="qemu_a_total"))
+        more = self.write("more.yaml", "metrics: [{name: qemu_b_total, type: counter, event: pci_cfg_write}]\n")
+        self.assert_succeeds(["check"], f"{config}: fine", variables={"QTE_CONFIG_FILE": str(config)})
+        self.assert_succeeds(["check"], f"{config}, {more}: fine", variables={"QTE_CONFIG_FILE": f"{config},{more}"})
+        self.assert_succeeds(["check", f"--config.file={more}"], f"{more}: fine", variables={"QTE_CONFIG_FILE": "/gone"})
+        self.assert_succeeds(["check", "--config.file", more], f"{more}: fine", variables={"QTE_CONFIG_FILE": "/gone"})
+        self.assert_succeeds(["check"], "<default>: fine", variables={"QTE_CONFIG_FILE": ""})
+        for variable, value, words in (("QTE_LOG_LEVEL", "loud", ["loud", "QTE_LOG_LEVEL"]),
+                                       ("QTE_WEB_LISTEN_ADDRESS", "foo", ['"foo"', "QTE_WEB_LISTEN_ADDRESS"]),
+                                       ("QTE_WEB_STARTUP_TIMEOUT", "5", ['"5"', "QTE_WEB_STARTUP_TIMEOUT"]),
+                                       ("QTE_WEB_ENABLE_LIFECYCLE", "maybe", ["maybe", "QTE_WEB_ENABLE_LIFECYCLE"])):
+            with self.subTest(variable=variable):
+                self.assert_fails(2, ["check"], *words, variables={variable: value})
+        with unittest.mock.patch.dict(os.environ, {"QTE_CONFIG_FLIE": str(config), "QTE_BINARY": "x"}):
+            done = exporter.run("check")
+        self.assertIn('warning: environment variable QTE_CONFIG_FLIE sets no flag; did you mean "QTE_CONFIG_FILE"?\n',
+                      done.stderr)
+        with unittest.mock.patch.dict(os.environ, {"QTE_WEB_ENABLE_LIFECYCLE": "true"}):
+            with exporter.Daemon("--trace.path=/dev/null") as daemon:
+                self.assertEqual(daemon.request("/-/reload", "POST")[0], 200)
 
     def test_wrong_usage_is_2(self):
         for arguments, word in ((["--no-such-flag"], "--no-such-flag"),
@@ -82,13 +150,18 @@ class UsageTest(Case):
                                 (["serve", "vm.log"], "--trace.path"),
                                 (["--web.listen-address=foo"], '"foo" is not a port'),
                                 (["--web.startup-timeout=5"], 'invalid duration "5": expected'),
-                                (["--log.level=loud"], "loud"),
+                                (["--log.level=loud"], '"loud"'),
+                                (["explain", "pci_cfg_read", "i440FX"], "quote the line"),
+                                (["vm.log"], 'unknown command "vm.log"'),
+                                ([__file__], "replay"),
+                                (["bpftrace", "--pid=qemu"], 'invalid number "qemu"'),
+                                (["check", "--format=xml"], 'unknown value "xml"; there are text, json'),
                                 (["--log.format=xml"], "xml")):
             with self.subTest(arguments=arguments):
                 self.assert_fails(2, arguments, word)
 
     def test_each_command_has_examples_that_are_read(self):
-        for command in ("serve", "check", "replay", "backfill", "explain", "qemu-args", "bpftrace"):
+        for command in COMMANDS:
             with self.subTest(command=command):
                 help_text = self.assert_succeeds([command, "--help"], "Examples:")
                 self.assertIn(f"qemu-trace-exporter {command if command != 'serve' else '--trace.path'}", help_text)
@@ -131,6 +204,111 @@ class ConfigTest(Case):
         self.assertIn(f"<default>, {config}: fine: ", self.assert_succeeds(["check", *both]))
         self.assert_fails(1, ["check", *both, f"--config.file={config}"],
                           f'{config}:2:12: duplicate metric "qemu_more_total"; the first is in line 2')
+
+    def test_a_directory_of_files(self):
+        """Its *.yaml files in the order of their names, beside other files, and again at a reload."""
+        folder = self.directory / "conf.d"
+        folder.mkdir()
+        error = self.assert_fails(1, ["check", folder], "has no *.yaml file")
+        self.assertTrue(error.startswith(f"{folder}: "), error)
+        (folder / "20-b.yml").write_text("metrics: []\n")
+        self.assert_fails(1, ["check", folder], "has no *.yaml file; 20-b.yml")
+        rule = "metrics: [{{name: {}_total, type: counter, event: pci_cfg_read}}]\n"
+        for name, metric in (("20-b.yaml", "b"), ("10-a.yaml", "a"), (".hidden.yaml", "c"), ("README", "d")):
+            (folder / name).write_text(rule.format(metric))
+        (folder / "sub.yaml").mkdir()
+        both = f"{folder}/10-a.yaml, {folder}/20-b.yaml"
+        self.assert_succeeds(["check", folder], f"{both}: fine: 2 metrics")
+        self.assert_succeeds(["check", f"{folder}/"], f"{both}: fine: 2 metrics")
+        self.assert_succeeds(["check", f"--config.file={folder}"], f"{both}: fine")
+        self.assert_succeeds(["check", "default", f"--config.file={folder}"], f"{both}, <default>: fine")
+        log = self.directory / "vm1.log"
+        log.write_bytes(LINES)
+        with exporter.Daemon(f"--config.file={folder}", f"--trace.path={log}", "--web.enable-lifecycle") as daemon:
+            daemon.wait_for_metrics(lambda m: m.total("b_total") == 3, "the rules of both files")
+            (folder / "30-e.yaml").write_text(rule.format("e"))
+            self.assertEqual(daemon.request("/-/reload", "POST")[0], 200)
+            with open(log, "ab") as file:
+                file.write(LINES)
+            daemon.wait_for_metrics(lambda m: m.total("e_total") == 3, "the rule of the file that came")
+        (folder / "15-bad.yaml").write_text("metrics: [{nmae: x}]\n")
+        self.assertIn(f'{folder}/15-bad.yaml:1:12: unknown key "nmae"', exporter.run("check", folder).stderr)
+
+    def test_files_on_the_line(self):
+        files = [self.write(f"{name}.yaml", f"metrics: [{{name: {name}_total, type: counter, event: pci_cfg_read}}]\n")
+                 for name in "ab"]
+        self.assert_succeeds(["check", *files], f"{files[0]}, {files[1]}: fine: 2 metrics")
+        self.assert_succeeds(["check", "default", files[0]], f"<default>, {files[0]}: fine")
+        self.assert_fails(1, ["check", self.directory / "gone.yaml"], "gone.yaml: cannot open: No such file")
+
+    def check_json(self, code, *arguments):
+        done = exporter.run("check", "--format=json", *arguments)
+        self.assertEqual((done.returncode, done.stderr), (code, ""))
+        return json.loads(done.stdout)
+
+    def test_json_of_a_good_config(self):
+        (self.directory / "vm1.log").write_text("")
+        config = self.write("c.yaml", CONFIG.format(directory=self.directory, metric="qemu_a_total"))
+        answer = self.check_json(0, config)
+        self.assertGreater(answer.pop("known_events"), 100)
+        self.assertEqual(answer, {"ok": True, "files": [str(config)], "errors": [], "warnings": [], "metrics": 1,
+                                  "sources": 1, "needed_events": ["pci_cfg_read"]})
+
+    def test_json_of_a_bad_config(self):
+        bad = self.write("bad.yaml", "metrics:\n  - {nmae: qemu_b_total, type: counter, event: pci_cfg_read}\n")
+        web = self.write("web.yml", "basic_auth_usres: {}\n")
+        answer = self.check_json(1, bad, f"--web.config.file={web}")
+        self.assertEqual(answer, {"ok": False, "files": [str(bad)], "warnings": [], "errors": [
+            {"file": str(bad), "line": 2, "column": 6, "message": 'unknown key "nmae" of a metric; did you mean "name"?'},
+            {"file": str(web), "line": 1, "column": 1,
+             "message": 'unknown key "basic_auth_usres" of a web config; did you mean "basic_auth_users"?'}]})
+        self.assertEqual(self.check_json(1, "/gone.yaml")["errors"],
+                         [{"file": "/gone.yaml", "message": "cannot open: No such file or directory"}])
+
+    def test_warnings_with_strict(self):
+        config = self.write("m.yaml", "metrics: [{name: qemu_a_total, type: counter, help: A., event: pci_cfg_read}]\n")
+        warning = "no sources, so `serve` needs --trace.path"
+        self.assertEqual(self.check_json(0, config)["warnings"], [{"file": str(config), "message": warning}])
+        self.assertEqual(self.check_json(1, "--strict", config)["warnings"], [{"file": str(config), "message": warning}])
+        done = exporter.run("check", "--strict", config)
+        self.assertEqual((done.returncode, done.stderr.splitlines()[0]), (1, f"warning: {config}: {warning}"))
+        self.assertIn("1 warning (--strict)", done.stderr)
+
+    def test_lint(self):
+        config = self.write("l.yaml", f"""\
+sources: [{{path: '{self.directory}/*.log'}}]
+metrics:
+  - {{name: qemu_reads_total, type: counter, event: pci_cfg_read}}
+  - name: qemu_wait_ms
+    type: histogram
+    help: Waits.
+    event: dma_blk_io
+    value: offset
+    buckets: [1]
+    labels: {{who: dbs, where: offset}}
+""")
+        (self.directory / "vm1.log").write_text("")
+        self.assertEqual(exporter.run("check", config).stderr, "")
+        done = exporter.run("check", "--lint", config)
+        self.assertEqual(done.returncode, 0)
+        self.assertEqual([re.sub(r" metric .*| label .*", "", line) for line in done.stderr.splitlines()], [
+            f"warning: {config}:3:12: missing-help:", f"warning: {config}:4:11: unit:",
+            f"warning: {config}:10:19: pointer-label:", f"warning: {config}:10:31: cardinality:"])
+        self.assertEqual(exporter.run("check", "--lint", "--strict", config).returncode, 1)
+        self.assertEqual([warning["rule"] for warning in self.check_json(0, "--lint", config)["warnings"]],
+                         ["missing-help", "unit", "pointer-label", "cardinality"])
+
+    def test_lint_of_the_ready_configs(self):
+        """They have what their comments tell of, where QEMU prints nothing better, and nothing else."""
+        known = {"memory_regions.yaml": ['label "port" shows "addr"'] * 2, "nics.yaml": ['label "device" shows the pointer'],
+                 "thread_pool.yaml": ['label "pool" shows the pointer'] * 3,
+                 "virtqueue.yaml": ['label "device" shows the pointer']}
+        for path in sorted((exporter.ROOT / "config").glob("*.yaml")):
+            with self.subTest(path=path.name):
+                answer = self.check_json(0, "--lint", path)
+                told = [each["message"] for each in answer["warnings"] if "rule" in each]
+                self.assertEqual([" ".join(message.split()[:len(want.split())]) for message, want in
+                                  zip(told, known.get(path.name, told), strict=True)], known.get(path.name, []))
 
     def test_all_errors_at_once(self):
         """A wrong key, a wrong event, a trace-events file that is missing, and a bad web config: told in one go."""
@@ -387,6 +565,97 @@ class ExplainTest(Case):
 
     def test_qemu_args_name_the_events(self):
         self.assert_succeeds(["qemu-args"], "dma_blk_io", "ps2_put_keycode", "pci_cfg_read", "blk_co_preadv", "timestamp")
+
+
+class SummaryTest(Case):
+    """explain --summary, against what awk would count."""
+    TRACES = exporter.ROOT / "tests/data/traces"
+
+    def summary(self, *arguments, code=0, stdin=b""):
+        done = exporter.run("explain", "--summary", *arguments, stdin=stdin)
+        self.assertEqual(done.returncode, code, done.stderr)
+        return done.stdout
+
+    def test_counts_rates_and_users(self):
+        path = self.TRACES / "ide-raw-7.2.log"
+        lines = path.read_text().splitlines()
+        names = collections.Counter(line.split(":", 1)[1].split(" ")[0] for line in lines)
+        times = [float(line.split("@")[1].split(":")[0]) for line in lines]
+        out = self.summary(path)
+        self.assertTrue(out.startswith(f'vm="ide-raw-7.2": {len(lines)} lines, {len(lines)} events of {len(names)} kinds, in '
+                                       f"{max(times) - min(times):.3g} s from 2026-11-23 04:38:02 UTC\n"), out)
+        rows = re.findall(r"^ +([\d,]+) +([\d.]+)  (\w+) +(.*)$", out, re.M)
+        self.assertEqual({row[2]: int(row[0].replace(",", "")) for row in rows}, names)
+        for count, rate, name, _ in rows:
+            self.assertAlmostEqual(float(rate) / (names[name] / (max(times) - min(times))), 1, delta=0.01)
+        feeds = {name: text for _, _, name, text in rows}
+        self.assertRegex(feeds["dma_blk_io"], r"^qemu_block_\* \(\d+\), qemu_dma_\* \(\d+\)$")
+        self.assertEqual(feeds["thread_pool_submit"], "no rule")
+        self.assertEqual(feeds["bmdma_read"], "no rule: not declared")
+        self.assertRegex(out, r"\n  qemu_pci_config_reads_total\n +pci_cfg_read\n")
+        self.assertNotIn("virtio_blk_handle_read", out)  # the VM has no such disk
+
+    def test_unused_events_come_with_a_command_that_works(self):
+        line = "1@2.000003:thread_pool_submit pool 0x1 req 0x2 opaque '0x3"
+        out = self.summary(stdin=(line + "\n" + LINES.decode()).encode())
+        self.assertIn("No rule uses 25 % of the events: thread_pool_submit.", " ".join(out.split()))
+        command = re.search(r"^  qemu-trace-exporter (.*)$", out, re.M)[1]
+        self.assertEqual(shlex.split(command), ["explain", line])
+
+    def test_lookups_and_spans_count_as_users(self):
+        config = self.write("joins.yaml", JOINS)
+        text = ("bdrv_open_common bs 0x1 filename \"a\" flags 0x0 format_name \"raw\"\n"
+                "virtqueue_pop vq 0x1 elem 0x2 in_num 3 out_num 1\n")
+        out = self.summary(f"--config.file={config}", stdin=text.encode())
+        self.assertRegex(out, r" bdrv_open_common +qemu_(dma_\*|reads_by_image_total)")
+        self.assertRegex(out, r" virtqueue_pop +.*qemu_element_seconds, qemu_elements_total")
+
+    def test_a_log_without_times(self):
+        path = self.write("vm.log", LINES.decode())
+        self.assertIn("no rates and no durations. Start QEMU with -msg timestamp=on", " ".join(self.summary(path).split()))
+        done = exporter.run("explain", "--summary", f"--svg={self.directory}/a.svg", path)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("a.svg: no event has a time", done.stderr)
+        self.assertEqual(done.stderr.splitlines()[-1], "3 lines: 3 events (1 kind)")
+
+    def test_vms_apart_and_rotated_files_together(self):
+        paths = [self.write(name, "1@2.000003:" + LINES.decode().splitlines()[0] + "\n") for name in ("a.log", "b.log")]
+        out = self.summary(*paths)
+        self.assertEqual(re.findall(r'^vm="(\w)": 1 line, 1 event of 1 kind', out, re.M), ["a", "b"])
+        config = self.write("c.yaml", "sources: [{path: '*.log', labels: {vm: one}}]\n"
+                            "metrics: [{name: a_total, type: counter, event: pci_cfg_read}]\n".replace("*.log", f"{self.directory}/*.log"))
+        self.assertIn('vm="one": 2 lines, 2 events of 1 kind', self.summary(f"--config.file={config}", *paths))
+
+    def test_empty_and_missing_files(self):
+        self.assertIn('vm="e": 0 lines, 0 events of 0 kinds', self.summary(self.write("e.log", "")))
+        done = exporter.run("explain", "--summary", "/none.log")
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertIn("/none.log", done.stderr)
+
+    def test_the_picture(self):
+        picture = self.directory / "a.svg"
+        self.summary(self.TRACES / "busy-disks-7.2.log.gz", self.TRACES / "keys-7.2.log", f"--svg={picture}")
+        tree = xml.etree.ElementTree.parse(picture)
+        space = "{http://www.w3.org/2000/svg}"
+        texts = ["".join(each.itertext()) for each in tree.iter(space + "text")]
+        for text in ('vm="busy-disks-7.2", from 2026-11-27 22:45:07 UTC', 'vm="keys-7.2", from 2026-11-23 04:44:36 UTC',
+                     "Events a second", "virtqueue_pop", "pckbd_kbd_read_status", "qemu_block_read_duration_seconds", "p99"):
+            self.assertIn(text, texts)
+        width, height = (float(tree.getroot().get(name)) for name in ("width", "height"))
+        lines = list(tree.iter(space + "polyline"))
+        self.assertGreater(len(lines), 20)
+        for line in lines:
+            for point in line.get("points").split():
+                x, y = map(float, point.split(","))
+                self.assertTrue(0 < x < width and 0 < y < height, point)
+        done = exporter.run("explain", "--summary", f"--svg={self.directory}/none/a.svg", self.TRACES / "keys-7.2.log")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("none/a.svg: cannot write: No such file or directory", done.stderr)
+
+    def test_a_file_instead_of_a_line(self):
+        path = self.write("vm.log", LINES.decode())
+        self.assertIn("is a file: `explain --summary FILE`", exporter.run("explain", path).stderr)
+        self.assert_fails(2, ["explain", "--svg=a.svg", "x"], "--svg needs --summary")
 
 
 class ReloadTest(Case):

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import unittest.mock
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 import documents
@@ -316,14 +317,25 @@ class ReferenceTest(unittest.TestCase):
     # config.md
 
     def test_config_keys(self):
-        """Every key that exporter/config takes is there, and none else."""
-        headings = {("config.cc", "kSections"): "Sections", ("sources.cc", "kKeys"): "Sources",
-                    ("sources.cc", "kQmpKeys"): "QMP", ("joins.cc", "kLookupKeys"): "Lookups",
-                    ("joins.cc", "kSpanKeys"): "Spans", ("metrics.cc", "kKeys"): "Metrics", ("labels.cc", "kKeys"): "Labels",
-                    ("conditions.cc", "kKeys"): "Where", ("buckets.cc", "kKeys"): "Buckets",
-                    ("limits.cc", "kKeys"): "Limits", ("web_config.cc", "kSections"): "Web config",
-                    ("tls_section.cc", "kKeys"): "TLS", ("web_config.cc", "kHttpKeys"): "HTTP headers",
-                    ("web_config.cc", "kRateKeys"): "Rate limit"}
+        """Every key that the schema has is there with the same meaning, and none else."""
+        schema = json.loads(exporter.run("schema").stdout)
+        maps = {"Sections": schema}
+        for heading, name in (("Sources", "source"), ("QMP", "qmp"), ("Lookups", "lookup"), ("Spans", "span"),
+                              ("Metrics", "metric"), ("Labels", "label"), ("Where", "condition"), ("Buckets", "buckets"),
+                              ("Limits", "limits")):
+            definition = schema["definitions"][name]
+            maps[heading] = next(each for each in [definition, *definition.get("anyOf", [])] if "properties" in each)
+        for heading, definition in maps.items():
+            with self.subTest(heading=heading):
+                # The page has links where the schema has their texts.
+                documented = {code(row[0])[0]: re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", row[3])
+                              for row in self.rows("config.md", heading)}
+                self.assertEqual(documented, {key: value["description"] for key, value in definition["properties"].items()})
+
+    def test_web_config_keys(self):
+        """Every key that exporter/config takes there is there, and none else."""
+        headings = {("web_config.cc", "kSections"): "Web config", ("tls_section.cc", "kKeys"): "TLS",
+                    ("web_config.cc", "kHttpKeys"): "HTTP headers", ("web_config.cc", "kRateKeys"): "Rate limit"}
         want = {heading: set() for heading in headings.values()}
         array = re.compile(r"constexpr auto (k\w*(?:Keys|Sections)) =\s*std::to_array<std::string_view>\(\s*\{([^}]*)\}\)")
         for file, source in self.config_sources.items():
@@ -454,17 +466,22 @@ class ReferenceTest(unittest.TestCase):
 
     # command-line.md
 
+    def help(self, *command):
+        """What --help prints where the terminal is wide enough for each text to be one line."""
+        with unittest.mock.patch.dict(os.environ, {"COLUMNS": "1000"}):
+            return exporter.run(*command, "--help").stdout
+
     def test_flags(self):
-        helps = "".join(exporter.run(*command, "--help").stdout for command in ((), ("backfill",), ("replay",), ("bpftrace",)))
-        # A flag that is too long has its text on the next line. CLI11's releases differ in what stands behind its name.
-        options = re.findall(r"^  (?:-\w,)?(--[\w.-]+)(?: \S+)*?(?:  +| ?\n {20,})(\S.*)$", helps, re.M)
+        helps = self.help() + "".join(self.help(command) for command in ("check", "backfill", "replay", "explain", "bpftrace"))
+        # A flag that is too long has its text on the next line.
+        options = re.findall(r"^  (?:-\w, )?(--[\w.-]+)\S*(?: {2,}|\n {20,})(\S.*)$", helps, re.M)
         told = {flag: re.sub(r" \(default: .*\)", "", text) for flag, text in options}
-        documented = {re.match(r"--[\w.-]+", code(flag)[0])[0]: re.sub("^of `(backfill|replay|bpftrace)`: ", "", meaning)
+        documented = {re.match(r"--[\w.-]+", code(flag)[0])[0]: re.sub("^of `[^:]*`: ", "", meaning)
                       for flag, _, meaning in self.rows("command-line.md", "Flags")}
         self.assertEqual(documented, told)
 
     def test_commands(self):
-        commands = re.search(r"^subcommands:\n((?:  .*\n)+)", exporter.run("--help").stdout, re.M | re.I)[1]
+        commands = re.search(r"^Commands:\n((?:  .*\n)+)", self.help(), re.M)[1]
         self.assertEqual({code(name)[0]: does for name, does in self.rows("command-line.md", "Commands")},
                          dict(re.findall(r"^  (\S+) +(.*)$", commands, re.M)))
 

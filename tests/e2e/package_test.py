@@ -51,7 +51,7 @@ def commands_of_readme(mark, substitutions):
 def flags_of_help():
     """All flags that --help names, those of the commands included."""
     texts = [exporter.run("--help").stdout]
-    texts += [exporter.run(command, "--help").stdout for command in ("replay", "backfill", "explain", "bpftrace")]
+    texts += [exporter.run(command, "--help").stdout for command in ("check", "replay", "backfill", "explain", "bpftrace")]
     return set(re.findall(r"--[a-z][a-z.-]+", "".join(texts)))
 
 
@@ -60,7 +60,7 @@ class ManualTest(unittest.TestCase):
         text = MAN.read_text().replace("\\-", "-")
         flags = flags_of_help()
         self.assertGreater(len(flags), 9)
-        for word in flags | {"serve", "check", "replay", "backfill", "explain", "qemu-args", "bpftrace"}:
+        for word in flags | self.COMMANDS:
             self.assertIn(word, text)
 
     def test_groff_has_no_complaint(self):
@@ -69,21 +69,40 @@ class ManualTest(unittest.TestCase):
         done = subprocess.run(["groff", "-man", "-ww", "-z", str(MAN)], capture_output=True, text=True)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
 
-    def complete(self, *words):
-        """What bash offers for the last word."""
-        script = ('. "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _qemu_trace_exporter; '
+    def complete(self, *words, at=-1):
+        """What bash offers for the word at that index, the last one unless told."""
+        line = ["qemu-trace-exporter", *words]
+        script = ('. "$0"; COMP_CWORD=$1; shift; COMP_WORDS=("$@"); _qemu_trace_exporter; '
                   'printf "%s\\n" "${COMPREPLY[@]}"')
-        out = run("bash", "-c", script, COMPLETION, "qemu-trace-exporter", *words, cwd=exporter.ROOT)
+        out = run("bash", "-c", script, COMPLETION, range(len(line))[at], *line, cwd=exporter.ROOT)
         return set(out.split())
+
+    COMMANDS = {"serve", "check", "replay", "backfill", "explain", "qemu-args", "bpftrace", "schema", "help", "version"}
 
     def test_completion(self):
         self.assertEqual(self.complete("--"), flags_of_help())
-        self.assertEqual(self.complete(""), {"serve", "check", "replay", "backfill", "explain", "qemu-args", "bpftrace"})
+        self.assertEqual(self.complete(""), self.COMMANDS)
         self.assertEqual(self.complete("ba"), {"backfill"})
         self.assertEqual(self.complete("--log.format", "=", "j"), {"json"})
         self.assertEqual(self.complete("serve", "--log.level", ""), {"debug", "info", "warn", "error"})
         self.assertIn("README.md", self.complete("replay", "README"))
         self.assertIn("config/default.yaml", self.complete("--config.file", "=", "config/def"))
+
+    def test_completion_anywhere_in_the_line(self):
+        """The command counts wherever it stands, and a flag's value is none."""
+        self.assertEqual(self.complete("--log.level", "=", "info", ""), self.COMMANDS)
+        self.assertEqual(self.complete("--log.level", "info", "rep"), {"replay"})
+        self.assertEqual(self.complete("--state.path", "replay", "rep"), {"replay"})
+        self.assertIn("README.md", self.complete("--log.level=info", "replay", "--strict", "README"))
+        self.assertIn("README.md", self.complete("--step", "5s", "backfill", "a.log", "README"))
+        self.assertIn("config/default.yaml", self.complete("--log.level", "=", "info", "check", "config/def"))
+        self.assertEqual(self.complete("serve", "RE"), set())
+        self.assertEqual(self.complete("help", "b"), {"backfill", "bpftrace"})
+        # What follows the cursor counts as well.
+        self.assertEqual(self.complete("--st", "replay", "a.log", at=1), {"--state.path", "--strict"})
+        self.assertNotIn("--step", self.complete("replay", "--"))
+        self.assertIn("--step", self.complete("backfill", "--"))
+        self.assertEqual(self.complete("check", "--format", "=", "j"), {"json"})
 
 
 class InstallTest(unittest.TestCase):
@@ -104,6 +123,11 @@ class InstallTest(unittest.TestCase):
         self.assertNotIn("=/usr/bin/qemu", drop_in)
         socket_unit = (prefix / "lib/systemd/system/qemu-trace-exporter.socket").read_text()
         self.assertIn(f"Documentation=file://{prefix}/share/doc/", socket_unit)
+        schema = f"{prefix}/share/qemu-trace-exporter/config/config.schema.json"
+        self.assertTrue(pathlib.Path(schema).exists())
+        self.assertTrue((prefix / "share/zsh/site-functions/_qemu-trace-exporter").exists())
+        self.assertTrue((prefix / "etc/qemu-trace-exporter/config.yaml").read_text().startswith(
+            f"# yaml-language-server: $schema={schema}\n"))
         for ready in (exporter.ROOT / "config").glob("*.yaml"):
             self.assertTrue((prefix / "share/qemu-trace-exporter/config" / ready.name).exists(), ready)
         # An upgrade leaves what the administrator wrote.
@@ -156,6 +180,8 @@ class PackageTest(unittest.TestCase):
                      "/usr/share/doc/qemu-trace-exporter/examples/socket.conf",
                      "/etc/qemu-trace-exporter/config.yaml", "/usr/share/man/man1/qemu-trace-exporter.1",
                      "/usr/share/bash-completion/completions/qemu-trace-exporter",
+                     "/usr/share/fish/vendor_completions.d/qemu-trace-exporter.fish",
+                     "/usr/share/zsh/vendor-completions/_qemu-trace-exporter",
                      "/usr/share/doc/qemu-trace-exporter/copyright",
                      "/usr/share/doc/qemu-trace-exporter/docs/reference/config.md",
                      "/usr/share/qemu-trace-exporter/config/default.yaml",

@@ -12,7 +12,7 @@ build_packages=(
 guest_packages=(cpio qemu-system-x86 seabios xz-utils)
 
 # To test, beyond the unit tests.
-test_packages=(groff-base libbenchmark-dev python3-yaml shellcheck systemd util-linux
+test_packages=(fish groff-base libbenchmark-dev python3-yaml shellcheck systemd util-linux zsh
   bzip2 lz4 xz-utils zstd)
 
 # To test with everything real, beyond the guest: Prometheus, which brings promtool as well, a browser, TLS by a reverse

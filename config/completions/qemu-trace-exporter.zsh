@@ -1,0 +1,63 @@
+#compdef qemu-trace-exporter
+# Completion for zsh. Flags may stand before and after the command, so the command is looked for in the whole line.
+
+_qemu_trace_exporter() {
+  local -a commands flags
+  commands=(
+    'serve:Follow trace logs and serve metrics (the default)'
+    'check:Check the config and say what it holds'
+    'replay:Read recorded traces and print their metrics'
+    'backfill:Print what recorded traces hold over time'
+    'explain:Show how a line is read and which series it moves'
+    'qemu-args:Print the QEMU options that switch events on'
+    'bpftrace:Print a bpftrace script for QEMU without a log'
+    'schema:Print a JSON Schema of the config'
+    'help:Print the help of a command'
+    'version:Print the version'
+  )
+  local command= word i
+  for ((i = 2; i <= $#words; i++)); do
+    if ((i != CURRENT)) && (($commands[(I)$words[i]:*])); then
+      command=$words[i]
+      break
+    fi
+  done
+  flags=(
+    '*--config.file=[Config file or directory; repeatable]:file:_files'
+    '*--trace.path=[Trace log, glob, FIFO, or -; repeatable]:file:_files'
+    '--state.path=[Directory for checkpoints]:directory:_files -/'
+    '*--web.listen-address=[HOST\:PORT, \[IPV6\]\:PORT or unix\:/PATH; repeatable]:address:'
+    '--web.config.file=[TLS, users, headers and a rate limit]:file:_files'
+    '--web.systemd-socket[Serve on the sockets that systemd hands over]'
+    '--web.telemetry-path=[Path of the metrics]:path:'
+    '--web.route-prefix=[Path that all others are below]:path:'
+    '--web.startup-timeout=[Longest time to answer 503 at the start]:duration:'
+    '--web.enable-lifecycle[Allow POST /-/reload and PUT /-/log-level]'
+    '--log.level=[Least level of messages]:level:(debug info warn error)'
+    '--log.format=[Format of messages]:format:(logfmt json)'
+    '--version[Print the version]'
+    '(-h --help)'{-h,--help}'[Print help]'
+  )
+  [[ -n $command && $command != backfill ]] || flags+=('--step=[Time between two samples]:duration:')
+  [[ -n $command && $command != (check|replay) ]] || flags+=('--strict[Exit with 1 on warnings or unread lines]')
+  [[ -n $command && $command != check ]] || flags+=(
+    '--format=[Format of the answer]:format:(text json)'
+    '--lint[Also warn of names, units, pointers and cardinality]'
+  )
+  [[ -n $command && $command != explain ]] || flags+=(
+    '--summary[Explain whole trace logs]'
+    '--svg=[Draw rates and latencies]:file:_files'
+  )
+  [[ -n $command && $command != bpftrace ]] || flags+=(
+    '--binary=[Binary of QEMU]:file:_files'
+    '--pid=[A running QEMU]:pid:_pids'
+  )
+  case $command in
+    '') _arguments -S $flags '1:command:{_describe command commands}' '*: :' ;;
+    help) _arguments -S $flags '1: :' '2:command:{_describe command commands}' ;;
+    check | replay | backfill | explain) _arguments -S $flags '1: :' '*:file:_files' ;;
+    *) _arguments -S $flags '*: :' ;;
+  esac
+}
+
+_qemu_trace_exporter "$@"

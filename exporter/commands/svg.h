@@ -1,0 +1,36 @@
+// Line charts over time as one SVG picture, for people without Prometheus and Grafana.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace qte::commands {
+
+struct ChartLine {
+  std::string name;
+  std::vector<double> values;  // one a step; NaN where there is none
+};
+
+struct Chart {
+  enum class Unit { kPerSecond, kSeconds };  // seconds on a logarithmic scale
+  std::string title;
+  Unit unit = Unit::kPerSecond;
+  std::vector<ChartLine> lines;
+};
+
+// Charts of the same time, one below the other.
+struct ChartGroup {
+  std::string title;
+  double step_seconds = 1;
+  std::vector<Chart> charts;
+};
+
+// A whole SVG document. Texts may hold any characters.
+std::string ToSvg(const std::vector<ChartGroup>& groups);
+
+// "1.5 ms", "2 min": three digits.
+std::string SecondsText(double seconds);
+// "12.3k"
+std::string RateText(double rate);
+
+}  // namespace qte::commands
