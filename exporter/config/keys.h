@@ -55,7 +55,7 @@ inline constexpr auto kQmpKeys = std::to_array<Key>(
     {{"socket", "text",
       "the socket's path, up to 107 bytes; `{vm}` and other labels of the source stand in braces. A glob needs at least "
       "one of them"},
-     {"drive_names", "switch", "ask QEMU for names of disks that the log does not tell"},
+     {"drive_names", "switch", "ask QEMU for names of disks that the log does not show"},
      {"switch_off_at_exit", "switch", "switch off at exit what was switched on"}});
 
 inline constexpr auto kLookupKeys = std::to_array<Key>(
