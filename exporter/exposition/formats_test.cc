@@ -150,7 +150,7 @@ TEST_CASE("A native histogram's spans and differences are its buckets") {
     }
     Snapshot snapshot;
     snapshot.families.push_back(family.Take());
-    const NativeHistogram& native = snapshot.families[0].natives[0];
+    const NativeHistogram& native = snapshot.families[0].details->natives[0];
     const auto families = exposition::ReadProtobuf(exposition::ToProtobuf(snapshot));
     const exposition::MetricMessage& metric = families.at(0).metrics.at(0);
     CAPTURE(round);

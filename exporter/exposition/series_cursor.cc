@@ -34,12 +34,13 @@ class FamilyCursor final : public SeriesCursor {
     const size_t counts = bounds.size() + 1;
     HistogramValue value{bounds, std::span(family().bucket_counts).subspan(series_ * counts, counts), family().values[series_]};
     if (const auto& native = family().spec->native) {
-      value.native = &family().natives[series_];
+      value.native = &family().details->natives[series_];
       value.zero_threshold = native->zero_threshold;
     }
-    const metrics::Exemplar& exemplar = family().exemplars[series_];
-    if (exemplar.log == 0 || family().logs == nullptr) return value;
-    if (auto log = family().logs->find(exemplar.log); log != family().logs->end()) {
+    const metrics::HistogramDetails& details = *family().details;
+    const metrics::Exemplar& exemplar = details.exemplars[series_];
+    if (exemplar.log == 0 || details.logs == nullptr) return value;
+    if (auto log = details.logs->find(exemplar.log); log != details.logs->end()) {
       value.exemplar = &exemplar;
       value.exemplar_log = log->second;
       const size_t size = value.exemplar_log.size();

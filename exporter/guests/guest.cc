@@ -375,11 +375,15 @@ void Guest::CountInFlight() {
 
 void Guest::AppendTo(metrics::Snapshot& snapshot) {
   CountInFlight();  // first, since what is in flight may make series
-  auto logs = std::make_shared<metrics::LogPaths>();
-  for (const auto& [id, log] : logs_) logs->emplace(id, log.path);
+  std::shared_ptr<metrics::LogPaths> logs;
   families_.ForEach([&](size_t, const metrics::Family& family) {
-    snapshot.families.push_back(family.TakeSnapshot(labels_));
-    if (!snapshot.families.back().exemplars.empty()) snapshot.families.back().logs = logs;
+    const metrics::FamilySnapshot& taken = snapshot.families.emplace_back(family.TakeSnapshot(labels_));
+    if (taken.details == nullptr || taken.series_count() == 0) return;
+    if (logs == nullptr) {
+      logs = std::make_shared<metrics::LogPaths>();
+      for (const auto& [id, log] : logs_) logs->emplace(id, log.path);
+    }
+    taken.details->logs = logs;
   });
   RenewExemplars();
 }

@@ -41,10 +41,10 @@ json NativeToJson(const NativeHistogram& native) {
 }
 
 void AppendNative(FamilySnapshot& family, const json& series) {
-  if (!family.spec->native) return;
+  if (!family.spec->native || family.details == nullptr) return;
   const json& from = series.at(4);
   if (!NativeHistogram::Make(from.at("schema").get<int>(), from.at("zero").get<uint64_t>(), SideFromJson(from.at("positive")),
-                             SideFromJson(from.at("negative")), family.natives.emplace_back())) {
+                             SideFromJson(from.at("negative")), family.details->natives.emplace_back())) {
     throw std::runtime_error("no native histogram is like this");
   }
 }
@@ -105,7 +105,7 @@ json SeriesToJson(const FamilySnapshot& family, uint64_t overflowed) {
       auto first = family.bucket_counts.begin() + static_cast<std::ptrdiff_t>(i * buckets);
       entry.push_back(std::vector<uint64_t>(first, first + static_cast<std::ptrdiff_t>(buckets)));
     }
-    if (family.spec->native) entry.push_back(NativeToJson(family.natives[i]));
+    if (family.spec->native && family.details != nullptr) entry.push_back(NativeToJson(family.details->natives[i]));
     series.push_back(std::move(entry));
   }
   return {{"overflowed", overflowed}, {"series", std::move(series)}};
@@ -114,6 +114,7 @@ json SeriesToJson(const FamilySnapshot& family, uint64_t overflowed) {
 FamilySnapshot SeriesFromJson(std::shared_ptr<const FamilySpec> spec, const json& from) {
   FamilySnapshot family;
   family.spec = std::move(spec);
+  if (family.spec->type == metrics::Type::kHistogram) family.details = std::make_shared<metrics::HistogramDetails>();
   const json& series = from.at("series");
   if (series.size() > kMostSeries) throw std::runtime_error("too many series");
   metrics::LabelList labels(family.spec->label_names.size());

@@ -68,12 +68,12 @@ SeriesId Family::Append(std::span<const std::string_view> values, uint64_t hash,
   auto series = static_cast<SeriesId>(labels_.size());
   labels_.Append(values, made_at);
   values_.push_back(0);
-  if (spec().type == Type::kHistogram) {
-    bucket_counts_.resize(bucket_counts_.size() + spec().bounds.size() + 1);
-    largest_.push_back(-std::numeric_limits<double>::infinity());
-    exemplars_.emplace_back();
+  if (histograms_ != nullptr) {
+    histograms_->bucket_counts.resize(histograms_->bucket_counts.size() + spec().bounds.size() + 1);
+    histograms_->largest.push_back(-std::numeric_limits<double>::infinity());
+    histograms_->details.exemplars.emplace_back();
+    if (spec().native) histograms_->details.natives.emplace_back(*spec().native);
   }
-  if (spec().native) natives_.emplace_back(*spec().native);
   index_.Insert(hash, series);
   return series;
 }
@@ -92,9 +92,10 @@ FamilySnapshot Family::TakeSnapshot(std::shared_ptr<const Labels> base) const {
   snapshot.base = std::move(base);
   snapshot.labels = labels_.Share();
   snapshot.values = values_;
-  snapshot.bucket_counts = bucket_counts_;
-  snapshot.natives = natives_;
-  snapshot.exemplars = exemplars_;
+  if (histograms_ != nullptr) {
+    snapshot.bucket_counts = histograms_->bucket_counts;
+    snapshot.details = std::make_shared<HistogramDetails>(histograms_->details);
+  }
   return snapshot;
 }
 
@@ -103,10 +104,7 @@ void Family::Clear() {
   index_ = {};
   labels_ = LabelList(spec().label_names.size());
   values_.clear();
-  bucket_counts_.clear();
-  natives_.clear();
-  largest_.clear();
-  exemplars_.clear();
+  if (histograms_ != nullptr) *histograms_ = {};
   other_ = FlatIndex::kNone;
 }
 
@@ -124,9 +122,11 @@ void Family::Restore(const FamilySnapshot& snapshot) {
       to = Append(values, hash, snapshot.labels.MadeAt(from));
     }
     values_[to] = snapshot.values[from] + (spec().type == Type::kGauge ? 0 : values_[to]);
-    if (spec().type != Type::kHistogram) continue;
-    for (size_t i = 0; i < buckets; ++i) bucket_counts_[to * buckets + i] += snapshot.bucket_counts[from * buckets + i];
-    if (spec().native) natives_[to].Add(*spec().native, snapshot.natives[from]);
+    if (histograms_ == nullptr) continue;
+    for (size_t i = 0; i < buckets; ++i) {
+      histograms_->bucket_counts[to * buckets + i] += snapshot.bucket_counts[from * buckets + i];
+    }
+    if (spec().native) histograms_->details.natives[to].Add(*spec().native, snapshot.details->natives[from]);
   }
 }
 

@@ -38,7 +38,10 @@ struct FamilyKind {
 class Family {
  public:
   Family(std::shared_ptr<const FamilyKind> kind, Share& share)
-      : kind_(std::move(kind)), share_(share), labels_(spec().label_names.size()) {}
+      : kind_(std::move(kind)),
+        share_(share),
+        labels_(spec().label_names.size()),
+        histograms_(spec().type == Type::kHistogram ? std::make_unique<Histograms>() : nullptr) {}
   ~Family() { share_.GiveBack(series_count()); }
   Family(const Family&) = delete;
   Family& operator=(const Family&) = delete;
@@ -52,18 +55,22 @@ class Family {
   void Observe(SeriesId series, double value) {
     const FamilyKind& kind = *kind_;
     size_t bucket = kind.buckets.Find(kind.spec.bounds, value);
-    ++bucket_counts_[series * (kind.spec.bounds.size() + 1) + bucket];
+    Histograms& histograms = *histograms_;
+    ++histograms.bucket_counts[series * (kind.spec.bounds.size() + 1) + bucket];
     values_[series] += value;
-    if (kind.spec.native) natives_[series].Observe(*kind.spec.native, value);
+    if (kind.spec.native) histograms.details.natives[series].Observe(*kind.spec.native, value);
   }
   // True if a value that is observed is the largest so far, and is to be kept with its place.
-  bool IsLargest(SeriesId series, double value) const { return value > largest_[series]; }
+  bool IsLargest(SeriesId series, double value) const { return value > histograms_->largest[series]; }
   void Keep(SeriesId series, const Exemplar& exemplar) {
-    largest_[series] = exemplar.value;
-    if (exemplar.log != 0) exemplars_[series] = exemplar;
+    histograms_->largest[series] = exemplar.value;
+    if (exemplar.log != 0) histograms_->details.exemplars[series] = exemplar;
   }
   // The next value of each series is the largest.
-  void RenewExemplars() { std::fill(largest_.begin(), largest_.end(), -std::numeric_limits<double>::infinity()); }
+  void RenewExemplars() {
+    if (histograms_ == nullptr) return;
+    std::fill(histograms_->largest.begin(), histograms_->largest.end(), -std::numeric_limits<double>::infinity());
+  }
 
   FamilySnapshot TakeSnapshot(std::shared_ptr<const Labels> base) const;
   // Removes all series.
@@ -83,6 +90,12 @@ class Family {
   bool IsOther(SeriesId series) const { return series == other_; }
 
  private:
+  struct Histograms {
+    std::vector<uint64_t> bucket_counts;
+    std::vector<double> largest;  // values of exemplars; apart from these, since each line looks here
+    HistogramDetails details;
+  };
+
   SeriesId Find(std::span<const std::string_view> values, uint64_t hash) const;
   SeriesId Append(std::span<const std::string_view> values, uint64_t hash, uint32_t made_at);
   SeriesId Other();
@@ -93,11 +106,7 @@ class Family {
   FlatIndex index_;
   LabelList labels_;
   std::vector<double> values_;
-  std::vector<uint64_t> bucket_counts_;
-  std::vector<NativeHistogram> natives_;
-  // Of a histogram, one a series. What lines are held against lies by itself.
-  std::vector<double> largest_;
-  std::vector<Exemplar> exemplars_;
+  std::unique_ptr<Histograms> histograms_;  // null for what is another type: most families of most guests
   SeriesId other_ = FlatIndex::kNone;
   uint64_t overflowed_ = 0;
 };

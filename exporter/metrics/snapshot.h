@@ -42,6 +42,13 @@ struct Exemplar {
 };
 using LogPaths = std::map<uint32_t, std::string>;
 
+// What a histogram has beyond buckets.
+struct HistogramDetails {
+  std::vector<NativeHistogram> natives;  // one a series, where the spec has them
+  std::vector<Exemplar> exemplars;       // one a series
+  std::shared_ptr<const LogPaths> logs;  // of the exemplars
+};
+
 // One guest's series of a metric.
 struct FamilySnapshot {
   std::shared_ptr<const FamilySpec> spec;
@@ -49,9 +56,7 @@ struct FamilySnapshot {
   SharedLabels labels;                 // of the rule
   std::vector<double> values;           // counter, gauge: the value of each series; histogram: its sum
   std::vector<uint64_t> bucket_counts;  // histogram: bounds+1 counts a series, not cumulated
-  std::vector<NativeHistogram> natives;  // one a series, where the spec has them
-  std::vector<Exemplar> exemplars;       // histogram: one a series
-  std::shared_ptr<const LogPaths> logs;  // of the exemplars
+  std::shared_ptr<HistogramDetails> details;  // histogram
 
   size_t series_count() const { return labels.size(); }
   LabelValues LabelsOf(size_t series) const { return labels[series]; }
