@@ -122,9 +122,13 @@ class Following {
   }
   static void Rename(const std::string& from, const std::string& to) { std::filesystem::rename(from, to); }
   static void Remove(const std::string& path) { std::filesystem::remove_all(path); }
-  // Files are stamped by a clock that moves every few milliseconds.
+  // Until what is made from now on is younger than all that was made before. Files are stamped by a clock that moves
+  // every few milliseconds and may then be late, and since Linux 6.13 stamps may be ahead of it.
   static void NextTick() {
-    for (int64_t before = FileClockNow(); FileClockNow() == before;) continue;
+    timespec now{};
+    ::clock_gettime(CLOCK_REALTIME, &now);
+    const int64_t before = int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+    while (FileClockNow() <= before) continue;
   }
   static void MakeDirectory(const std::string& path) { std::filesystem::create_directories(path); }
   static size_t OpenDescriptors() {
