@@ -1,7 +1,9 @@
 #include "http/client.h"
 
+#include <linux/sockios.h>
 #include <spdlog/fmt/fmt.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -70,6 +72,14 @@ Client::Client(UniqueFd fd, std::string host, MakeTransport accept_tls, Clock::t
     transport_ = std::make_unique<PlainTransport>(fd_.get());
     stage_ = Stage::kHead;
   }
+}
+
+double Client::ReadingSpeed(Clock::time_point now) const {
+  constexpr milliseconds kFirstMoments{10};
+  int queued = 0;
+  ::ioctl(fd_.get(), SIOCOUTQ, &queued);
+  const size_t taken = sent_ - std::min(sent_, static_cast<size_t>(queued));
+  return static_cast<double>(taken) / std::chrono::duration<double>(now - entered_at_ + kFirstMoments).count();
 }
 
 void Client::Enter(Stage stage, Clock::time_point now) {

@@ -53,6 +53,9 @@ class Client {
   // Since when nothing has come or gone, while it is the client's turn.
   Clock::time_point quiet_since() const { return moved_at_; }
   bool is_clients_turn() const { return stage_ != Stage::kWhole && stage_ != Stage::kAsked && stage_ != Stage::kEnded; }
+  // Bytes of the answer a second that the client has taken since it was there. The kernel's buffers, which fill for a
+  // client that reads nothing, too, do not count for more than the first moments.
+  double ReadingSpeed(Clock::time_point now) const;
   // What is sent of it and shared; null where nothing is.
   const http::Answer* shared_answer() const { return reply_.answer.get(); }
 

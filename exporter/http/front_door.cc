@@ -207,9 +207,7 @@ void FrontDoor::OnOutcome(Id id, BackendPool::Outcome outcome) {
   }
   if (client.shared_answer() != nullptr) held_.Add(client.shared_answer());
   Advance(id);
-  while (const Answer* excess = held_.Excess()) {
-    if (!EndReadersOf(excess)) break;
-  }
+  LimitHeldAnswers();
 }
 
 void FrontDoor::End(Id id) {
@@ -218,13 +216,29 @@ void FrontDoor::End(Id id) {
   visitors_.erase(found);
 }
 
-bool FrontDoor::EndReadersOf(const Answer* answer) {
+// Answers are made faster than an honest client reads one, so who reads keeps its own.
+void FrontDoor::LimitHeldAnswers() {
+  while (held_.are_too_many()) EndReadersOf(SlowestAnswer());
+}
+
+const Answer* FrontDoor::SlowestAnswer() const {
+  std::unordered_map<const Answer*, double> speeds;
+  for (const auto& [id, visitor] : visitors_) {
+    const Answer* answer = visitor.client.shared_answer();
+    if (answer == nullptr) continue;
+    double& fastest = speeds[answer];
+    fastest = std::max(fastest, visitor.client.ReadingSpeed(now_));
+  }
+  auto is_slower = [](const auto& a, const auto& b) { return a.second < b.second; };
+  return std::min_element(speeds.begin(), speeds.end(), is_slower)->first;
+}
+
+void FrontDoor::EndReadersOf(const Answer* answer) {
   std::vector<Id> readers;
   for (const auto& [id, visitor] : visitors_) {
     if (visitor.client.shared_answer() == answer) readers.push_back(id);
   }
   for (Id id : readers) End(id);
-  return !readers.empty();
 }
 
 void FrontDoor::EndWhoIsLate() {

@@ -3,8 +3,8 @@
 // It takes connections, speaks TLS, waits for a request's whole head within a limit of time and size, and only then
 // lets CivetWeb (backend.h) parse it and have it answered. It sends the answer itself, from what all who asked at the
 // same time share. So clients that are slow or say nothing cost a descriptor and no thread's time. When there are too
-// many connections, those are ended that have been quiet the longest; when slow readers hold too many large answers,
-// those of the oldest answer.
+// many connections, those are ended that have been quiet the longest; when clients hold too many large answers, the
+// readers of the one that is read most slowly.
 #pragma once
 
 #include <chrono>
@@ -69,7 +69,10 @@ class FrontDoor {
   void Advance(Id id);
   void OnOutcome(Id id, BackendPool::Outcome outcome);
   void End(Id id);
-  bool EndReadersOf(const Answer* answer);
+  void LimitHeldAnswers();
+  // The shared answer that is read most slowly, by the fastest of its readers.
+  const Answer* SlowestAnswer() const;
+  void EndReadersOf(const Answer* answer);
   void EndWhoIsLate();
 
   const std::vector<Listener> listeners_;

@@ -27,8 +27,8 @@ class HeldAnswers {
     bytes_ -= found->bytes;
     held_.erase(found);
   }
-  // The oldest, where there are more than is good; otherwise null. Two may be as large as they are.
-  const Answer* Excess() const { return held_.size() > 2 && bytes_ > kMostBytes ? held_.front().answer : nullptr; }
+  // Two may be as large as they are.
+  bool are_too_many() const { return held_.size() > 2 && bytes_ > kMostBytes; }
 
  private:
   static constexpr size_t kMostBytes = size_t{16} << 20;
@@ -41,7 +41,7 @@ class HeldAnswers {
     return std::find_if(held_.begin(), held_.end(), [&](const Held& held) { return held.answer == answer; });
   }
 
-  std::list<Held> held_;  // the oldest first
+  std::list<Held> held_;
   size_t bytes_ = 0;
 };
 

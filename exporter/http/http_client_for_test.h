@@ -7,8 +7,10 @@
 #include <zlib.h>
 
 #include <cerrno>
+#include <chrono>
 #include <string>
 #include <string_view>
+#include <thread>
 
 #include "base/unique_fd.h"
 #include "catch.h"
@@ -77,7 +79,8 @@ class HttpClient {
     return Read(method != "HEAD");
   }
 
-  Reply Read(bool with_body = true) {
+  // Pauses after each piece of 64 KiB of the body.
+  Reply Read(bool with_body = true, std::chrono::milliseconds pause = {}) {
     Reply reply;
     size_t head_end = 0;
     while ((head_end = buffer_.find("\r\n\r\n")) == std::string::npos) {
@@ -91,6 +94,7 @@ class HttpClient {
     }
     while (with_body && buffer_.size() < length) {
       if (!Receive()) return reply;
+      std::this_thread::sleep_for(pause);
     }
     if (with_body) {
       reply.body = buffer_.substr(0, length);
