@@ -32,8 +32,9 @@ void AppendHttpMetrics(const std::vector<prometheus::MetricFamily>& families, me
   for (const prometheus::MetricFamily& from : families) {
     PlainFamily& family = snapshot.plain.emplace_back(PlainFamily{from.name, from.help, TypeOf(from.type), {}});
     for (const prometheus::ClientMetric& metric : from.metric) {
-      PlainFamily::Series& series = family.series.emplace_back();
-      for (const prometheus::ClientMetric::Label& label : metric.label) series.labels.emplace_back(label.name, label.value);
+      metrics::Labels labels;
+      for (const prometheus::ClientMetric::Label& label : metric.label) labels.emplace_back(label.name, label.value);
+      PlainFamily::Series& series = family.series.emplace_back(std::move(labels), 0);
       if (family.type == Type::kHistogram) {
         SetHistogram(metric.histogram, family, series);
       } else {

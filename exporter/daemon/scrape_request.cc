@@ -172,7 +172,7 @@ Status Select(const ScrapeRequest& request, metrics::Snapshot& snapshot) {
       std::erase_if(counts.guests, [&](const auto& guest) { return !filter.Wants(*guest.base); });
     }
     for (auto& family : snapshot.plain) {
-      std::erase_if(family.series, [&](const auto& series) { return !filter.Wants(series.labels); });
+      std::erase_if(family.series, [&](const auto& series) { return !filter.Wants(*series.labels); });
     }
     if (Status verdict = filter.Verdict(); !verdict) return verdict;
   }

@@ -87,7 +87,7 @@ TEST_CASE("Select leaves the VMs and groups that were asked for") {
   CHECK(of_one.families.size() == 1);
   CHECK(of_one.counts[0].guests.size() == 1);
   REQUIRE(of_one.plain[0].series.size() == 1);
-  CHECK(of_one.plain[0].series[0].labels == metrics::Labels{{"vm", "b"}});
+  CHECK(*of_one.plain[0].series[0].labels == metrics::Labels{{"vm", "b"}});
 
   metrics::Snapshot own = make();
   request = {};

@@ -1,6 +1,7 @@
 #include "daemon/source_metrics.h"
 
 #include <map>
+#include <memory>
 #include <numeric>
 #include <optional>
 #include <set>
@@ -23,16 +24,20 @@ PlainFamily Family(const char* name, const char* help, Type type) {
 
 // The newest stream of each label. During a rotation, two streams may have one path. Two paths with bytes that are not
 // valid UTF-8 may become one label. Prometheus refuses a scrape in which a series occurs twice.
-std::map<std::string, source::StreamStatus> BySourceLabel(const std::vector<source::StreamStatus>& streams) {
-  std::map<std::string, source::StreamStatus> newest;
+std::map<std::string, const source::StreamStatus*> BySourceLabel(const std::vector<source::StreamStatus>& streams) {
+  std::map<std::string, const source::StreamStatus*> newest;
   for (const source::StreamStatus& stream : streams) {
     if (stream.refused) continue;  // no log
     std::string label = stream.path;
     MakeValidUtf8(label);
-    auto [known, added] = newest.try_emplace(std::move(label), stream);
-    if (!added && stream.id > known->second.id) known->second = stream;
+    auto [known, added] = newest.try_emplace(std::move(label), &stream);
+    if (!added && stream.id > known->second->id) known->second = &stream;
   }
   return newest;
+}
+
+std::shared_ptr<const metrics::Labels> SourceLabel(const std::string& source) {
+  return std::make_shared<const metrics::Labels>(metrics::Labels{{"source", source}});
 }
 
 // The label of the log and those of its VM. A label of the VM that is also named `source` is left out.
@@ -64,10 +69,10 @@ void AppendFileMetrics(const std::vector<source::StreamStatus>& streams, metrics
   PlainFamily lag =
       Family("lag_bytes", "Number of bytes of the log's current file that are not read yet.", Type::kGauge);
   for (const auto& [label, stream] : BySourceLabel(streams)) {
-    const metrics::Labels labels{{"source", label}};
-    up.series.push_back({labels, stream.up ? 1.0 : 0.0});
-    offset.series.push_back({labels, static_cast<double>(stream.offset)});
-    lag.series.push_back({labels, static_cast<double>(Lag(stream))});
+    const auto labels = SourceLabel(label);
+    up.series.emplace_back(labels, stream->up ? 1.0 : 0.0);
+    offset.series.emplace_back(labels, static_cast<double>(stream->offset));
+    lag.series.emplace_back(labels, static_cast<double>(Lag(*stream)));
   }
   for (PlainFamily* each : {&up, &offset, &lag}) snapshot.plain.push_back(std::move(*each));
 }
@@ -92,18 +97,20 @@ void AppendLogMetrics(const guests::Guests::LogReports& reports, metrics::Snapsh
     std::string label = path;
     MakeValidUtf8(label);
     if (!told.insert(label).second) continue;
-    auto add = [&](PlainFamily& to, double value) { to.series.push_back({{{"source", label}}, value}); };
+    const auto of_log = SourceLabel(label);
     auto add_by = [&](PlainFamily& to, const char* name, std::string value, double count) {
       to.series.push_back({{{"source", label}, {name, std::move(value)}}, count});
     };
     info.series.push_back({InfoLabels(label, *report.labels), 1});
-    add(lines, static_cast<double>(report.counts.lines));
+    lines.series.emplace_back(of_log, static_cast<double>(report.counts.lines));
     for (size_t i = 0; i < guests::kUnparsedReasons; ++i) {
       const uint64_t count = report.counts.unparsed[i];
       if (count == 0) continue;
       add_by(unparsed, "reason", std::string(NameOf(static_cast<guests::Unparsed>(i))), static_cast<double>(count));
     }
-    if (std::optional<int64_t> time = report.counts.LastEventTime()) add(last, static_cast<double>(*time) / 1e6);
+    if (std::optional<int64_t> time = report.counts.LastEventTime()) {
+      last.series.emplace_back(of_log, static_cast<double>(*time) / 1e6);
+    }
     for (std::string& name : EnvelopesOf(report)) add_by(envelope, "envelope", std::move(name), 1);
   }
   for (PlainFamily* each : {&info, &lines, &unparsed, &last, &envelope}) snapshot.plain.push_back(std::move(*each));
@@ -114,7 +121,7 @@ void AppendLostEvents(const guests::Guests::LostList& lost, metrics::Snapshot& s
                      "Total number of trace events that bpftrace could not keep up with.",
                      Type::kCounter,
                      {}};
-  for (const auto& [labels, events] : lost) family.series.push_back({*labels, static_cast<double>(events)});
+  for (const auto& [labels, events] : lost) family.series.emplace_back(labels, static_cast<double>(events));
   if (!family.series.empty()) snapshot.plain.push_back(std::move(family));
 }
 
@@ -123,7 +130,7 @@ void AppendQemuUp(const guests::Guests::UpList& up, metrics::Snapshot& snapshot)
                      "Whether QEMU may be running: 0 from when its end is known until another one begins.",
                      Type::kGauge,
                      {}};
-  for (const auto& [labels, is_up] : up) family.series.push_back({*labels, is_up ? 1.0 : 0.0});
+  for (const auto& [labels, is_up] : up) family.series.emplace_back(labels, is_up ? 1.0 : 0.0);
   snapshot.plain.push_back(std::move(family));
 }
 

@@ -164,7 +164,7 @@ class PlainCursor final : public SeriesCursor {
  public:
   explicit PlainCursor(const PlainFamily& family) : SeriesCursor(family.series.size()), bounds_(family.bounds) {
     for (const PlainFamily::Series& series : family.series) order_.push_back(&series);
-    std::sort(order_.begin(), order_.end(), [](const auto* a, const auto* b) { return a->labels < b->labels; });
+    std::sort(order_.begin(), order_.end(), [](const auto* a, const auto* b) { return *a->labels < *b->labels; });
     Begin();
   }
 
@@ -172,7 +172,7 @@ class PlainCursor final : public SeriesCursor {
   HistogramValue Histogram() const override { return {bounds_, order_[at()]->bucket_counts, order_[at()]->value}; }
 
  private:
-  void Load(size_t place) override { base_ = &order_[place]->labels; }
+  void Load(size_t place) override { base_ = order_[place]->labels.get(); }
 
   const std::span<const double> bounds_;
   std::vector<const PlainFamily::Series*> order_;

@@ -118,7 +118,7 @@ class GuestsForTest {
     for (const metrics::PlainFamily& family : snapshot.plain) {
       for (const metrics::PlainFamily::Series& series : family.series) {
         std::string labels;
-        for (const auto& [name, value] : series.labels) {
+        for (const auto& [name, value] : *series.labels) {
           if (name != "vm") labels += (labels.empty() ? "" : ",") + name + "=" + value;
         }
         if (!labels.empty()) labels = "{" + labels + "}";

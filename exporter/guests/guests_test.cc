@@ -72,7 +72,7 @@ Values ValuesOf(const metrics::Snapshot& snapshot) {
   for (const metrics::PlainFamily& family : snapshot.plain) {
     for (const auto& series : family.series) {
       std::string name = family.name;
-      for (const auto& [label, value] : series.labels) name += "," + value;
+      for (const auto& [label, value] : *series.labels) name += "," + value;
       put(name, series.value);
     }
   }

@@ -4,6 +4,7 @@
 // family.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -11,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "metrics/labels.h"
@@ -91,9 +93,14 @@ struct CountsByName {
 // A family that is made for one scrape: the exporter's own metrics.
 struct PlainFamily {
   struct Series {
-    Labels labels;
-    double value = 0;                          // of a histogram: its sum
-    std::vector<uint64_t> bucket_counts = {};  // histogram: bounds+1 counts, not cumulated
+    Series(Labels own, double of_series) : labels(std::make_shared<const Labels>(std::move(own))), value(of_series) {}
+    // Of 10,000 logs, each with some series, every copy of the labels counts. A template, since {} means no labels.
+    template <std::same_as<std::shared_ptr<const Labels>> Shared>
+    Series(Shared shared, double of_series) : labels(std::move(shared)), value(of_series) {}
+
+    std::shared_ptr<const Labels> labels;
+    double value;                         // of a histogram: its sum
+    std::vector<uint64_t> bucket_counts;  // histogram: bounds+1 counts, not cumulated
   };
   std::string name;
   std::string help;
