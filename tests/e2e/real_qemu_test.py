@@ -83,12 +83,19 @@ class RealQemuTest(unittest.TestCase):
     @classmethod
     def scraped(cls, server):
         """The same series through Prometheus, once it has scraped the last of them."""
+        def known_by(name, labels):
+            # OpenMetrics, which Prometheus asks for, writes 512.0 where the text format has 512.
+            return name, tuple(sorted((key, str(float(text)) if key == "le" else text) for key, text in labels))
+
+        wanted = {known_by(*key): value for key, value in cls.own_samples(cls.metrics).items()}
+
         def look():
             found = {}
-            for labels, value in server.query('{__name__=~"qemu_.+", __name__!~"qemu_trace_exporter_.+"}').items():
-                own = {key: text for key, text in labels if key not in ("__name__", "job", "instance")}
-                found[dict(labels)["__name__"], tuple(sorted(own.items()))] = value
-            return found if found == cls.own_samples(cls.metrics) else None
+            # OpenMetrics also tells when a counter or histogram began.
+            for labels, value in server.query('{__name__=~"qemu_.+", __name__!~"qemu_trace_exporter_.+|.+_created"}').items():
+                own = [(key, text) for key, text in labels if key not in ("__name__", "job", "instance")]
+                found[known_by(dict(labels)["__name__"], own)] = value
+            return found if found == wanted else None
         try:
             return process.wait_until(look, "Prometheus to hold the same series", 20, interval=0.5)
         except TimeoutError as error:
