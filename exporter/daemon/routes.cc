@@ -126,9 +126,10 @@ Response Server::Metrics(const Request& request) {
     return Unavailable("not running");
   }
   AppendOwnMetrics(snapshot, now);
-  AppendFileMetrics(streams, snapshot);
+  SourceLabels labels;
+  AppendFileMetrics(streams, labels, snapshot);
   RemoveRefused(streams, reports);
-  AppendLogMetrics(reports, snapshot);
+  AppendLogMetrics(reports, labels, snapshot);
   AppendQemuUp(up, snapshot);
   AppendLostEvents(lost, snapshot);
   if (Status found = Select(*scrape, snapshot); !found) {

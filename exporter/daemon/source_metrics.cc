@@ -1,11 +1,11 @@
 #include "daemon/source_metrics.h"
 
-#include <map>
 #include <memory>
 #include <numeric>
 #include <optional>
-#include <set>
 #include <string>
+#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "base/utf8.h"
@@ -16,33 +16,28 @@ namespace {
 
 using metrics::PlainFamily;
 using metrics::Type;
+using SharedLabels = std::shared_ptr<const metrics::Labels>;
 using Report = guests::Guests::LogReport;
 
 PlainFamily Family(const char* name, const char* help, Type type) {
   return {std::string("qemu_trace_exporter_source_") + name, help, type, {}};
 }
 
-// The newest stream of each label. During a rotation, two streams may have one path. Two paths with bytes that are not
-// valid UTF-8 may become one label. Prometheus refuses a scrape in which a series occurs twice.
-std::map<std::string, const source::StreamStatus*> BySourceLabel(const std::vector<source::StreamStatus>& streams) {
-  std::map<std::string, const source::StreamStatus*> newest;
+// The newest stream of each label. During a rotation, two streams may have one path.
+std::unordered_map<SharedLabels, const source::StreamStatus*> BySourceLabel(const std::vector<source::StreamStatus>& streams,
+                                                                            SourceLabels& labels) {
+  std::unordered_map<SharedLabels, const source::StreamStatus*> newest;
   for (const source::StreamStatus& stream : streams) {
     if (stream.refused) continue;  // no log
-    std::string label = stream.path;
-    MakeValidUtf8(label);
-    auto [known, added] = newest.try_emplace(std::move(label), &stream);
+    auto [known, added] = newest.try_emplace(labels.Of(stream.path), &stream);
     if (!added && stream.id > known->second->id) known->second = &stream;
   }
   return newest;
 }
 
-std::shared_ptr<const metrics::Labels> SourceLabel(const std::string& source) {
-  return std::make_shared<const metrics::Labels>(metrics::Labels{{"source", source}});
-}
-
 // The label of the log and those of its VM. A label of the VM that is also named `source` is left out.
-metrics::Labels InfoLabels(const std::string& source, const metrics::Labels& of_guest) {
-  metrics::Labels labels{{"source", source}};
+metrics::Labels InfoLabels(const metrics::Labels& of_log, const metrics::Labels& of_guest) {
+  metrics::Labels labels = of_log;
   for (const auto& label : of_guest) {
     if (label.first != "source") labels.push_back(label);
   }
@@ -63,16 +58,24 @@ uint64_t Lag(const source::StreamStatus& stream) {
   return stream.size > stream.offset ? stream.size - stream.offset : 0;
 }
 
-void AppendFileMetrics(const std::vector<source::StreamStatus>& streams, metrics::Snapshot& snapshot) {
+const SharedLabels& SourceLabels::Of(const std::string& path) {
+  std::string label = path;
+  MakeValidUtf8(label);
+  if (auto known = by_source_.find(label); known != by_source_.end()) return known->second;
+  SharedLabels labels = std::make_shared<const metrics::Labels>(metrics::Labels{{"source", std::move(label)}});
+  const std::string& source = labels->front().second;
+  return by_source_.emplace(source, std::move(labels)).first->second;
+}
+
+void AppendFileMetrics(const std::vector<source::StreamStatus>& streams, SourceLabels& labels, metrics::Snapshot& snapshot) {
   PlainFamily up = Family("up", "Whether the log is open and readable.", Type::kGauge);
   PlainFamily offset = Family("offset_bytes", "Read position in the log's current file, in bytes.", Type::kGauge);
   PlainFamily lag =
       Family("lag_bytes", "Number of bytes of the log's current file that are not read yet.", Type::kGauge);
-  for (const auto& [label, stream] : BySourceLabel(streams)) {
-    const auto labels = SourceLabel(label);
-    up.series.emplace_back(labels, stream->up ? 1.0 : 0.0);
-    offset.series.emplace_back(labels, static_cast<double>(stream->offset));
-    lag.series.emplace_back(labels, static_cast<double>(Lag(*stream)));
+  for (const auto& [label, stream] : BySourceLabel(streams, labels)) {
+    up.series.emplace_back(label, stream->up ? 1.0 : 0.0);
+    offset.series.emplace_back(label, static_cast<double>(stream->offset));
+    lag.series.emplace_back(label, static_cast<double>(Lag(*stream)));
   }
   for (PlainFamily* each : {&up, &offset, &lag}) snapshot.plain.push_back(std::move(*each));
 }
@@ -83,7 +86,7 @@ void RemoveRefused(const std::vector<source::StreamStatus>& streams, guests::Gue
   }
 }
 
-void AppendLogMetrics(const guests::Guests::LogReports& reports, metrics::Snapshot& snapshot) {
+void AppendLogMetrics(const guests::Guests::LogReports& reports, SourceLabels& labels, metrics::Snapshot& snapshot) {
   PlainFamily info = Family("info", "The labels that the log gives to its series; the value is always 1.", Type::kGauge);
   PlainFamily lines = Family("lines_total", "Total number of lines read from the log.", Type::kCounter);
   PlainFamily unparsed =
@@ -92,16 +95,14 @@ void AppendLogMetrics(const guests::Guests::LogReports& reports, metrics::Snapsh
       Family("last_event_timestamp_seconds", "Timestamp of the most recent trace event of the log.", Type::kGauge);
   PlainFamily envelope = Family(
       "envelope_info", "What lines of the log are wrapped in, if they are; the value is always 1.", Type::kGauge);
-  std::set<std::string> told;
+  std::unordered_set<SharedLabels> told;
   for (const auto& [path, report] : reports) {
-    std::string label = path;
-    MakeValidUtf8(label);
-    if (!told.insert(label).second) continue;
-    const auto of_log = SourceLabel(label);
+    const SharedLabels& of_log = labels.Of(path);
+    if (!told.insert(of_log).second) continue;
     auto add_by = [&](PlainFamily& to, const char* name, std::string value, double count) {
-      to.series.push_back({{{"source", label}, {name, std::move(value)}}, count});
+      to.series.push_back({{of_log->front(), {name, std::move(value)}}, count});
     };
-    info.series.push_back({InfoLabels(label, *report.labels), 1});
+    info.series.push_back({InfoLabels(*of_log, *report.labels), 1});
     lines.series.emplace_back(of_log, static_cast<double>(report.counts.lines));
     for (size_t i = 0; i < guests::kUnparsedReasons; ++i) {
       const uint64_t count = report.counts.unparsed[i];
