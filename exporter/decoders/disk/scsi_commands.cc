@@ -138,12 +138,13 @@ void ScsiCommands::OnContinue(const Input& input, FrontEndHints& hints) {
   int looks = 0;
   std::array<Hint, kMaxHints> possible;
   size_t count = 0;
+  bool may_end = false;
   for (uint32_t id = by_tag_.NewestOf(TagOf(input)); id != kNone && looks < kMaxLooks; id = open_[id].older, ++looks) {
     Command& command = open_[id];
     if (!command.moves_data()) continue;
     bool reads = command.operation == BlockOperation::kRead;
     if (reads && command.is_submitted()) {
-      command.is_ending = true;
+      command.is_ending = may_end = true;
       continue;
     }
     bool is_data_missing = !reads && !std::exchange(command.has_data, true);
@@ -157,7 +158,11 @@ void ScsiCommands::OnContinue(const Input& input, FrontEndHints& hints) {
     hint.bytes = command.bytes;
     ++count;
   }
-  while (count > 0) hints.Put(possible[--count]);  // the likeliest is the latest
+  while (count > 0) {  // the likeliest is the latest
+    Hint& hint = possible[--count];
+    if (may_end && hint.kind == &kIo) hint.kind = &kMaybe;
+    hints.Put(hint);
+  }
 }
 
 void ScsiCommands::OnDma(uint64_t key) {
