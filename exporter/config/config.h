@@ -118,6 +118,7 @@ struct NativeHistogram {
   int schema = 3;
   uint64_t max_buckets = 160;
   double zero_threshold = 0x1p-128;
+  std::chrono::seconds reset_after{0};  // 0: never
 };
 
 struct Metric {

@@ -112,7 +112,9 @@ inline constexpr auto kBucketKeys = std::to_array<Key>(
 inline constexpr auto kNativeKeys = std::to_array<Key>(
     {{"schema", "native_schema", "resolution: each bucket is wider than the one before by the factor 2^(2^-schema)"},
      {"max_buckets", "native_buckets", "buckets that hold values; if more are needed, the schema is lowered by one"},
-     {"zero_threshold", "number", "values up to this distance from 0 are counted together"}});
+     {"zero_threshold", "number", "values up to this distance from 0 are counted together"},
+     {"reset_after", "duration",
+      "if more buckets are needed, a series that is so old begins anew at 0, and the schema stays"}});
 
 // Those with a member of their own in limits.cc first, in its order.
 inline constexpr auto kLimitKeys = std::to_array<Key>(

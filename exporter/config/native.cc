@@ -41,13 +41,23 @@ void ReadZeroThreshold(const Field& field, NativeHistogram& native, Report& repo
   }
 }
 
+void ReadResetAfter(const Field& field, NativeHistogram& native, Report& report) {
+  using std::chrono::seconds;
+  const std::optional<std::chrono::microseconds> time = ParseDuration(TextOf(field));
+  if (time && *time >= kLeastResetAfter && *time <= kMostResetAfter) {
+    native.reset_after = std::chrono::duration_cast<seconds>(*time);
+  } else {
+    ReportMismatch(field, "a duration from 1m to 1000d, such as 1h", report);
+  }
+}
+
 }  // namespace
 
 std::optional<NativeHistogram> ReadNative(const Field& field, Report& report) {
   if (TextOf(field) == "true") return NativeHistogram();
   if (TextOf(field) == "false") return std::nullopt;
   if (field.node->kind != YamlNode::Kind::kMap) {
-    ReportMismatch(field, "true, false or {schema, max_buckets, zero_threshold}", report);
+    ReportMismatch(field, "true, false or {schema, max_buckets, zero_threshold, reset_after}", report);
     return std::nullopt;
   }
   NativeHistogram native;
@@ -55,6 +65,7 @@ std::optional<NativeHistogram> ReadNative(const Field& field, Report& report) {
   if (const Field* schema = fields.Find("schema")) ReadSchema(*schema, native, report);
   if (const Field* buckets = fields.Find("max_buckets")) ReadMaxBuckets(*buckets, native, report);
   if (const Field* threshold = fields.Find("zero_threshold")) ReadZeroThreshold(*threshold, native, report);
+  if (const Field* reset = fields.Find("reset_after")) ReadResetAfter(*reset, native, report);
   return native;
 }
 

@@ -1,6 +1,7 @@
-// A histogram's `native`: true, false, or {schema, max_buckets, zero_threshold}.
+// A histogram's `native`: true, false, or {schema, max_buckets, zero_threshold, reset_after}.
 #pragma once
 
+#include <chrono>
 #include <optional>
 
 #include "config/fields.h"
@@ -11,6 +12,8 @@ inline constexpr int kCoarsestSchema = -4;
 inline constexpr int kFinestSchema = 8;
 inline constexpr uint64_t kFewestNativeBuckets = 4;
 inline constexpr uint64_t kMostNativeBuckets = 10'000;
+inline constexpr std::chrono::minutes kLeastResetAfter{1};
+inline constexpr std::chrono::hours kMostResetAfter{24 * 1000};
 
 // Empty where it is false or wrong.
 std::optional<NativeHistogram> ReadNative(const Field& field, Report& report);

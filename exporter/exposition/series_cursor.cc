@@ -48,7 +48,10 @@ class FamilyCursor final : public SeriesCursor {
     }
     return value;
   }
-  double MadeAt() const override { return family().labels.MadeAt(series_); }
+  double MadeAt() const override {
+    const uint32_t made_at = family().labels.MadeAt(series_);
+    return family().spec->native ? std::max(made_at, family().details->natives[series_].reset_at()) : made_at;
+  }
 
  private:
   static size_t CountOf(const std::vector<const FamilySnapshot*>& guests) {

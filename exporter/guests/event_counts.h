@@ -26,8 +26,11 @@ class EventCounts {
 
   // The id of an event that is not declared.
   uint32_t UndeclaredId(std::string_view name);
-  // True if such an event was counted under its own name.
-  bool HasUndeclared(std::string_view name) const { return undeclared_.Find(name) != trace::NameTable::kNone; }
+  // The same, or NameTable::kNone if no such event was counted under its own name.
+  uint32_t FindUndeclared(std::string_view name) const {
+    const uint32_t known = undeclared_.Find(name);
+    return known == trace::NameTable::kNone ? known : declared_count_ + known;
+  }
 
   // Both return the count after the increment.
   uint64_t Increment(uint32_t id) {

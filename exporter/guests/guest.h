@@ -185,7 +185,7 @@ class Guest {
   using Lines = std::span<const Opened>;
 
   void OnLine(Log& log, std::string_view line);
-  void OnUnknownName(Log& log, std::string_view line, const trace::Prefix& prefix);
+  void OnUnknownName(Log& log, std::string_view line, const trace::Prefix& prefix, std::string_view name);
   void OnLineAnyhow(Log& log, std::string_view line);
   void Match(Log& log, std::string_view text);
   void OpenLine(Log& log, std::string_view line);

@@ -115,7 +115,7 @@ inline void Guest::OnLine(Log& log, std::string_view line) {
   std::string_view name = text.substr(0, name_size);
   const rules::Program& program = *program_;
   const uint32_t event = program.names.Find(name);
-  if (event == trace::NameTable::kNone) return OnUnknownName(log, line, prefix);
+  if (event == trace::NameTable::kNone) return OnUnknownName(log, line, prefix, name);
   if (events_.IncrementDeclared(event) == 1) common_->samples->Offer(event, name, line);
   Remember(line, prefix);
   if (!program.matches.empty()) Match(log, text);
@@ -128,15 +128,13 @@ inline void Guest::OnLine(Log& log, std::string_view line) {
 }
 
 // A line as it stands whose name no declaration has.
-[[gnu::noinline]] void Guest::OnUnknownName(Log& log, std::string_view line, const trace::Prefix& prefix) {
-  const std::string_view text = line.substr(prefix.size);
-  const std::string_view name = NameIn(text);
-  const bool is_known = !name.starts_with('_') && events_.HasUndeclared(name);
-  if (!is_known) return OpenLine(log, line);
-  const bool recurs = events_.Increment(events_.UndeclaredId(name)) == 2;
+[[gnu::noinline]] void Guest::OnUnknownName(Log& log, std::string_view line, const trace::Prefix& prefix, std::string_view name) {
+  const uint32_t event = name.starts_with('_') ? trace::NameTable::kNone : events_.FindUndeclared(name);
+  if (event == trace::NameTable::kNone) return OpenLine(log, line);
+  const bool recurs = events_.Increment(event) == 2;
   if (recurs && prefix.kind == trace::PrefixKind::kNone && !log.has_prefixes) log.newcomers.Recur(name);
   Remember(line, prefix);
-  log.process->OnText(text);
+  log.process->OnText(line.substr(prefix.size));
   Reject(Unparsed::kUndeclaredEvent);
 }
 
@@ -214,7 +212,7 @@ bool Guest::OnUndeclared(Log& log, const Opened& opened, const trace::Prefix& pr
   const bool may_be_wrapped =
       opened.layers < opened.envelopes.size() && opened.envelopes[opened.layers] != trace::Envelope::kNone;
   if (may_be_wrapped && !opened.has_prefix) return false;
-  const bool is_known = events_.HasUndeclared(name);
+  const bool is_known = events_.FindUndeclared(name) != trace::NameTable::kNone;
   unsigned lines = 1;
   if (!opened.has_prefix) {
     if (is_known) {
@@ -343,7 +341,7 @@ bool Guest::Completes(Log& log, std::string_view joined, std::string_view tail) 
   const bool is_name_cut = head.size() <= prefix.size + name.size();
   const bool is_declared = program_->names.Find(name) != trace::NameTable::kNone;
   const bool is_word_alone = name.size() == text.size();
-  if (is_name_cut && is_word_alone && !is_declared && !events_.HasUndeclared(name)) return false;
+  if (is_name_cut && is_word_alone && !is_declared && events_.FindUndeclared(name) == trace::NameTable::kNone) return false;
   const bool makes_name = is_declared && head.size() < prefix.size + name.size();
   if (!makes_name && !IsEvent(log, joined, is_prefixed)) return false;
   if (!IsEvent(log, tail, is_prefixed)) return true;

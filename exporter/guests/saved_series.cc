@@ -36,6 +36,7 @@ NativeHistogram::Side SideFromJson(const json& from) {
 json NativeToJson(const NativeHistogram& native) {
   return {{"schema", native.schema()},
           {"zero", native.zero()},
+          {"reset_at", native.reset_at()},
           {"positive", SideToJson(native.positive())},
           {"negative", SideToJson(native.negative())}};
 }
@@ -47,15 +48,16 @@ void AppendNative(FamilySnapshot& family, const json& series) {
                              SideFromJson(from.at("negative")), family.details->natives.emplace_back())) {
     throw std::runtime_error("no native histogram is like this");
   }
+  family.details->natives.back().set_reset_at(from.at("reset_at").get<uint32_t>());
 }
 
 json OptionsToJson(const std::optional<NativeOptions>& native) {
   if (!native) return nullptr;
-  return {native->schema, native->max_buckets, native->zero_threshold};
+  return {native->schema, native->max_buckets, native->zero_threshold, native->reset_after};
 }
 std::optional<NativeOptions> OptionsFromJson(const json& from) {
   if (from.is_null()) return std::nullopt;
-  return NativeOptions{from.at(0).get<int>(), from.at(1).get<uint32_t>(), from.at(2).get<double>()};
+  return NativeOptions{from.at(0).get<int>(), from.at(1).get<uint32_t>(), from.at(2).get<double>(), from.at(3).get<uint32_t>()};
 }
 
 }  // namespace

@@ -15,7 +15,7 @@ FamilySnapshot MakeFamily(Type type, size_t series) {
   FamilySpec spec{"x", "Help.", type, {"device", "address"}, {}};
   if (type == Type::kHistogram) {
     spec.bounds = {1, 2.5};
-    spec.native.emplace().schema = 5;
+    spec.native = metrics::NativeOptions{.schema = 5, .reset_after = 60};
   }
   FamilyForTest family(spec);
   for (size_t i = 0; i < series; ++i) {
@@ -40,6 +40,7 @@ std::vector<std::string> Texts(const FamilySnapshot& family, size_t series) {
 TEST_CASE("Families come back whole through CBOR") {
   for (Type type : {Type::kCounter, Type::kGauge, Type::kHistogram}) {
     FamilySnapshot before = MakeFamily(type, 700);
+    if (type == Type::kHistogram) before.details->natives[3].set_reset_at(1'700'000'000);
     json saved = json::from_cbor(json::to_cbor(guests::SeriesToJson(before, 5)));
     auto spec = guests::SpecFromJson(json::from_cbor(json::to_cbor(guests::SpecToJson(*before.spec))));
     FamilySnapshot after = guests::SeriesFromJson(spec, saved);

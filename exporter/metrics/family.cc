@@ -86,6 +86,21 @@ SeriesId Family::Other() {
   return other_;
 }
 
+// As a whole: in protobuf, the buckets of both kinds are of one histogram, with one count and one sum.
+void Family::BeginAnewIfOld(SeriesId series, size_t bucket, double value) {
+  const NativeOptions& options = *spec().native;
+  NativeHistogram& native = histograms_->details.natives[series];
+  const uint32_t now = Now();
+  const uint32_t began_at = std::max(native.reset_at(), labels_.MadeAt(series));
+  if (options.reset_after == 0 || now - began_at < options.reset_after) return;
+  native.Reset(options, now);
+  native.Observe(options, value);
+  const size_t buckets = spec().bounds.size() + 1;
+  std::fill_n(histograms_->bucket_counts.begin() + static_cast<std::ptrdiff_t>(series * buckets), buckets, 0);
+  histograms_->bucket_counts[series * buckets + bucket] = 1;
+  values_[series] = value;
+}
+
 FamilySnapshot Family::TakeSnapshot(std::shared_ptr<const Labels> base) const {
   FamilySnapshot snapshot;
   snapshot.spec = std::shared_ptr<const FamilySpec>(kind_, &kind_->spec);

@@ -52,16 +52,18 @@ class Family {
   void Add(SeriesId series, double amount) { values_[series] += amount; }
   void Set(SeriesId series, double value) { values_[series] = value; }
   void SetAll(double value) { std::fill(values_.begin(), values_.end(), value); }
-  void Observe(SeriesId series, double value) {
+  // True if the value is the largest so far, and is to be kept with its place.
+  bool Observe(SeriesId series, double value) {
     const FamilyKind& kind = *kind_;
     size_t bucket = kind.buckets.Find(kind.spec.bounds, value);
     Histograms& histograms = *histograms_;
     ++histograms.bucket_counts[series * (kind.spec.bounds.size() + 1) + bucket];
     values_[series] += value;
-    if (kind.spec.native) histograms.details.natives[series].Observe(*kind.spec.native, value);
+    if (kind.spec.native && !histograms.details.natives[series].Observe(*kind.spec.native, value)) [[unlikely]] {
+      BeginAnewIfOld(series, bucket, value);
+    }
+    return value > histograms.largest[series];
   }
-  // True if a value that is observed is the largest so far, and is to be kept with its place.
-  bool IsLargest(SeriesId series, double value) const { return value > histograms_->largest[series]; }
   void Keep(SeriesId series, const Exemplar& exemplar) {
     histograms_->largest[series] = exemplar.value;
     if (exemplar.log != 0) histograms_->details.exemplars[series] = exemplar;
@@ -100,6 +102,8 @@ class Family {
   SeriesId Append(std::span<const std::string_view> values, uint64_t hash, uint32_t made_at);
   SeriesId Other();
   bool HasRoom();
+  // A series whose native histogram has become coarser by this value, of this bucket.
+  void BeginAnewIfOld(SeriesId series, size_t bucket, double value);
 
   std::shared_ptr<const FamilyKind> kind_;
   Share& share_;

@@ -149,6 +149,42 @@ TEST_CASE("Histograms put a value on its bound into that bucket") {
   CHECK(snapshot.values[0] == 0.5 + 1 + 1.5 + 2 + 4 + 4.1 + 1e9);
 }
 
+TEST_CASE("A series that needs more native buckets than allowed begins anew if it is old enough") {
+  constexpr uint32_t kLongAgo = 1000;
+  FamilySpec spec = Spec(Type::kHistogram);
+  spec.native = NativeOptions{.schema = 2, .max_buckets = 4, .reset_after = 60};
+  FamilyForTest before(spec);
+  for (double value : {1.0, 2.0, 3.0, 5.0}) before->Observe(before.Find({"old"}), value);
+  FamilySnapshot restored = before.Take();
+  LabelList labels(1);
+  const std::string_view old = "old";
+  labels.Append({&old, 1}, kLongAgo);
+  restored.labels = labels.Share();
+  FamilyForTest family(spec);
+  family->Restore(restored);
+  for (std::string_view name : {"old", "new"}) {
+    for (double value : {1.0, 2.0, 3.0, 5.0}) family->Observe(family.Find({name}), value);
+  }
+  FamilySnapshot full = family.Take();
+  CHECK(full.details->natives[0].schema() == 2);
+  CHECK(full.details->natives[0].count() == 8);
+  for (std::string_view name : {"old", "new"}) family->Observe(family.Find({name}), 7.0);
+
+  const FamilySnapshot after = family.Take();
+  const std::vector<NativeHistogram>& natives = after.details->natives;
+  CHECK(natives[0].schema() == 2);
+  CHECK(natives[0].count() == 1);
+  CHECK(natives[0].reset_at() > kLongAgo);
+  CHECK(natives[1].schema() < 2);
+  CHECK(natives[1].count() == 5);
+  CHECK(natives[1].reset_at() == 0);
+  CHECK(after.values == std::vector<double>{7, 18});
+  CHECK(after.bucket_counts == std::vector<uint64_t>{0, 0, 0, 1, 1, 1, 1, 2});
+  // It does so again only when it is as old again.
+  for (double value : {1.0, 2.0, 3.0, 5.0}) family->Observe(family.Find({"old"}), value);
+  CHECK(family.Take().details->natives[0].schema() < 2);
+}
+
 TEST_CASE("A snapshot stays as it was while the family goes on") {
   FamilyForTest family(Spec(Type::kCounter));
   auto add = [&](int i) {

@@ -84,6 +84,7 @@ class LabelChunk {
     while (series < chunk->begin_) chunk = chunk->before_.get();
     return chunk->texts_[series - chunk->begin_];
   }
+  uint32_t MadeAt(size_t series) const { return Load32(At(series) - sizeof(uint32_t)); }
 
  private:
   static constexpr size_t kFirstCapacity = 4;
@@ -118,7 +119,7 @@ class SharedLabels {
   // Valid as long as these labels.
   LabelValues operator[](size_t series) const { return {last_->At(series), width_}; }
   // In seconds since the epoch; 0 where nobody knows.
-  uint32_t MadeAt(size_t series) const { return Load32(last_->At(series) - sizeof(uint32_t)); }
+  uint32_t MadeAt(size_t series) const { return last_->MadeAt(series); }
   // All series in the order of their labels, so that two scrapes of one state are one text.
   std::shared_ptr<const std::vector<uint32_t>> Sorted() const;
 
@@ -141,6 +142,7 @@ class LabelList {
 
   size_t size() const { return size_; }
   LabelValues operator[](size_t series) const { return {last_->At(series), width_}; }
+  uint32_t MadeAt(size_t series) const { return last_->MadeAt(series); }
   void Append(std::span<const std::string_view> values, uint32_t made_at = 0);
   SharedLabels Share() const;
 

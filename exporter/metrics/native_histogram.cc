@@ -61,13 +61,18 @@ uint64_t NativeHistogram::count() const {
 }
 
 // A value of a bucket that is empty so far, or one near zero or below.
-void NativeHistogram::ObserveNew(const NativeOptions& options, double value) {
+bool NativeHistogram::ObserveNew(const NativeOptions& options, double value) {
   if (std::abs(value) <= options.zero_threshold || value == 0) {
     ++zero_;
-    return;
+    return true;
   }
   AddTo(value > 0 ? positive_ : negative_, IndexOf(schema_, std::abs(value)), 1);
-  Limit(options);
+  return Limit(options);
+}
+
+void NativeHistogram::Reset(const NativeOptions& options, uint32_t now) {
+  *this = NativeHistogram(options);
+  reset_at_ = now;
 }
 
 void NativeHistogram::AddTo(Side& side, int32_t bucket, uint64_t count) {
@@ -82,13 +87,15 @@ void NativeHistogram::AddTo(Side& side, int32_t bucket, uint64_t count) {
 }
 
 // A side also spans no more than some times the allowed buckets: what lies between is stored, too.
-void NativeHistogram::Limit(const NativeOptions& options) {
+bool NativeHistogram::Limit(const NativeOptions& options) {
   constexpr size_t kSpanPerBucket = 4;
   auto is_too_much = [&] {
     return Populated(positive_) + Populated(negative_) > options.max_buckets ||
            std::max(positive_.counts.size(), negative_.counts.size()) > kSpanPerBucket * options.max_buckets;
   };
+  if (!is_too_much()) return true;
   while (schema_ > kCoarsestSchema && is_too_much()) Coarsen();
+  return false;
 }
 
 void NativeHistogram::Coarsen() {
@@ -112,6 +119,7 @@ void NativeHistogram::Add(const NativeOptions& options, const NativeHistogram& o
     }
   }
   zero_ += added.zero_;
+  reset_at_ = std::max(reset_at_, added.reset_at_);
   Limit(options);
 }
 

@@ -2,7 +2,7 @@
 //
 // Bucket i of the positive side holds values in (base^(i-1), base^i] with base = 2^(2^-schema), and those of the negative
 // side the same without their sign; what is nearer to zero than a threshold is counted by itself. Where the values need
-// more buckets than allowed, the schema goes down by one, which makes one bucket of each two. Counts never go down.
+// more buckets than allowed, the schema goes down by one, which makes one bucket of each two.
 //
 // Counts of one side lie in an array from its lowest bucket to its highest, so that one more value of a bucket that is
 // there costs a look at the number's exponent and first digits, and an increment.
@@ -23,6 +23,8 @@ struct NativeOptions {
   int schema = 3;             // that a histogram begins with: each bucket is 9 % wider than the one before
   uint32_t max_buckets = 160;  // that hold values
   double zero_threshold = 0x1p-128;
+  // At the limit of buckets, a series that is so old begins anew instead of becoming coarser, in seconds; 0: none does.
+  uint32_t reset_after = 0;
 
   bool operator==(const NativeOptions&) const = default;
 };
@@ -42,18 +44,25 @@ class NativeHistogram {
   NativeHistogram() = default;
   explicit NativeHistogram(const NativeOptions& options) : schema_(static_cast<int8_t>(options.schema)) {}
 
-  void Observe(const NativeOptions& options, double value) {
+  // False if it had to become coarser for that.
+  bool Observe(const NativeOptions& options, double value) {
     if (value > options.zero_threshold) [[likely]] {
       const size_t at = static_cast<size_t>(static_cast<int64_t>(IndexOf(schema_, value)) - positive_.first);
       if (at < positive_.counts.size() && positive_.counts[at] != 0) [[likely]] {
         ++positive_.counts[at];
-        return;
+        return true;
       }
     }
-    ObserveNew(options, value);
+    return ObserveNew(options, value);
   }
   // Adds what another one counted, which may be of another schema.
   void Add(const NativeOptions& options, const NativeHistogram& other);
+
+  // Begins anew at a time in seconds since the epoch.
+  void Reset(const NativeOptions& options, uint32_t now);
+  // When it last began anew; 0 if it never did.
+  uint32_t reset_at() const { return reset_at_; }
+  void set_reset_at(uint32_t time) { reset_at_ = time; }
 
   int schema() const { return schema_; }
   uint64_t zero() const { return zero_; }
@@ -92,14 +101,16 @@ class NativeHistogram {
   static const std::array<Bounds, kFinestSchema + 1> kBounds;
 
   static int32_t SlowIndexOf(int schema, double value);
-  void ObserveNew(const NativeOptions& options, double value);
+  bool ObserveNew(const NativeOptions& options, double value);
   static void AddTo(Side& side, int32_t bucket, uint64_t count);
   void Coarsen();
-  void Limit(const NativeOptions& options);
+  // False if there was too much.
+  bool Limit(const NativeOptions& options);
 
   Side positive_;
   Side negative_;
   uint64_t zero_ = 0;
+  uint32_t reset_at_ = 0;
   int8_t schema_ = NativeOptions().schema;
 };
 

@@ -50,7 +50,9 @@ Compiled Compiler::Run() {
 void Compiler::CompileMetric(const config::Metric& metric) {
   metrics::FamilySpec spec{metric.name.value, metric.help, TypeOf(metric.type), {}, metric.bounds};
   if (metric.native) {
-    spec.native = {metric.native->schema, static_cast<uint32_t>(metric.native->max_buckets), metric.native->zero_threshold};
+    const config::NativeHistogram& native = *metric.native;
+    spec.native = {native.schema, static_cast<uint32_t>(native.max_buckets), native.zero_threshold,
+                   static_cast<uint32_t>(native.reset_after.count())};
   }
   std::vector<EventBuilder*> events = checker_.FindEvents(metric.events);
   spec.definition = DefinitionOf(metric, config_, events);

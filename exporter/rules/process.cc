@@ -369,8 +369,7 @@ void Process::RunRule(const RulePlan& rule, const Values& values) {
       family.Set(series, amount);
       break;
     case metrics::Type::kHistogram:
-      family.Observe(series, amount);
-      if (family.IsLargest(series, amount)) [[unlikely]] family.Keep(series, ExemplarOf(amount));
+      if (family.Observe(series, amount)) [[unlikely]] family.Keep(series, ExemplarOf(amount));
       break;
   }
 }

@@ -38,6 +38,12 @@ void FrontEndHints::DropKey(const HintKind& kind, uint64_t key) {
   }
 }
 
+void FrontEndHints::Change(const HintKind& kind, uint64_t key, const HintKind& to) {
+  for (Hint& slot : slots_) {
+    if (slot.kind == &kind && slot.key == key) slot.kind = &to;
+  }
+}
+
 // {"hints": [[kind, direction, thread, offset, bytes, front_end, key, order], ...] the earliest first, "last_order"}
 json FrontEndHints::Save() const {
   std::vector<Hint> pending;

@@ -62,6 +62,8 @@ class FrontEndHints {
   // Takes back what the thread's last one of a kind has announced.
   void Drop(const HintKind& kind, uint64_t thread);
   void DropKey(const HintKind& kind, uint64_t key);
+  // What was a hint of one kind is one of another.
+  void Change(const HintKind& kind, uint64_t key, const HintKind& to);
 
   // The latest hint that `fits`, or null. Valid until the next Put.
   template <class Fits>

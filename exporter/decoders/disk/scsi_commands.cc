@@ -138,13 +138,12 @@ void ScsiCommands::OnContinue(const Input& input, FrontEndHints& hints) {
   int looks = 0;
   std::array<Hint, kMaxHints> possible;
   size_t count = 0;
-  bool may_end = false;
   for (uint32_t id = by_tag_.NewestOf(TagOf(input)); id != kNone && looks < kMaxLooks; id = open_[id].older, ++looks) {
     Command& command = open_[id];
     if (!command.moves_data()) continue;
     bool reads = command.operation == BlockOperation::kRead;
     if (reads && command.is_submitted()) {
-      command.is_ending = may_end = true;
+      command.is_ending = true;
       continue;
     }
     bool is_data_missing = !reads && !std::exchange(command.has_data, true);
@@ -158,11 +157,7 @@ void ScsiCommands::OnContinue(const Input& input, FrontEndHints& hints) {
     hint.bytes = command.bytes;
     ++count;
   }
-  while (count > 0) {  // the likeliest is the latest
-    Hint& hint = possible[--count];
-    if (may_end && hint.kind == &kIo) hint.kind = &kMaybe;
-    hints.Put(hint);
-  }
+  while (count > 0) hints.Put(possible[--count]);  // the likeliest is the latest
 }
 
 void ScsiCommands::OnDma(uint64_t key) {
@@ -208,11 +203,18 @@ void ScsiCommands::OnBlockIo(const BlockIo& io, Hint& hint, BlockDevices& device
   // Unsigned, since a hostile line may hold any number.
   command.next_offset = static_cast<int64_t>(static_cast<uint64_t>(io.offset) + bytes);
   if (command.is_write_same) return;
-  DropHints(key, hints);
+  DropHint(key, hints);
 }
 
-void ScsiCommands::DropHints(uint64_t key, FrontEndHints& hints) {
+// QEMU goes on from scsi_req_continue to the transfer without a pause. So what happens to one command of a tag tells that
+// the others were not meant. If their hints stayed as they are, they would be taken for those of the next disk's command.
+void ScsiCommands::DropHint(uint64_t key, FrontEndHints& hints) {
   for (const HintKind* kind : {&kIo, &kData, &kMaybe}) hints.DropKey(*kind, key);
+  const Command& command = open_[open_.Find(key)];
+  int looks = 0;
+  for (uint32_t id = by_tag_.NewestOf(command.tag); id != kNone && looks < kMaxLooks; id = open_[id].older, ++looks) {
+    hints.Change(kIo, open_.KeyOf(id), kMaybe);
+  }
 }
 
 // Keys 0 and 1, NO SENSE and RECOVERED ERROR, are no failure.
@@ -240,7 +242,7 @@ void ScsiCommands::OnDequeue(const Input& input, const BlockDevices& devices, Fr
                              BlockRequestSink& out) {
   uint32_t id = EndingOf(TagOf(input));
   if (id == kNone) return;
-  DropHints(open_.KeyOf(id), hints);
+  DropHint(open_.KeyOf(id), hints);
   const Command& command = open_[id];
   bool is_without_data = !command.is_other && !command.moves_data();
   if (is_without_data || command.backend != 0) {

@@ -134,7 +134,7 @@ class ScsiCommands {
   // The command of this tag that ends next, or kNone.
   uint32_t EndingOf(uint64_t tag) const;
   static uint64_t BackendOf(const Command& command, const BlockDevices& devices);
-  static void DropHints(uint64_t key, FrontEndHints& hints);
+  void DropHint(uint64_t key, FrontEndHints& hints);
   void Close(uint32_t id);
   void Abandon(uint32_t id);
 

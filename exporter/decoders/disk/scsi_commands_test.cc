@@ -135,6 +135,13 @@ TEST_CASE("SCSI: commands of two controllers with the same target, unit and tag"
                           "scsi_req_continue target 0 lun 0 tag 10", "scsi_req_continue target 0 lun 0 tag 10",
                           WriteOf("1", 65536), "scsi_req_dequeue target 0 lun 0 tag 10", kGoesOn, WriteOf("2", 65536), kEnds},
                 {"scsi /a.img read 65536 - ok", "scsi /a.img write 65536 - ok", "scsi /b c.img write 65536 - ok"}},
+      BlockCase{"two writes, of which the earlier one goes first; another one's of the later one's size",
+                kDiskA + kDiskB +
+                    Lines{Parsed(kWho, 42, 65536), kGoesOn, Parsed(kWho, 42, 4096), kGoesOn, kGoesOn, WriteOf("1", 65536), kEnds,
+                          Parsed("target 0 lun 0 tag 10", 42, 4096), "scsi_req_continue target 0 lun 0 tag 10",
+                          "scsi_req_continue target 0 lun 0 tag 10", WriteOf("1", 4096), "scsi_req_dequeue target 0 lun 0 tag 10",
+                          kGoesOn, WriteOf("2", 4096), kEnds},
+                {"scsi /a.img write 65536 - ok", "scsi /a.img write 4096 - ok", "scsi /b c.img write 4096 - ok"}},
       BlockCase{"two reads in pieces",
                 kDiskA + kDiskB +
                     Lines{Parsed(kWho, 40, 135168), kGoesOn, ReadOf("0xa1", "0xb1", "offset 0 bytes 131072"),
