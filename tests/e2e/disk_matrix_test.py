@@ -28,6 +28,8 @@ class ControllersTest(DisksTest):
     OPTIONS = []
     # Disks of which no line of a flush tells the controller, and others are numbered alike.
     NUMBERED = ()
+    # What dd does at the end of `busy`.
+    CONVERSION = "fsync"
 
     @classmethod
     def setUpClass(cls):
@@ -45,7 +47,7 @@ class ControllersTest(DisksTest):
             paths = host.paths(cls.DISKS)
             # Each a little less than the one before, so that numbers that were swapped show.
             cls.counts = {name: 50 - 3 * number for number, name in enumerate(cls.names)}
-            host.run(*(f"busy {paths[name]} {count}" for name, count in cls.counts.items()), "wait")
+            host.run(*(f"busy {paths[name]} {count} {cls.CONVERSION}" for name, count in cls.counts.items()), "wait")
             cls.busy = host.account()
             cls.exercise(host, paths)
             cls.end = host.account()
@@ -111,6 +113,13 @@ class UsbTest(ControllersTest):
              disk("uas0", "scsi-hd,bus=uas.0,scsi-id=0,lun=0"), disk("uas1", "scsi-hd,bus=uas.0,scsi-id=0,lun=1")]
     NUMBERED = ("uas0",)
     OPTIONS = ["-device", "qemu-xhci,id=usb3", "-device", "usb-ehci,id=usb2", "-device", "usb-uas,id=uas,bus=usb3.0"]
+    CONVERSION = "notrunc"
+
+    @classmethod
+    def exercise(cls, host, paths):
+        """Flushes, one disk after the other: where two disks are at the same tag, no line tells whose the flush is."""
+        for path in paths.values():
+            host.run(f"dd if=/dev/zero of={path} bs=4k count=1 oflag=direct conv=fsync status=none")
 
 
 class BlockJobsTest(DisksTest):
