@@ -354,10 +354,10 @@ void Process::RunRule(const RulePlan& rule, const Values& values) {
       outcome_ = Outcome::kNotANumber;
       return;
     }
-  }
-  if (rule.type == metrics::Type::kCounter && amount < 0) {
-    outcome_ = Outcome::kNegativeValue;
-    return;
+    if (rule.type == metrics::Type::kCounter && amount < 0) {
+      outcome_ = Outcome::kNegativeValue;
+      return;
+    }
   }
   metrics::SeriesId series = label_sets_.SeriesOf(rule, values);
   metrics::Family& family = families_[rule.family];
