@@ -162,10 +162,10 @@ class Explainer {
   static std::optional<Arguments> ExplainArguments(const trace::EventDeclaration& event, std::string_view text) {
     size_t furthest = 0;
     for (const trace::Variant& variant : event.variants) {
-      std::vector<uint8_t> slots(variant.declaration.arguments.size());
-      for (size_t i = 0; i < slots.size(); ++i) slots[i] = static_cast<uint8_t>(i);
+      std::vector<trace::FormatReader::Selected> all(variant.declaration.arguments.size());
+      for (size_t i = 0; i < all.size(); ++i) all[i].slot = static_cast<uint8_t>(i);
       trace::FormatReader reader = variant.reader;
-      reader.SelectArguments(slots);
+      reader.SelectArguments(all);
       trace::Value values[trace::kMaxArguments];
       if (!reader.Read(text, values)) {
         furthest = std::max(furthest, reader.FirstMismatch(text));
@@ -173,7 +173,7 @@ class Explainer {
       }
       Arguments arguments;
       std::cout << "format    \"" << variant.declaration.format << "\"\n";
-      for (size_t i = 0; i < slots.size(); ++i) {
+      for (size_t i = 0; i < all.size(); ++i) {
         const trace::Argument& argument = variant.declaration.arguments[i];
         std::cout << "argument  " << argument.name << " = " << values[i].text() << "   (" << argument.type << ", "
                   << KindOf(values[i]) << ")\n";

@@ -74,7 +74,7 @@ void Compiler::CompileMetric(const config::Metric& metric) {
       return event->HasArgument(condition.argument.value);
     });
     if (!applies || (metric.value && !event->HasArgument(metric.value->value))) continue;
-    auto slot_of = [event](std::string_view argument) { return event->FindSlot(argument); };
+    auto slot_of = [event](std::string_view argument, ArgumentUse use) { return event->FindSlot(argument, use); };
     RulePlan rule = CompileRule(metric, family, slot_of);
     JoinLabelSet(CompileLabels(metric.labels, program_->lookups, slot_of), event->plan().rules, rule);
     event->plan().rules.push_back(std::move(rule));
@@ -95,8 +95,8 @@ void Compiler::CompileInFlight(const config::Metric& metric, uint32_t family,
     std::vector<const trace::EventDeclaration*> starts;
     for (const config::Text& start : span->start) starts.push_back(catalog_.Find(start.value));
     if (!checker_.CheckInFlight(metric, event->name(), starts)) continue;
-    auto slot_of = [event](std::string_view argument) {
-      return argument == kInFlight ? kNoSlot : event->FindSlot(argument);  // that is counted, and no value
+    auto slot_of = [event](std::string_view argument, ArgumentUse use) {
+      return argument == kInFlight ? kNoSlot : event->FindSlot(argument, use);  // that is counted, and no value
     };
     event->plan();  // used, be it that no label shows anything
     RulePlan rule = CompileRule(metric, family, slot_of);
@@ -149,7 +149,7 @@ RulePlan Compiler::CompileRule(const config::Metric& metric, uint32_t family, co
   rule.family = family;
   rule.type = TypeOf(metric.type);
   rule.scale = metric.scale;
-  if (metric.value) rule.value = slot_of(metric.value->value);
+  if (metric.value) rule.value = slot_of(metric.value->value, ArgumentUse::kNumber);
   rule.where = CompileConditions(metric.where, slot_of);
   return rule;
 }
@@ -165,7 +165,7 @@ void Compiler::CompileMatch(const config::Metric& metric, uint32_t family) {
   }
   // Group n is slot n - 1; config/ has checked that the names are groups.
   const std::map<std::string, int>& groups = plan.regex->NamedCapturingGroups();
-  auto slot_of = [&](std::string_view name) {
+  auto slot_of = [&](std::string_view name, ArgumentUse) {
     auto group = groups.find(std::string(name));
     return group == groups.end() ? kNoSlot : static_cast<Slot>(group->second - 1);
   };

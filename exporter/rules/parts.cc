@@ -25,7 +25,7 @@ LabelPlan CompileLabel(const config::LabelValue& label, const std::vector<Lookup
     auto found = std::find_if(lookups.begin(), lookups.end(),
                               [&](const LookupPlan& lookup) { return lookup.name == label.lookup->value; });
     plan.lookup = static_cast<uint32_t>(found - lookups.begin());
-    for (const config::Text& key : label.key) plan.key.push_back(slot_of(key.value));
+    for (const config::Text& key : label.key) plan.key.push_back(slot_of(key.value, ArgumentUse::kNumber));
     return plan;
   }
   plan.where = CompileConditions(label.where, slot_of);
@@ -34,8 +34,8 @@ LabelPlan CompileLabel(const config::LabelValue& label, const std::vector<Lookup
   }
   for (const config::Text& text : label.texts) {
     Result<std::vector<std::string>> arguments = config::ArgumentsOfTemplate(text.value);
-    bool has_all = std::all_of(arguments->begin(), arguments->end(),
-                               [&](const std::string& argument) { return slot_of(argument) != kNoSlot; });
+    auto is_there = [&](const std::string& argument) { return slot_of(argument, ArgumentUse::kText) != kNoSlot; };
+    bool has_all = std::all_of(arguments->begin(), arguments->end(), is_there);
     if (has_all) plan.alternatives.push_back(CompileTemplate(text.value, slot_of));
   }
   return plan;
@@ -48,7 +48,8 @@ Template CompileTemplate(std::string_view text, const SlotFinder& slot_of) {
   Result<std::vector<config::TemplatePiece>> pieces = config::ParseTemplate(text);
   assert(pieces.ok());  // config/ refuses what does not parse
   for (config::TemplatePiece& piece : *pieces) {
-    result.pieces.push_back({std::move(piece.literal), piece.argument ? slot_of(*piece.argument) : kNoSlot});
+    const Slot slot = piece.argument ? slot_of(*piece.argument, ArgumentUse::kText) : kNoSlot;
+    result.pieces.push_back({std::move(piece.literal), slot});
   }
   return result;
 }
@@ -60,7 +61,7 @@ std::vector<ConditionPlan> CompileConditions(const std::vector<config::Condition
     ConditionPlan& plan = plans.emplace_back();
     plan.kind = condition.kind;
     plan.argument = condition.argument.value;
-    plan.slot = slot_of(plan.argument);
+    plan.slot = slot_of(plan.argument, ArgumentUse::kNumber);
     for (const config::Text& value : condition.values) plan.values.push_back(ParseConstant(value.value));
     if (condition.min) plan.min = ParseConstant(condition.min->value);
     if (condition.max) plan.max = ParseConstant(condition.max->value);

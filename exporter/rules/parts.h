@@ -10,8 +10,9 @@
 
 namespace qte::rules {
 
-// Gives the slot of an argument by name; kNoSlot where the event does not have it.
-using SlotFinder = std::function<Slot(std::string_view)>;
+// Gives the slot of an argument by name, of which a text or also a number is wanted; kNoSlot where the event does not
+// have it.
+using SlotFinder = std::function<Slot(std::string_view, ArgumentUse)>;
 
 // Compiles a template whose arguments the event has.
 Template CompileTemplate(std::string_view text, const SlotFinder& slot_of);

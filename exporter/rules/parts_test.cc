@@ -8,7 +8,7 @@ using qte::trace::Value;
 
 TEST_CASE("Templates compile to literals and slots") {
   Template compiled =
-      CompileTemplate("<{a}:{b}>{{", [](std::string_view name) { return name == "a" ? Slot{3} : Slot{5}; });
+      CompileTemplate("<{a}:{b}>{{", [](std::string_view name, ArgumentUse) { return name == "a" ? Slot{3} : Slot{5}; });
   REQUIRE(compiled.pieces.size() == 3);
   CHECK(compiled.pieces[0].literal == "<");
   CHECK(compiled.pieces[0].slot == 3);

@@ -30,6 +30,7 @@ inline constexpr uint32_t kNone = UINT32_MAX;
 
 // Where an argument's value stands among the values of its event.
 using Slot = uint8_t;
+using trace::ArgumentUse;
 inline constexpr Slot kNoSlot = 0xff;
 inline constexpr size_t kMaxSlots = 40;  // a span has its start's and its end's arguments and a duration
 

@@ -30,12 +30,16 @@ bool EventBuilder::IsNumeric(std::string_view argument) const {
   return declaration_ != nullptr ? declaration_->IsNumeric(argument) : !Contains(texts_, argument);
 }
 
-Slot EventBuilder::SlotOf(std::string_view argument) {
+Slot EventBuilder::SlotOf(std::string_view argument, ArgumentUse use) {
   assert(HasArgument(argument));
   std::vector<std::string>& names = plan().slot_names;
   auto found = std::find(names.begin(), names.end(), argument);
   auto slot = static_cast<Slot>(found - names.begin());
-  if (found == names.end()) names.emplace_back(argument);
+  if (found == names.end()) {
+    names.emplace_back(argument);
+    uses_.push_back(use);
+  }
+  uses_[slot] = std::max(uses_[slot], use);
   assert(names.size() <= kMaxSlots);
   return slot;
 }
@@ -50,7 +54,7 @@ EventPlan EventBuilder::Finish() {
   for (const trace::Variant& variant : declaration_->variants) {
     EventPlan::Reader reader{variant.reader, {}};
     const std::vector<trace::Argument>& arguments = variant.declaration.arguments;
-    std::vector<Slot> slots(arguments.size(), trace::FormatReader::kSkip);
+    std::vector<trace::FormatReader::Selected> selected(arguments.size());
     for (size_t slot = 0; slot < plan_.slot_names.size(); ++slot) {
       auto found = std::find_if(arguments.begin(), arguments.end(),
                                 [&](const trace::Argument& a) { return a.name == plan_.slot_names[slot]; });
@@ -58,10 +62,10 @@ EventPlan EventBuilder::Finish() {
       if (found == arguments.end() || !variant.reader.Prints(index)) {
         reader.absent.push_back(static_cast<Slot>(slot));
       } else {
-        slots[index] = static_cast<Slot>(slot);
+        selected[index] = {static_cast<Slot>(slot), uses_[slot]};
       }
     }
-    reader.format.SelectArguments(slots);
+    reader.format.SelectArguments(selected);
     auto [place, is_new] = by_format.try_emplace(variant.declaration.format, plan_.readers.size());
     if (is_new) {
       plan_.readers.push_back(std::move(reader));

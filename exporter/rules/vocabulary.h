@@ -28,9 +28,11 @@ class EventBuilder {
   bool IsNumeric(std::string_view argument) const;
 
   // The slot of an argument that is there, made on first use.
-  Slot SlotOf(std::string_view argument);
+  Slot SlotOf(std::string_view argument, ArgumentUse use = ArgumentUse::kNumber);
   // The same, or kNoSlot for one that the event does not have.
-  Slot FindSlot(std::string_view argument) { return HasArgument(argument) ? SlotOf(argument) : kNoSlot; }
+  Slot FindSlot(std::string_view argument, ArgumentUse use = ArgumentUse::kNumber) {
+    return HasArgument(argument) ? SlotOf(argument, use) : kNoSlot;
+  }
   EventPlan& plan() {
     used_ = true;
     return plan_;
@@ -45,6 +47,7 @@ class EventBuilder {
   std::vector<std::string> arguments_;
   std::vector<std::string> texts_;
   EventPlan plan_;
+  std::vector<ArgumentUse> uses_;  // of its slots
   bool used_ = false;
 };
 

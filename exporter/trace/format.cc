@@ -150,10 +150,11 @@ inline bool FormatReader::ReadOther(const Step& step, const char*& p, const char
   return fits;
 }
 
-// A plain number at `p`: counts its digits and, if they are wanted, folds them. Anything else, and what has more
+// A plain number at `p`: counts its digits and, if the number is wanted, folds them. Anything else, and what has more
 // digits than are counted at once, is for ReadConversion.
-template <FormatReader::Conversion kConversion, bool kWanted>
-[[gnu::always_inline]] inline bool FormatReader::ReadPlain(const Step& step, const char*& p, const char* end, Value* values) {
+template <FormatReader::Conversion kConversion, FormatReader::Wanted kWanted>
+[[gnu::always_inline]] inline bool FormatReader::ReadPlain(const Step& step, const char*& p, const char* end,
+                                                           Value* values) {
   constexpr bool kIsDecimal = kConversion == Conversion::kUnsigned || kConversion == Conversion::kSigned;
   const char* digits = p;
   bool is_negative = false;
@@ -167,13 +168,15 @@ template <FormatReader::Conversion kConversion, bool kWanted>
   bool is_plain = size - 1 < kDigitStep - 1 && (kConversion != Conversion::kPointer || digits != p);
   if (!is_plain) return ReadOther(step, p, end, values);
   const char* after = digits + size;
-  if constexpr (kWanted) {
+  if constexpr (kWanted != Wanted::kNothing) {
     Value& value = values[step.slot];
-    uint64_t number = kIsDecimal ? DecimalNumber(digits, size) : HexNumber(digits, size);
     value.kind = ValueKind::kInteger;
-    value.negative = is_negative && number != 0;
-    value.bits = is_negative ? 0 - number : number;
     SetText(value, p, after);
+    if constexpr (kWanted == Wanted::kNumber) {
+      uint64_t number = kIsDecimal ? DecimalNumber(digits, size) : HexNumber(digits, size);
+      value.negative = is_negative && number != 0;
+      value.bits = is_negative ? 0 - number : number;
+    }
   }
   p = after;
   return true;
@@ -238,21 +241,29 @@ struct FormatReader::Cursor {
     case Op::kLiteral:
       return true;
     case Op::kHex:
-      return ReadPlain<Conversion::kHex, true>(step, at.p, at.end, values);
+      return ReadPlain<Conversion::kHex, Wanted::kNumber>(step, at.p, at.end, values);
+    case Op::kTextOfHex:
+      return ReadPlain<Conversion::kHex, Wanted::kText>(step, at.p, at.end, values);
     case Op::kSkipHex:
-      return ReadPlain<Conversion::kHex, false>(step, at.p, at.end, values);
+      return ReadPlain<Conversion::kHex, Wanted::kNothing>(step, at.p, at.end, values);
     case Op::kPointer:
-      return ReadPlain<Conversion::kPointer, true>(step, at.p, at.end, values);
+      return ReadPlain<Conversion::kPointer, Wanted::kNumber>(step, at.p, at.end, values);
+    case Op::kTextOfPointer:
+      return ReadPlain<Conversion::kPointer, Wanted::kText>(step, at.p, at.end, values);
     case Op::kSkipPointer:
-      return ReadPlain<Conversion::kPointer, false>(step, at.p, at.end, values);
+      return ReadPlain<Conversion::kPointer, Wanted::kNothing>(step, at.p, at.end, values);
     case Op::kUnsigned:
-      return ReadPlain<Conversion::kUnsigned, true>(step, at.p, at.end, values);
+      return ReadPlain<Conversion::kUnsigned, Wanted::kNumber>(step, at.p, at.end, values);
+    case Op::kTextOfUnsigned:
+      return ReadPlain<Conversion::kUnsigned, Wanted::kText>(step, at.p, at.end, values);
     case Op::kSkipUnsigned:
-      return ReadPlain<Conversion::kUnsigned, false>(step, at.p, at.end, values);
+      return ReadPlain<Conversion::kUnsigned, Wanted::kNothing>(step, at.p, at.end, values);
     case Op::kSigned:
-      return ReadPlain<Conversion::kSigned, true>(step, at.p, at.end, values);
+      return ReadPlain<Conversion::kSigned, Wanted::kNumber>(step, at.p, at.end, values);
+    case Op::kTextOfSigned:
+      return ReadPlain<Conversion::kSigned, Wanted::kText>(step, at.p, at.end, values);
     case Op::kSkipSigned:
-      return ReadPlain<Conversion::kSigned, false>(step, at.p, at.end, values);
+      return ReadPlain<Conversion::kSigned, Wanted::kNothing>(step, at.p, at.end, values);
     case Op::kOther:
       return ReadOther(step, at.p, at.end, values);
     case Op::kString:

@@ -1,7 +1,7 @@
 // A printf format compiled into a reader of what it printed.
 //
 //   FormatReader reader = *FormatReader::Compile(declaration);   // "%s %02x:%02x.%x @0x%x -> 0x%x"
-//   reader.SelectArguments(slots);                              // which arguments are wanted, and where to
+//   reader.SelectArguments(selected);                           // which arguments are wanted, as what, and where to
 //   if (reader.Read("i440FX 00:00.0 @0x0 -> 0x12378086", values)) ...
 //
 // Reading is strict: the whole text must be what the format can print, so a torn line never passes for a whole one.
@@ -27,6 +27,10 @@ namespace qte::trace {
 
 struct FormatSpec;
 
+// What somebody wants of an argument: its text alone, as labels do, or also the number that it makes. For a text, the
+// bits of a value are undefined, even if it is a number.
+enum class ArgumentUse : uint8_t { kText, kNumber };
+
 class FormatReader {
  public:
   static constexpr uint8_t kSkip = 0xff;
@@ -34,8 +38,13 @@ class FormatReader {
   // Fails on a conversion it does not know or on more conversions than arguments.
   static Result<FormatReader> Compile(const Declaration& declaration);
 
-  // slots[i] is where argument i goes in the values of Read, or kSkip. Without a call nothing is stored.
-  void SelectArguments(std::span<const uint8_t> slots);
+  // What is wanted of an argument: `slot` is where it goes in the values of Read, or kSkip.
+  struct Selected {
+    uint8_t slot = kSkip;
+    ArgumentUse use = ArgumentUse::kNumber;
+  };
+  // selected[i] is of argument i. Without a call nothing is stored.
+  void SelectArguments(std::span<const Selected> selected);
 
   // Reads `text` (a line after the event's name and one blank) into values[slot] of every selected argument. False if
   // it does not fit; values are then undefined. Behind the text stands a byte that no format prints, a newline or NUL,
@@ -56,12 +65,16 @@ class FormatReader {
   enum class Op : uint8_t {
     kLiteral,  // nothing: one more piece of a literal
     kHex,
+    kTextOfHex,
     kSkipHex,
     kPointer,
+    kTextOfPointer,
     kSkipPointer,
     kUnsigned,
+    kTextOfUnsigned,
     kSkipUnsigned,
     kSigned,
+    kTextOfSigned,
     kSkipSigned,
     kOther,   // any conversion but a string
     kString,  // up to its literal
@@ -76,6 +89,7 @@ class FormatReader {
     uint8_t literal_size = 0;
     Op op = Op::kLiteral;
     uint8_t slot = kSkip;
+    ArgumentUse use = ArgumentUse::kNumber;
     Conversion conversion = Conversion::kString;
     uint8_t argument = kSkip;  // kSkip: the step has no conversion
     uint8_t pad_left = 0;      // at most so many blanks before
@@ -97,7 +111,8 @@ class FormatReader {
   bool Match(std::string_view text, Value* values, size_t* furthest) const;
   static bool Take(const Step& step, Cursor& at, Value* values);
   static bool ReadString(const Step& step, Cursor& at, Value* values);
-  template <Conversion kConversion, bool kWanted>
+  enum class Wanted : uint8_t { kNothing, kText, kNumber };
+  template <Conversion kConversion, Wanted kWanted>
   static bool ReadPlain(const Step& step, const char*& p, const char* end, Value* values);
   static bool ReadOther(const Step& step, const char*& p, const char* end, Value* values);
   static bool ReadConversion(const Step& step, const char*& p, const char* end, Value& value);

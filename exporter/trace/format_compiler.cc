@@ -60,10 +60,13 @@ void FormatReader::Finish() {
   SelectArguments({});
 }
 
-void FormatReader::SelectArguments(std::span<const uint8_t> slots) {
+void FormatReader::SelectArguments(std::span<const Selected> selected) {
   for (size_t i = 0; i < steps_.size(); ++i) {
     Step& step = steps_[i];
-    step.slot = step.is_conversion() && step.argument < slots.size() ? slots[step.argument] : kSkip;
+    const bool is_selected = step.is_conversion() && step.argument < selected.size();
+    const Selected wanted = is_selected ? selected[step.argument] : Selected();
+    step.slot = wanted.slot;
+    step.use = wanted.use;
     step.op = OpOf(i);
   }
 }
@@ -77,16 +80,19 @@ FormatReader::Op FormatReader::OpOf(size_t index) const {
     return nothing_follows ? Op::kRest : Op::kString;
   }
   if (step.pad_left != 0 || step.width != 0 || step.exact_digits != 0 || step.has_base) return Op::kOther;
-  bool is_wanted = step.slot != kSkip;
+  auto of_use = [&](Op number, Op text, Op skip) {
+    if (step.slot == kSkip) return skip;
+    return step.use == ArgumentUse::kText ? text : number;
+  };
   switch (step.conversion) {
     case Conversion::kHex:
-      return is_wanted ? Op::kHex : Op::kSkipHex;
+      return of_use(Op::kHex, Op::kTextOfHex, Op::kSkipHex);
     case Conversion::kPointer:
-      return is_wanted ? Op::kPointer : Op::kSkipPointer;
+      return of_use(Op::kPointer, Op::kTextOfPointer, Op::kSkipPointer);
     case Conversion::kUnsigned:
-      return is_wanted ? Op::kUnsigned : Op::kSkipUnsigned;
+      return of_use(Op::kUnsigned, Op::kTextOfUnsigned, Op::kSkipUnsigned);
     case Conversion::kSigned:
-      return is_wanted ? Op::kSigned : Op::kSkipSigned;
+      return of_use(Op::kSigned, Op::kTextOfSigned, Op::kSkipSigned);
     default:
       return Op::kOther;
   }

@@ -1,7 +1,5 @@
 #include "trace/format.h"
 
-#include <numeric>
-
 #include "base/scan.h"
 #include "catch.h"
 
@@ -9,15 +7,20 @@ using namespace qte::trace;
 
 namespace {
 
+// Wants all arguments.
+FormatReader All(FormatReader reader, size_t arguments, ArgumentUse use = ArgumentUse::kNumber) {
+  std::vector<FormatReader::Selected> selected(arguments);
+  for (size_t i = 0; i < arguments; ++i) selected[i] = {static_cast<uint8_t>(i), use};
+  reader.SelectArguments(selected);
+  return reader;
+}
+
 FormatReader Reader(const std::string& line) {
   auto declaration = ParseDeclaration(line);
   REQUIRE(declaration.ok());
   auto reader = FormatReader::Compile(*declaration);
   REQUIRE(reader.ok());
-  std::vector<uint8_t> slots(declaration->arguments.size());
-  std::iota(slots.begin(), slots.end(), uint8_t{0});
-  reader->SelectArguments(slots);
-  return *reader;
+  return All(*std::move(reader), declaration->arguments.size());
 }
 
 // `text` with what may be read behind it; digits there must not count.
@@ -108,6 +111,7 @@ TEST_CASE("Formats read what they print, and nothing else") {
        }) {
     CAPTURE(c.declaration, c.text);
     CHECK(ReadAll(Reader(c.declaration), c.text, c.arguments) == c.want);
+    CHECK(ReadAll(All(Reader(c.declaration), c.arguments, ArgumentUse::kText), c.text, c.arguments) == c.want);
   }
 }
 

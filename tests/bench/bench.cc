@@ -132,8 +132,9 @@ BENCHMARK(BM_SplitName);
 
 void BM_ReadArguments(benchmark::State& state) {
   trace::FormatReader reader = Catalog().Find("pci_cfg_read")->variants[0].reader;
-  const std::vector<uint8_t> slots = {0, 1, 2, 3, 4, 5};
-  reader.SelectArguments(slots);
+  std::vector<trace::FormatReader::Selected> selected(6);
+  for (size_t i = 0; i < selected.size(); ++i) selected[i].slot = static_cast<uint8_t>(i);
+  reader.SelectArguments(selected);
   const std::string padded = "i440FX 00:00.0 @0x0 -> 0x12378086" + std::string(kScanPadding, '\n');
   std::string_view text = std::string_view(padded).substr(0, padded.size() - kScanPadding);
   trace::Value values[trace::kMaxArguments];

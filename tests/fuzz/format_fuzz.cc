@@ -4,7 +4,7 @@
 #include "trace/format.h"
 
 #include <array>
-#include <numeric>
+#include <vector>
 
 #include "fuzz.h"
 
@@ -38,14 +38,19 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   bool reads = reader->Read(text, none.data());
   for (const trace::Value& value : none) Require(!value.has_value(), "what is not selected is not stored");
 
-  std::array<uint8_t, trace::kMaxArguments> slots;
-  std::iota(slots.begin(), slots.end(), uint8_t{0});
-  reader->SelectArguments(std::span(slots).first(declaration->arguments.size()));
+  std::vector<trace::FormatReader::Selected> selected(declaration->arguments.size());
+  for (size_t i = 0; i < selected.size(); ++i) selected[i] = {static_cast<uint8_t>(i), trace::ArgumentUse::kText};
+  reader->SelectArguments(selected);
+  Values texts;
+  Require(reader->Read(text, texts.data()) == reads, "what is selected as a text does not change what fits");
+  for (trace::FormatReader::Selected& each : selected) each.use = trace::ArgumentUse::kNumber;
+  reader->SelectArguments(selected);
   Values all;
   Require(reader->Read(text, all.data()) == reads, "what is selected does not change what fits");
   for (size_t i = 0; reads && i < all.size(); ++i) {
     Require(all[i].has_value() == reader->Prints(i), "each argument that is printed has a value");
     CheckValue(all[i], text);
+    Require(texts[i].kind == all[i].kind && texts[i].text() == all[i].text(), "a number's text is the same without it");
   }
   Values padded_otherwise;
   Require(reader->Read(digits.text(), padded_otherwise.data()) == reads, "what stands behind the text does not count");
