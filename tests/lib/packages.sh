@@ -20,7 +20,7 @@ test_packages=(fish groff-base libbenchmark-dev python3-yaml shellcheck systemd 
 # it in, and bpftrace with a stand-in for a QEMU that has probes.
 real_packages=(
   apache2-utils bpftrace chromium chromium-driver curl dpkg-dev file iproute2 mmdebstrap nginx-light openssl prometheus
-  systemtap-sdt-dev
+  systemtap-sdt-dev valgrind
 )
 
 # To generate the dashboards.
