@@ -27,7 +27,7 @@ namespace qte::trace {
 
 struct FormatSpec;
 
-// What somebody wants of an argument: its text alone, as labels do, or also the number that it makes. For a text, the
+// What is wanted of an argument: its text alone, as labels do, or also the number that it makes. For a text, the
 // bits of a value are undefined, even if it is a number.
 enum class ArgumentUse : uint8_t { kText, kNumber };
 
