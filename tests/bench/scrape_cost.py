@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """What a scrape costs and what series weigh: processor time of whole requests (snapshot, serialisation, sending; without
 and with gzip), the part of it that the ingest thread spends, since that is how long lines wait, and the memory of the
-daemon before, after and during scrapes. About a minute."""
+daemon before, after and during scrapes; and beside it what each format takes. About a minute."""
 
 import argparse
+import json
 import pathlib
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -113,6 +115,16 @@ def measure(title, count):
             f"{read / 1e6:.1f}", f"{peak / 1e6:.1f}", f"{after / 1e6:.1f}"], read
 
 
+def formats():
+    """Rows of what it takes to write 100,000 counters in each format, and by prometheus-cpp's own serializer."""
+    done = subprocess.run([exporter.ROOT / "build/release/tests/bench/qte_bench", "--benchmark_filter=BM_Exposition",
+                           "--benchmark_repetitions=5", "--benchmark_format=json"], stdout=subprocess.PIPE, check=True, text=True)
+    medians = [run for run in json.loads(done.stdout)["benchmarks"] if run.get("aggregate_name") == "median"]
+    last = medians[-1]["cpu_time"]
+    return [[run["run_name"].split("/")[1], f"{run['MB']:.1f}", f"{run['cpu_time']:.1f}", f"{last / run['cpu_time']:.1f}"]
+            for run in medians]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scrapes", type=int, default=15, help="of each kind (default 15)")
@@ -126,7 +138,8 @@ def main():
                            "RSS MB", "its peak in scrapes", "after them"], rows)
     if {"10,000 counters", "100,000 counters"} <= memory.keys():
         grown = memory["100,000 counters"] - memory["10,000 counters"]
-        print(f"\nMemory of a counter series, from 10,000 to 100,000: {grown / 90_000:.0f} bytes")
+        print(f"\nMemory of a counter series, from 10,000 to 100,000: {grown / 90_000:.0f} bytes\n")
+    measuring.print_table(["100,000 counters in the format", "MB", "CPU ms", "times as fast as prometheus-cpp"], formats())
 
 
 if __name__ == "__main__":
