@@ -13,6 +13,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 import attackers
+import certificates
 import exporter
 
 SECONDS = 3.0
@@ -72,6 +73,8 @@ def scrape_for(daemon, seconds):
 
 
 class HardenedTest(unittest.TestCase):
+    TLS = None
+
     @classmethod
     def setUpClass(cls):
         attackers.raise_descriptor_limit()
@@ -80,7 +83,7 @@ class HardenedTest(unittest.TestCase):
         self.directory = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory(prefix="qte-hardened-")))
         self.log = self.directory / "vm1.log"
         self.log.write_bytes(self.first_lines())
-        self.daemon = self.enterContext(exporter.Daemon(*self.arguments()))
+        self.daemon = self.enterContext(exporter.Daemon(*self.arguments(), tls=self.TLS))
         self.daemon.wait_ready()
 
     def first_lines(self):
@@ -95,10 +98,13 @@ class HardenedTest(unittest.TestCase):
     def cpu_seconds(self):
         return self.daemon.metrics().value("process_cpu_seconds_total")
 
-    def withstands(self, kind, *arguments):
+    def port(self):
+        return self.daemon.port
+
+    def withstands(self, kind, *arguments, port=None):
         before = self.counted()
         calm, _ = scrape_for(self.daemon, SECONDS / 3)
-        with attackers.attack(kind, self.daemon.port, *arguments), GrowingLog(self.log) as growing:
+        with attackers.attack(kind, port or self.port(), *arguments), GrowingLog(self.log) as growing:
             busy, started = self.cpu_seconds(), time.monotonic()
             disturbed, repeated = scrape_for(self.daemon, SECONDS)
             cores = (self.cpu_seconds() - busy) / (time.monotonic() - started)
@@ -141,6 +147,42 @@ class ClientsTest(HardenedTest):
         self.withstands(attackers.scanners)
 
 
+class TlsTest(HardenedTest):
+    """The same over TLS."""
+
+    TLS = attackers.TlsPort.context
+
+    def arguments(self):
+        certificates.make_self_signed(self.directory, "server")
+        web = self.directory / "web.yml"
+        web.write_text("tls_server_config: {cert_file: server.crt, key_file: server.key}\n")
+        return [f"--web.config.file={web}", f"--trace.path={self.log}"]
+
+    def port(self):
+        return attackers.TlsPort(self.daemon.port)
+
+    def test_idle(self):
+        self.withstands(attackers.idle, 500)
+
+    def test_requests_without_an_end(self):
+        self.withstands(attackers.endless_requests)
+
+    def test_holding_on(self):
+        self.withstands(attackers.keep_alive)
+
+    def test_huge_headers(self):
+        self.withstands(attackers.huge_headers)
+
+    def test_garbage(self):
+        self.withstands(attackers.garbage)
+
+    def test_abandoned_handshakes(self):
+        self.withstands(attackers.abandoned_handshakes, port=self.daemon.port)
+
+    def test_nothing_but_plain_http(self):
+        self.withstands(attackers.endless_requests, port=self.daemon.port)
+
+
 class BigAnswerTest(HardenedTest):
     """With more series than fit into the buffers of a connection."""
 
@@ -155,6 +197,14 @@ class BigAnswerTest(HardenedTest):
     def test_stop_reading(self):
         self.assertGreater(len(self.daemon.text()), 5_000_000)
         self.withstands(attackers.stop_reading)
+
+
+class BigTlsAnswerTest(BigAnswerTest):
+    TLS = TlsTest.TLS
+    port = TlsTest.port
+
+    def arguments(self):
+        return [*TlsTest.arguments(self), *BigAnswerTest.arguments(self)]
 
 
 if __name__ == "__main__":

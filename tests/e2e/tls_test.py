@@ -15,6 +15,7 @@ import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
+import certificates
 import exporter
 import process
 
@@ -22,20 +23,12 @@ HASH = "$2b$04$abcdefghijklmnopqrstuu0HtfOlPbTiymk5tcV.3TsFPDd3SYZqu"
 PACKAGE = "prometheus-node-exporter"
 
 
-def openssl(directory, *arguments):
-    subprocess.run(["openssl", *arguments], cwd=directory, check=True, capture_output=True)
-
-
-def make_authority(directory, name):
-    openssl(directory, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-            "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.crt")
-
-
 def make_certificate(directory, name, authority, names, key=("ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"), usage=None):
-    openssl(directory, "req", "-newkey", *key, "-nodes", "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.csr")
+    certificates.openssl(directory, "req", "-newkey", *key, "-nodes", "-subj", f"/CN={name}", "-keyout", f"{name}.key",
+                         "-out", f"{name}.csr")
     (directory / f"{name}.ext").write_text(f"subjectAltName={names}\n" + (f"extendedKeyUsage={usage}\n" if usage else ""))
-    openssl(directory, "x509", "-req", "-in", f"{name}.csr", "-CA", f"{authority}.crt", "-CAkey", f"{authority}.key",
-            "-CAcreateserial", "-days", "2", "-extfile", f"{name}.ext", "-out", f"{name}.crt")
+    certificates.openssl(directory, "x509", "-req", "-in", f"{name}.csr", "-CA", f"{authority}.crt", "-CAkey", f"{authority}.key",
+                         "-CAcreateserial", "-days", "2", "-extfile", f"{name}.ext", "-out", f"{name}.crt")
 
 
 def reference(directory):
@@ -113,8 +106,8 @@ class Case(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.directory = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory(prefix="qte-tls-")))
-        make_authority(cls.directory, "ca")
-        make_authority(cls.directory, "other-ca")
+        certificates.make_self_signed(cls.directory, "ca")
+        certificates.make_self_signed(cls.directory, "other-ca")
         make_certificate(cls.directory, "server", "ca", "DNS:localhost")
         make_certificate(cls.directory, "rsa", "ca", "DNS:localhost", key=("rsa:2048",))
         make_certificate(cls.directory, "client", "ca", "DNS:scraper.example,IP:192.0.2.7,email:a@b.example,URI:spiffe://x/y",

@@ -18,6 +18,25 @@ def raise_descriptor_limit():
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
+class TlsPort(int):
+    """A port at which the attackers speak TLS."""
+
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+
+
+def _socket():
+    client = socket.socket()
+    client.settimeout(0.5)
+    return client
+
+
+def _connect(port, client):
+    client.connect(("127.0.0.1", port))
+    return port.context.wrap_socket(client) if isinstance(port, TlsPort) else client
+
+
 class Crowd:
     """`count` connections, each opened anew as soon as the server ends it."""
 
@@ -26,16 +45,16 @@ class Crowd:
         self._selector = selectors.DefaultSelector()
         self.opened = 0
         for _ in range(count):
-            self._open()
+            self.open(greeting)
 
-    def _open(self):
+    def open(self, greeting):
         client = socket.socket()
         if self._buffer:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._buffer)
         client.settimeout(0.5)
         try:
-            client.connect(("127.0.0.1", self._port))
-            client.send(self._greeting)
+            client = _connect(self._port, client)
+            client.send(greeting)
         except OSError:
             pass  # to be tried again
         client.setblocking(False)
@@ -48,10 +67,10 @@ class Crowd:
     def tend(self, seconds, *, reads=True):
         """Opens what has been ended, for a while. A client that does not read notices the end when it writes."""
         for key, _ in self._selector.select(seconds) if reads else []:
-            with contextlib.suppress(BlockingIOError):
+            with contextlib.suppress(BlockingIOError, ssl.SSLWantReadError):
                 try:
                     ended = not key.fileobj.recv(65536)
-                except ConnectionError:
+                except (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError):
                     ended = True
                 if ended:
                     self.replace(key.fileobj)
@@ -59,7 +78,7 @@ class Crowd:
     def replace(self, client):
         self._selector.unregister(client)
         client.close()
-        self._open()
+        self.open(self._greeting)
 
     def close(self):
         for client in self.clients():
@@ -120,7 +139,7 @@ def _one_after_another(port, stop, requests):
     """Sends each, reads until the end or for 0.1 s, and begins again."""
     while not stop.is_set():
         for request in requests:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=0.5) as client:
+            with contextlib.suppress(OSError), _connect(port, _socket()) as client:
                 client.sendall(request)
                 client.settimeout(0.1)
                 while client.recv(65536):
@@ -145,6 +164,17 @@ def garbage(port, stop):
     """Bytes that are not HTTP."""
     _one_after_another(port, stop, [CLIENT_HELLO, bytes(range(256)) * 64, b"\r\n" * 1000, b"\0" * 100000, b"SSH-2.0-x\r\n",
                                     b"GET /metrics HTTP/9.9\r\n\r\n", b"GET\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"])
+
+
+def abandoned_handshakes(port, stop, count=200):
+    """Begin TLS's handshake, each a few bytes further than the one before, and leave it there."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    with contextlib.suppress(ssl.SSLWantReadError):
+        TlsPort.context.wrap_bio(incoming, outgoing).do_handshake()
+    hello, crowd = outgoing.read(), Crowd(port, 0)
+    for i in range(count):
+        crowd.open(hello[:(i * 7) % len(hello) + 1])
+    _tend_until(crowd, stop)
 
 
 def tls_handshakes(port, stop):

@@ -32,11 +32,11 @@ def replay(*arguments, stdin=b""):
     return exposition.parse(done.stdout)
 
 
-def request(url, method="GET", headers=()):
+def request(url, method="GET", headers=(), tls=None):
     """(status, headers, body as bytes). OSError if nothing answers."""
     try:
         with urllib.request.urlopen(urllib.request.Request(url, method=method, headers=dict(headers)),
-                                    timeout=10) as response:
+                                    timeout=10, context=tls) as response:
             return response.status, response.headers, response.read()
     except urllib.error.HTTPError as error:
         with error:
@@ -56,10 +56,11 @@ def port_told(log):
 
 class Daemon:
     """`qemu-trace-exporter serve` on a loopback port (one that the system finds unless told), as a context manager.
-    Leaving it ends the daemon. `headers` go with every request."""
+    Leaving it ends the daemon. `headers` go with every request; with `tls`, an SSLContext, requests speak TLS."""
 
-    def __init__(self, *arguments, port=None, stdin=subprocess.DEVNULL, headers=()):
+    def __init__(self, *arguments, port=None, stdin=subprocess.DEVNULL, headers=(), tls=None):
         self._port = port
+        self._tls = tls
         self._headers = dict(headers)
         self._log = tempfile.TemporaryFile()
         self.process = process.spawn(
@@ -94,7 +95,7 @@ class Daemon:
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
 
     def log(self):
         """All that the daemon has written to stdout and stderr."""
@@ -102,7 +103,7 @@ class Daemon:
         return os.pread(self._log.fileno(), os.fstat(self._log.fileno()).st_size, 0).decode(errors="replace")
 
     def request(self, path, method="GET", headers=()):
-        return request(self.url + path, method, self._headers | dict(headers))
+        return request(self.url + path, method, self._headers | dict(headers), self._tls)
 
     def status(self, path, method="GET"):
         """The status code, or None while nothing answers."""
