@@ -77,7 +77,7 @@ class ManualTest(unittest.TestCase):
         out = run("bash", "-c", script, COMPLETION, range(len(line))[at], *line, cwd=exporter.ROOT)
         return set(out.split())
 
-    COMMANDS = {"serve", "check", "replay", "backfill", "explain", "qemu-args", "bpftrace", "schema", "help", "version"}
+    COMMANDS = {"serve", "check", "replay", "backfill", "explain", "qemu-args", "bpftrace", "schema", "top", "help", "version"}
 
     def test_completion(self):
         self.assertEqual(self.complete("--"), flags_of_help())
