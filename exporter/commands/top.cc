@@ -32,9 +32,17 @@ View ViewOf(const Options& options, const Feed& feed) {
   return view;
 }
 
-// The first answer that is more than a sign of life. Asks for a password where one is needed.
+// The first answer. A daemon that was just started may end at once, over a bad config: that has to be told before the view
+// begins. Asks for a password where one is needed.
 Scrape FirstScrape(Feed& feed, const Options& options, int cancel) {
+  constexpr std::chrono::milliseconds kBetween{20};
+  constexpr std::chrono::seconds kLongestStart{10};
+  const Clock::time_point end = Clock::now() + kLongestStart;
   Scrape scrape = feed.Get(cancel);
+  while (scrape.state == Scrape::State::kWaiting && !feed.has_answered() && Clock::now() < end) {
+    if (!SleepUntil(Clock::now() + kBetween, cancel)) return {Scrape::State::kCancelled, {}, {}, {}};
+    scrape = feed.Get(cancel);
+  }
   const bool may_ask = !options.top.user.empty() && options.top.password_file.empty();
   if (!feed.needs_password() || !may_ask) return scrape;
   Result<std::string> password = AskForPassword("Password of " + options.top.user + ": ");
@@ -175,6 +183,7 @@ class Session {
 };
 
 int RunSession(Feed& feed, const Options& options, const EndSignals& signals, Scrape first) {
+  if (first.state == Scrape::State::kCancelled) return kExitFine;
   if (first.state == Scrape::State::kFailed) return Fail(first.text);
   if (first.state == Scrape::State::kMetrics && !ActivityMeter().Read(first.text, first.at).is_exporters) {
     return Fail(NotTheExporter(feed));

@@ -460,6 +460,20 @@ class TerminalTest(Case):
         self.assertEqual(terminal.end(), 1)
         self.assertIn("TERM is dumb); use --batch", terminal.output)
 
+    def test_a_bad_config_shows_before_the_view(self):
+        (self.directory / "bad.yaml").write_text("metrics: 3\n")
+        terminal = self.terminal(f"--config.file={self.directory}/bad.yaml", self.directory / "busy.log")
+        self.assertEqual(terminal.end(), 1)
+        self.assertIn("bad.yaml:1", terminal.output)
+        self.assertNotIn("\x1b[?1049h", terminal.output)
+
+    def test_a_log_without_a_daemon(self):
+        terminal = self.terminal(self.directory / "busy.log")
+        terminal.wait_for(self.has_rates, "rates")
+        self.assertIn("1 VM, 1 disk", terminal.lines[0])
+        terminal.type("q")
+        self.assertEqual(terminal.end(), 0)
+
     def test_iterations(self):
         terminal = self.terminal(self.address, "--iterations=2")
         self.assertEqual(terminal.end(), 0)

@@ -33,6 +33,7 @@ class Feed {
   // Waits for the answer, or until `cancel` is readable.
   Scrape Get(int cancel);
 
+  bool has_answered() const { return has_answered_; }
   // True once the daemon has refused the password, or that there is none.
   bool needs_password() const { return needs_password_; }
   const http::Identity& identity() const { return identity_; }
