@@ -51,7 +51,8 @@ def commands_of_readme(mark, substitutions):
 def flags_of_help():
     """All flags that --help names, those of the commands included."""
     texts = [exporter.run("--help").stdout]
-    texts += [exporter.run(command, "--help").stdout for command in ("check", "replay", "backfill", "explain", "bpftrace")]
+    commands = ("check", "replay", "backfill", "explain", "bpftrace", "top")
+    texts += [exporter.run(command, "--help").stdout for command in commands]
     return set(re.findall(r"--[a-z][a-z.-]+", "".join(texts)))
 
 
