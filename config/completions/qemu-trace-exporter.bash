@@ -24,9 +24,10 @@ _qemu_trace_exporter_command() {
 
 _qemu_trace_exporter() {
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command
-  local commands='serve check replay backfill explain qemu-args bpftrace schema help version'
+  local commands='serve check replay backfill explain qemu-args bpftrace schema top help version'
   local with_value='--config.file --trace.path --state.path --web.listen-address --web.config.file --web.telemetry-path'
   with_value+=' --web.route-prefix --web.startup-timeout --log.level --log.format --step --format --svg --binary --pid'
+  with_value+=' --address --user --password-file --ca-file --cert-file --key-file --iterations --interval --sort --vm'
   local flags='--config.file --trace.path --state.path --web.listen-address --web.config.file --web.systemd-socket
     --web.telemetry-path --web.route-prefix --web.startup-timeout --web.enable-lifecycle --log.level --log.format
     --version --help'
@@ -36,6 +37,8 @@ _qemu_trace_exporter() {
   [[ -n $command && $command != check ]] || flags+=' --strict --format --lint'
   [[ -n $command && $command != explain ]] || flags+=' --summary --svg'
   [[ -n $command && $command != bpftrace ]] || flags+=' --binary --pid'
+  [[ -n $command && $command != top ]] || flags+=' --address --user --password-file --ca-file --cert-file --key-file
+    --batch --iterations --interval --sort --vm'
   if [[ $word == = ]]; then
     word=
   elif [[ $before == = ]]; then
@@ -46,7 +49,8 @@ _qemu_trace_exporter() {
     --log.level) mapfile -t COMPREPLY < <(compgen -W 'debug info warn error' -- "$word") ;;
     --format) mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$word") ;;
     --log.format) mapfile -t COMPREPLY < <(compgen -W 'logfmt json' -- "$word") ;;
-    --config.file | --web.config.file | --trace.path | --binary | --svg)
+    --sort) mapfile -t COMPREPLY < <(compgen -W 'requests bytes latency events errors name' -- "$word") ;;
+    --config.file | --web.config.file | --trace.path | --binary | --svg | --password-file | --ca-file | --cert-file | --key-file)
       compopt -o filenames 2>/dev/null
       mapfile -t COMPREPLY < <(compgen -f -- "$word")
       ;;
@@ -61,7 +65,7 @@ _qemu_trace_exporter() {
       fi
       case $command in
         '' | help) mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$word") ;;
-        check | replay | backfill | explain)
+        check | replay | backfill | explain | top)
           compopt -o filenames 2>/dev/null
           mapfile -t COMPREPLY < <(compgen -f -- "$word")
           ;;

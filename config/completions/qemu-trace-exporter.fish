@@ -2,7 +2,7 @@
 
 function __qemu_trace_exporter_is
     # True if the line has one of these commands, or no command yet ("none").
-    set -l commands serve check replay backfill explain qemu-args bpftrace schema help version
+    set -l commands serve check replay backfill explain qemu-args bpftrace schema top help version
     for word in (commandline -opc)[2..]
         if contains -- $word $commands
             contains -- $word $argv
@@ -23,10 +23,11 @@ complete -c qemu-trace-exporter $none -a explain -d 'Show how a line is read and
 complete -c qemu-trace-exporter $none -a qemu-args -d 'Print the QEMU options that switch events on'
 complete -c qemu-trace-exporter $none -a bpftrace -d 'Print a bpftrace script for QEMU without a log'
 complete -c qemu-trace-exporter $none -a schema -d 'Print a JSON Schema of the config'
+complete -c qemu-trace-exporter $none -a top -d 'Show VMs and disks by rate and latency'
 complete -c qemu-trace-exporter $none -a help -d 'Print the help of a command'
 complete -c qemu-trace-exporter $none -a version -d 'Print the version'
-complete -c qemu-trace-exporter -n '__qemu_trace_exporter_is help' -a 'serve check replay backfill explain qemu-args bpftrace schema'
-complete -c qemu-trace-exporter -n '__qemu_trace_exporter_is check replay backfill explain' -F
+complete -c qemu-trace-exporter -n '__qemu_trace_exporter_is help' -a 'serve check replay backfill explain qemu-args bpftrace schema top'
+complete -c qemu-trace-exporter -n '__qemu_trace_exporter_is check replay backfill explain top' -F
 
 complete -c qemu-trace-exporter -l config.file -rF -d 'Config file or directory; repeatable'
 complete -c qemu-trace-exporter -l trace.path -rF -d 'Trace log, glob, FIFO, or -; repeatable'
@@ -51,3 +52,14 @@ complete -c qemu-trace-exporter -n '__qemu_trace_exporter_is none explain' -l su
 complete -c qemu-trace-exporter -n '__qemu_trace_exporter_is none explain' -l svg -rF -d 'Draw rates and latencies'
 complete -c qemu-trace-exporter -n '__qemu_trace_exporter_is none bpftrace' -l binary -rF -d 'Binary of QEMU'
 complete -c qemu-trace-exporter -n '__qemu_trace_exporter_is none bpftrace' -l pid -x -d 'A running QEMU'
+complete -c qemu-trace-exporter -n '__qemu_trace_exporter_is none top' -l address -x -d 'Address of the daemon'
+complete -c qemu-trace-exporter -n '__qemu_trace_exporter_is none top' -l user -x -d 'Name for a daemon that asks for a password'
+complete -c qemu-trace-exporter -n '__qemu_trace_exporter_is none top' -l password-file -rF -d 'File with the password'
+complete -c qemu-trace-exporter -n '__qemu_trace_exporter_is none top' -l ca-file -rF -d 'Authorities of the certificate'
+complete -c qemu-trace-exporter -n '__qemu_trace_exporter_is none top' -l cert-file -rF -d 'Certificate of the client'
+complete -c qemu-trace-exporter -n '__qemu_trace_exporter_is none top' -l key-file -rF -d 'Key of the certificate'
+complete -c qemu-trace-exporter -n '__qemu_trace_exporter_is none top' -l batch -d 'Print plain text'
+complete -c qemu-trace-exporter -n '__qemu_trace_exporter_is none top' -l iterations -x -d 'End after so many updates'
+complete -c qemu-trace-exporter -n '__qemu_trace_exporter_is none top' -l interval -x -d 'Time between two updates'
+complete -c qemu-trace-exporter -n '__qemu_trace_exporter_is none top' -l sort -xa 'requests bytes latency events errors name' -d 'What comes first'
+complete -c qemu-trace-exporter -n '__qemu_trace_exporter_is none top' -l vm -x -d 'Show one VM alone'

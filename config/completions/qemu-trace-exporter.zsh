@@ -12,6 +12,7 @@ _qemu_trace_exporter() {
     'qemu-args:Print the QEMU options that switch events on'
     'bpftrace:Print a bpftrace script for QEMU without a log'
     'schema:Print a JSON Schema of the config'
+    'top:Show VMs and disks by rate and latency'
     'help:Print the help of a command'
     'version:Print the version'
   )
@@ -52,10 +53,23 @@ _qemu_trace_exporter() {
     '--binary=[Binary of QEMU]:file:_files'
     '--pid=[A running QEMU]:pid:_pids'
   )
+  [[ -n $command && $command != top ]] || flags+=(
+    '--address=[Address of the daemon]:address:'
+    '--user=[Name for a daemon that asks for a password]:user:'
+    '--password-file=[File with the password]:file:_files'
+    '--ca-file=[Authorities of the certificate]:file:_files'
+    '--cert-file=[Certificate of the client]:file:_files'
+    '--key-file=[Key of the certificate]:file:_files'
+    '--batch[Print plain text]'
+    '--iterations=[End after so many updates]:number:'
+    '--interval=[Time between two updates]:duration:'
+    '--sort=[What comes first]:key:(requests bytes latency events errors name)'
+    '--vm=[Show one VM alone]:vm:'
+  )
   case $command in
     '') _arguments -S $flags '1:command:{_describe command commands}' '*: :' ;;
     help) _arguments -S $flags '1: :' '2:command:{_describe command commands}' ;;
-    check | replay | backfill | explain) _arguments -S $flags '1: :' '*:file:_files' ;;
+    check | replay | backfill | explain | top) _arguments -S $flags '1: :' '*:file:_files' ;;
     *) _arguments -S $flags '*: :' ;;
   esac
 }

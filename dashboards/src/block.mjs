@@ -1,5 +1,5 @@
 import {
-  BY_DEVICE, BY_DISK, DEVICE, LIMITS, NO_BLOCK, NO_DMA, build, counts, increase, lines, mean, named, noTime, number, plus, quantile,
+  BY_DEVICE, BY_DISK, DEVICE, LIMITS, NO_BLOCK, NO_DMA, build, counts, increase, lines, mean, named, noTime, number, observed, plus, quantile,
   rate, row, spread, sumBy, total,
 } from './lib.mjs';
 import {deviceGrid, exporterRow} from './shared.mjs';
@@ -74,8 +74,8 @@ export default build({
         queries: [[named(sumBy(BY_DISK, `qemu_block_requests_in_flight{${DEVICE}}`)), LEGEND]]}),
       ofDisks({id: 42, title: 'Time busy with requests', unit: 'short', decimals: 2, noValue: noTime('requests'),
         description: 'Mean number of requests in flight between scrapes: seconds of requests per second (Little\'s law).',
-        queries: [[named(plus(sumBy(BY_DISK, rate('qemu_block_read_duration_seconds_sum', DEVICE)),
-          sumBy(BY_DISK, rate('qemu_block_write_duration_seconds_sum', DEVICE)))), LEGEND]]}),
+        queries: [[named(plus(observed('qemu_block_read_duration_seconds', DEVICE, BY_DISK),
+          observed('qemu_block_write_duration_seconds', DEVICE, BY_DISK))), LEGEND]]}),
       ofDisks({id: 43, rare: 1, title: 'Flushes', unit: 'iops', noValue: NO_BLOCK, queries: each('qemu_block_flushes_total'),
         description: 'Requests to write the disk\'s cache to the storage below. The guest waits for each.'}),
       ofDisks({id: 45, title: 'p99 flush latency by device', unit: 's', noValue: noTime('flushes'), limit: [LIMITS.flush, 'QemuFlushLatencyHigh'],

@@ -68,11 +68,19 @@ export const plus = (a, b) => `${a} + ${b} or ${a} or ${b}`;
 // they still count when they are down. The alert QemuTraceExporterDown looks as far back.
 export const ours = (expr) =>
   `${expr} and on (${BY_EXPORTER}) last_over_time(qemu_trace_exporter_build_info{${EXPORTER}}[1d])`;
+// A Prometheus with native histograms has none of the classic series of a histogram (_bucket, _sum, _count); others have
+// no other. So each expression asks for the native one first. It is the more exact one where both are there.
+const nativeOr = (native, classic) => `${native} or ${classic}`;
 // Without observations the quantile is NaN, which the comparison drops.
-export const quantile = (q, metric, matchers, by) =>
-  `histogram_quantile(${q}, sum by (${by ? `${by}, ` : ''}le) (${rate(`${metric}_bucket`, matchers)})) >= 0`;
-export const mean = (metric, matchers, by) =>
-  `${sumBy(by, rate(`${metric}_sum`, matchers))} / (${sumBy(by, rate(`${metric}_count`, matchers))} > 0)`;
+export const quantile = (q, metric, matchers, by) => nativeOr(
+  `histogram_quantile(${q}, ${by ? sumBy(by, rate(metric, matchers)) : `sum(${rate(metric, matchers)})`}) >= 0`,
+  `histogram_quantile(${q}, sum by (${by ? `${by}, ` : ''}le) (${rate(`${metric}_bucket`, matchers)})) >= 0`);
+export const mean = (metric, matchers, by) => nativeOr(
+  `histogram_sum(${sumBy(by, rate(metric, matchers))}) / (histogram_count(${sumBy(by, rate(metric, matchers))}) > 0)`,
+  `${sumBy(by, rate(`${metric}_sum`, matchers))} / (${sumBy(by, rate(`${metric}_count`, matchers))} > 0)`);
+// How much was observed per second: seconds of requests, say.
+export const observed = (metric, matchers, by) =>
+  `(${nativeOr(`histogram_sum(${sumBy(by, rate(metric, matchers))})`, sumBy(by, rate(`${metric}_sum`, matchers)))})`;
 
 function query(expr, legend, index) {
   return new prometheus.DataqueryBuilder().refId(String.fromCharCode(65 + index)).datasource(DATASOURCE).expr(expr)
@@ -167,6 +175,8 @@ export function spread({metric, matchers, unit, ...panel}) {
   const builder = begin(new heatmap.PanelBuilder(), {...panel, unit, min: null});
   const expr = `sum by (le) (increase(${metric}_bucket{${matchers}}[$__rate_interval]))`;
   builder.withTarget(query(expr, '{{le}}', 0).range().format(prometheus.PromQueryFormat.Heatmap))
+    // A native histogram comes as cells of its own, which the other format would take apart. Only one of the two has data.
+    .withTarget(query(`sum(${increase(metric, matchers)})`, '', 1).range().format(prometheus.PromQueryFormat.TimeSeries))
     .calculate(false)
     .color(new heatmap.HeatmapColorOptionsBuilder().mode(heatmap.HeatmapColorMode.Scheme).scheme('Turbo').steps(64)
       .scale(heatmap.HeatmapColorScale.Exponential).exponent(0.5).fill('dark-orange').reverse(false))

@@ -12,5 +12,6 @@ int Explain(const Options& options);
 int PrintQemuArgs(const Options& options);
 int PrintBpftrace(const Options& options);
 int PrintSchema();
+int Top(const Options& options);
 
 }  // namespace qte::commands

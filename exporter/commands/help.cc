@@ -56,6 +56,12 @@ const std::vector<CommandHelp>& All() {
        "",
        "Print a JSON Schema of the config, for editors",
        {"qemu-trace-exporter schema > config.schema.json"}},
+      {Command::kTop,
+       "top",
+       "[FILE...]",
+       "Show VMs and disks by rate and latency, of a running daemon or of trace logs",
+       {"qemu-trace-exporter top", "qemu-trace-exporter top vm1.log",
+        "qemu-trace-exporter top --batch --iterations=3 --address=unix:/run/qemu-trace-exporter.sock"}},
   };
   return all;
 }

@@ -5,7 +5,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cctype>
-#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <iostream>
@@ -18,8 +17,9 @@
 #include "base/suggest.h"
 #include "commands/embedded.h"
 #include "commands/environment.h"
+#include "commands/flag_values.h"
 #include "commands/help.h"
-#include "config/scalar.h"
+#include "commands/top/view.h"
 #include "http/listen_address.h"
 
 namespace qte::commands {
@@ -38,7 +38,13 @@ const std::vector<OwnedFlag>& OwnedFlags() {
       {"--step", {Command::kBackfill}},   {"--strict", {Command::kReplay, Command::kCheck}},
       {"--format", {Command::kCheck}},    {"--lint", {Command::kCheck}},
       {"--summary", {Command::kExplain}}, {"--svg", {Command::kExplain}},
-      {"--binary", {Command::kBpftrace}}, {"--pid", {Command::kBpftrace}}};
+      {"--binary", {Command::kBpftrace}}, {"--pid", {Command::kBpftrace}},
+      {"--address", {Command::kTop}},     {"--user", {Command::kTop}},
+      {"--password-file", {Command::kTop}}, {"--ca-file", {Command::kTop}},
+      {"--cert-file", {Command::kTop}},   {"--key-file", {Command::kTop}},
+      {"--batch", {Command::kTop}},       {"--iterations", {Command::kTop}},
+      {"--interval", {Command::kTop}},    {"--sort", {Command::kTop}},
+      {"--vm", {Command::kTop}}};
   return flags;
 }
 
@@ -51,42 +57,6 @@ const OwnedFlag* FindOwned(const std::string& name) {
 
 bool IsOf(const OwnedFlag& flag, Command command) {
   return std::find(flag.commands.begin(), flag.commands.end(), command) != flag.commands.end();
-}
-
-enum class Zero { kRefused, kAllowed };
-
-// Turns "1m30s" into the milliseconds that the option's number holds.
-CLI::Validator Milliseconds(Zero zero) {
-  auto convert = [zero](std::string& text) -> std::string {
-    const bool is_zero = text == "0" || text == "0s";
-    const auto duration = config::ParseDuration(text).value_or(std::chrono::microseconds(0));
-    const int64_t count = std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
-    if (count == 0 && !(is_zero && zero == Zero::kAllowed)) {
-      return "invalid duration \"" + text + "\": expected 500ms, 15s, 10m or 1h30m";
-    }
-    text = std::to_string(count);
-    return {};
-  };
-  return {convert, ""};
-}
-
-// One of a few words.
-CLI::Validator OneOf(std::vector<std::string_view> words) {
-  auto check = [words = std::move(words)](std::string& text) -> std::string {
-    if (std::find(words.begin(), words.end(), text) != words.end()) return {};
-    std::string expected;
-    for (std::string_view word : words) expected.append(expected.empty() ? "" : ", ").append(word);
-    return "unknown value \"" + text + "\"; there are " + expected + DidYouMean(text, words);
-  };
-  return {check, ""};
-}
-
-CLI::Validator Positive() {
-  auto check = [](std::string& text) -> std::string {
-    if (config::ParseCount(text).value_or(0) > 0) return {};
-    return "invalid number \"" + text + "\": expected a whole number from 1";
-  };
-  return {check, ""};
 }
 
 // Of a route: empty, or a slash and what needs no escape.
@@ -167,6 +137,29 @@ void AddOwnedFlags(CLI::App& app, Options& options) {
   app.add_option("--pid", options.pid, "A running QEMU (default: none)")->type_name("PID")->check(Positive());
 }
 
+void AddTopFlags(CLI::App& app, TopOptions& values) {
+  auto add = [&app](const char* name, std::string& value, const char* type, const char* text) {
+    return app.add_option(name, value, text)->type_name(type);
+  };
+  add("--address", values.address, "ADDRESS",
+      "The daemon's address: http://HOST:PORT, https://HOST:PORT or unix:/PATH (default: http://localhost:10177)");
+  add("--user", values.user, "NAME", "Name for a daemon that asks for a password (default: none)");
+  add("--password-file", values.password_file, "FILE", "File whose first line is the password (default: it is typed)");
+  add("--ca-file", values.ca_file, "FILE", "Authorities that may have signed the daemon's certificate (default: the system's)");
+  add("--cert-file", values.cert_file, "FILE", "Certificate for a daemon that asks for one (default: none)");
+  add("--key-file", values.key_file, "FILE", "Key of --cert-file (default: in the same file)");
+  AddSwitch(app, "--batch", values.is_batch, "Print plain text: all rows, numbers without units, and no keys");
+  app.add_option("--iterations", values.iterations, "End after so many updates (default: never)")
+      ->type_name("N")
+      ->check(Positive());
+  app.add_option("--interval", values.interval_ms, "Time between two updates: 500ms, 2s, 1m (default: 2s)")
+      ->type_name("DURATION")
+      ->transform(Milliseconds(Zero::kRefused));
+  add("--sort", values.sort, "KEY", "requests, bytes, latency, events, errors or name (default: requests)")
+      ->check(OneOf(top::SortKeyNames()));
+  add("--vm", values.vm, "NAME", "Show one VM alone (default: all)");
+}
+
 // What a line may have beside flags.
 struct Words {
   std::vector<std::string> files;
@@ -192,6 +185,9 @@ void AddCommands(CLI::App& app, Options& options, Words& words) {
   added[Command::kExplain]->add_option("LINE", words.files,
                                        "A line of a trace log (default: lines of standard input); with --summary trace "
                                        "logs, as for replay");
+  added[Command::kTop]->add_option(
+      "FILE", words.files,
+      "Trace logs to follow, as --trace.path names them, where there is no daemon; durations need timestamps in them");
   app.add_subcommand("help", "")->fallthrough()->add_option("COMMAND", words.topic, "");
   app.add_subcommand("version", "")->fallthrough();
   app.require_subcommand(0, 1);
@@ -292,7 +288,7 @@ std::string MisplacedFlag(const CLI::App& app, Command command) {
 }
 
 // What a command makes of the words on its line.
-std::string TakeWords(Words&& words, Options& options) {
+std::string TakeWords(Words&& words, bool has_address, Options& options) {
   if (options.command == Command::kCheck) {
     options.config_files.insert(options.config_files.end(), words.files.begin(), words.files.end());
   } else if (options.command == Command::kExplain && !options.summary) {
@@ -301,6 +297,9 @@ std::string TakeWords(Words&& words, Options& options) {
     if (!words.files.empty()) options.line = std::move(words.files.front());
   } else {
     options.files = std::move(words.files);
+    if (options.command == Command::kTop && !options.files.empty() && has_address) {
+      return "--address names a daemon, so there can be no FILE";
+    }
     if (options.summary && options.files.empty()) options.files.emplace_back("-");
   }
   return {};
@@ -337,6 +336,7 @@ ParsedOptions ParseOptions(int argc, char** argv) {
   app.set_version_flag("--version", "qemu-trace-exporter " + std::string(kVersion));
   AddSharedFlags(app, options);
   AddOwnedFlags(app, options);
+  AddTopFlags(app, options.top);
   AddCommands(app, options, words);
   std::vector<std::string> arguments(argv + 1, argv + argc);
   const FromEnvironment environment = ReadEnvironment(app, arguments);
@@ -373,7 +373,7 @@ ParsedOptions ParseOptions(int argc, char** argv) {
     return {std::nullopt, kExitFine};
   }
   if (std::string wrong = MisplacedFlag(app, options.command); !wrong.empty()) return WrongUsage(wrong);
-  if (std::string wrong = TakeWords(std::move(words), options); !wrong.empty()) return WrongUsage(wrong);
+  if (std::string wrong = TakeWords(std::move(words), app.count("--address") > 0, options); !wrong.empty()) return WrongUsage(wrong);
   return CheckValues(std::move(options), environment);
 }
 

@@ -8,7 +8,22 @@
 
 namespace qte::commands {
 
-enum class Command { kServe, kCheck, kReplay, kBackfill, kExplain, kQemuArgs, kBpftrace, kSchema };
+enum class Command { kServe, kCheck, kReplay, kBackfill, kExplain, kQemuArgs, kBpftrace, kSchema, kTop };
+
+// What goes with `top` alone.
+struct TopOptions {
+  std::string address = "http://localhost:10177";
+  std::string user;           // empty: none
+  std::string password_file;  // empty: it is typed where the daemon asks for one
+  std::string ca_file;
+  std::string cert_file;
+  std::string key_file;
+  bool is_batch = false;
+  int64_t iterations = 0;  // 0: until it is left
+  int64_t interval_ms = 2'000;
+  std::string sort = "requests";
+  std::string vm;  // empty: all
+};
 
 struct Options {
   Command command = Command::kServe;
@@ -24,7 +39,7 @@ struct Options {
   int64_t startup_timeout_ms = 300'000;  // 0: answers at once
   std::string log_level = "info";
   std::string log_format = "logfmt";
-  std::vector<std::string> files;   // replay, backfill, explain
+  std::vector<std::string> files;   // replay, backfill, explain, top
   int64_t step_ms = 1'000;          // backfill
   bool is_strict = false;           // replay: bad input where most lines were not read; check: where there are warnings
   bool is_json = false;             // check
@@ -34,6 +49,7 @@ struct Options {
   std::string svg_path;             // explain; empty: no picture
   std::string binary;               // bpftrace; empty: of the process, or where distributions put it
   int pid = 0;                      // bpftrace; 0: of no process
+  TopOptions top;
 };
 
 // Exit codes of the program.

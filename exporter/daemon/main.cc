@@ -24,5 +24,7 @@ int main(int argc, char** argv) {
       return commands::PrintBpftrace(options);
     case commands::Command::kSchema:
       return commands::PrintSchema();
+    case commands::Command::kTop:
+      return commands::Top(options);
   }
 }

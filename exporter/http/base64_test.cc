@@ -19,4 +19,13 @@ TEST_CASE("Base64") {
   }
 }
 
+TEST_CASE("Base64 of bytes") {
+  CHECK(EncodeBase64("") == "");
+  CHECK(EncodeBase64("f") == "Zg==");
+  CHECK(EncodeBase64("fo") == "Zm8=");
+  CHECK(EncodeBase64("foo") == "Zm9v");
+  CHECK(EncodeBase64("\xff\xfe\xfd") == "//79");
+  CHECK(EncodeBase64("Aladdin:open sesame") == "QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
+}
+
 }  // namespace qte::http

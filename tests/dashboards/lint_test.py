@@ -315,9 +315,23 @@ class DashboardTest(unittest.TestCase):
         heatmaps = [panel for _, panel, _ in self.each() if panel["type"] == "heatmap"]
         self.assertGreaterEqual(len(heatmaps), 4)
         for panel in heatmaps:
-            target, = panel["targets"]
+            target, native = panel["targets"]
             self.assertEqual((target["format"], target["legendFormat"]), ("heatmap", "{{le}}"))
             self.assertRegex(target["expr"], r"^sum by \(le\) \(increase\(\w+_bucket\{")
+            # The cells of a native histogram stay together as a time series alone.
+            self.assertEqual(native["format"], "time_series")
+            self.assertEqual(native["expr"], target["expr"].replace("sum by (le) ", "sum").replace("_bucket{", "{"))
+
+    def test_quantiles_are_of_native_histograms_first(self):
+        expressions = [target["expr"] for _, panel, _ in self.each() for target in panel["targets"]]
+        expressions += [rule["expr"] for rule in rules()]
+        quantiles = [each for each in expressions if "histogram_quantile" in each]
+        self.assertGreater(len(quantiles), 25)
+        for expression in quantiles:
+            with self.subTest(expression):
+                native, classic = re.split(r"\bor (?=histogram_quantile)", expression)
+                self.assertNotIn("_bucket", native)
+                self.assertIn("_bucket", classic)
 
     def test_every_metric_is_one_that_the_exporter_serves(self):
         known = known_metrics()

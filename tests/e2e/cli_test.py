@@ -38,7 +38,7 @@ metrics:
 LINES = ("pci_cfg_read i440FX 00:00.0 @0x0 -> 0x12378086\n" * 3).encode()
 
 
-COMMANDS = ("serve", "check", "replay", "backfill", "explain", "qemu-args", "bpftrace", "schema")
+COMMANDS = ("serve", "check", "replay", "backfill", "explain", "qemu-args", "bpftrace", "schema", "top")
 
 
 class Case(unittest.TestCase):

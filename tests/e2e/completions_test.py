@@ -18,7 +18,7 @@ import exporter
 import parts
 
 COMPLETIONS = exporter.ROOT / "config/completions"
-COMMANDS = {"serve", "check", "replay", "backfill", "explain", "qemu-args", "bpftrace", "schema", "help", "version"}
+COMMANDS = {"serve", "check", "replay", "backfill", "explain", "qemu-args", "bpftrace", "schema", "top", "help", "version"}
 
 # What is typed, and what is offered for it, anywhere in the line.
 CASES = (
@@ -34,6 +34,9 @@ CASES = (
     ("check config/default.y", {"config/default.yaml"}),
     ("serve READ", set()),
     ("help b", {"backfill", "bpftrace"}),
+    ("top --so", {"--sort"}),
+    ("top --sort=", {"requests", "bytes", "latency", "events", "errors", "name"}),
+    ("top READ", {"README.md"}),
 )
 
 

@@ -472,7 +472,7 @@ class ReferenceTest(unittest.TestCase):
             return exporter.run(*command, "--help").stdout
 
     def test_flags(self):
-        helps = self.help() + "".join(self.help(command) for command in ("check", "backfill", "replay", "explain", "bpftrace"))
+        helps = self.help() + "".join(self.help(command) for command in ("check", "backfill", "replay", "explain", "bpftrace", "top"))
         # A flag that is too long has its text on the next line.
         options = re.findall(r"^  (?:-\w, )?(--[\w.-]+)\S*(?: {2,}|\n {20,})(\S.*)$", helps, re.M)
         told = {flag: re.sub(r" \(default: .*\)", "", text) for flag, text in options}

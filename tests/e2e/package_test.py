@@ -51,7 +51,8 @@ def commands_of_readme(mark, substitutions):
 def flags_of_help():
     """All flags that --help names, those of the commands included."""
     texts = [exporter.run("--help").stdout]
-    texts += [exporter.run(command, "--help").stdout for command in ("check", "replay", "backfill", "explain", "bpftrace")]
+    commands = ("check", "replay", "backfill", "explain", "bpftrace", "top")
+    texts += [exporter.run(command, "--help").stdout for command in commands]
     return set(re.findall(r"--[a-z][a-z.-]+", "".join(texts)))
 
 
@@ -77,7 +78,7 @@ class ManualTest(unittest.TestCase):
         out = run("bash", "-c", script, COMPLETION, range(len(line))[at], *line, cwd=exporter.ROOT)
         return set(out.split())
 
-    COMMANDS = {"serve", "check", "replay", "backfill", "explain", "qemu-args", "bpftrace", "schema", "help", "version"}
+    COMMANDS = {"serve", "check", "replay", "backfill", "explain", "qemu-args", "bpftrace", "schema", "top", "help", "version"}
 
     def test_completion(self):
         self.assertEqual(self.complete("--"), flags_of_help())

@@ -18,7 +18,10 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 import exporter
 import qemu
 
-DISKS = [qemu.Disk("ide0", "ide"), qemu.Disk("nvme0", "nvme")]
+# So that errors show as well, one disk has a sector that cannot be read.
+BAD_SECTOR = 49152
+DISKS = [qemu.Disk("ide0", "ide"), qemu.Disk("nvme0", "nvme"),
+         qemu.Disk("faulty", "virtio", fails_at=BAD_SECTOR, is_called_by_image=True)]
 TEXT = "trace me if you can"
 FIRST_LOOK = re.compile(r"qemu_(keyboard_keystrokes|pci_config_(reads|writes)|dma_(read|written)_bytes)_total\b")
 
@@ -28,7 +31,7 @@ def first_look(daemon):
     daemon.wait_for_metrics(
         lambda m: m.total("qemu_keyboard_keystrokes_total") and m.total("qemu_pci_config_reads_total") and
         all(any(value for labels, value in m.series("qemu_dma_written_bytes_total") if disk.name in labels["device"])
-            for disk in DISKS),
+            for disk in DISKS if disk.interface != "virtio"),
         "keystrokes, PCI accesses and DMA to show")
     return [line for line in daemon.text().splitlines() if FIRST_LOOK.match(line) and not line.endswith(" 0")]
 
@@ -46,7 +49,8 @@ def type_text(machine, seconds):
 def show(directory, arguments):
     """Guest and exporter side by side, until the time is over."""
     configs = [flag for flag in arguments.flags if flag.startswith("--config.file=")]
-    machine = qemu.Machine(directory, DISKS, qemu.trace_options(*configs), "workload=steady", name="demo")
+    machine = qemu.Machine(directory, DISKS, qemu.trace_options(*configs), f"workload=steady bad_sector={BAD_SECTOR}",
+                           name="demo")
     with exporter.Daemon(f"--trace.path={machine.log}", *arguments.flags, port=arguments.port) as daemon, machine:
         print("A guest boots under QEMU (about ten seconds) ...", flush=True)
         machine.wait_for_guest()

@@ -46,6 +46,7 @@ class Disk:
     properties: str = ""  # more of the -device
     fails_at: int = None  # sector that can be neither read nor written, by blkdebug
     fails_flush: bool = False  # the first one; with fails_at only
+    is_called_by_image: bool = False  # QEMU calls a disk that fails "blkdebug:...", unless the fault comes by options
 
 
 class Machine:
@@ -70,7 +71,8 @@ class Machine:
 
     def file(self, disk):
         """What QEMU calls it."""
-        return self.image(disk) if disk.fails_at is None else f"blkdebug:{self._faults(disk)}:{self.image(disk)}"
+        is_plain = disk.fails_at is None or disk.is_called_by_image
+        return self.image(disk) if is_plain else f"blkdebug:{self._faults(disk)}:{self.image(disk)}"
 
     def _faults(self, disk):
         return self.directory / f"{disk.name}.blkdebug"
@@ -122,7 +124,11 @@ class Machine:
             yield from self._drive(disk)
 
     def _drive(self, disk):
-        yield from ("-drive", f"file={self.file(disk)},format=raw,if=none,id={disk.name}")
+        file = f"file={self.file(disk)},format=raw"
+        if disk.is_called_by_image:
+            file = (f"driver=raw,file.driver=blkdebug,file.image.filename={self.image(disk)},"
+                    f"file.inject-error.0.event=none,file.inject-error.0.sector={disk.fails_at}")
+        yield from ("-drive", f"{file},if=none,id={disk.name}")
         device = disk.device or {"ide": f"ide-hd,bus=ide.{disk.channel}", "nvme": f"nvme,serial={disk.name}",
                                  "virtio": "virtio-blk-pci", "scsi": "scsi-hd,bus=scsi.0"}[disk.interface]
         yield from ("-device", ",".join(filter(None, (device, f"drive={disk.name}", disk.properties))))
