@@ -167,7 +167,7 @@ def garbage(port, stop):
 
 
 def abandoned_handshakes(port, stop, count=200):
-    """Begin TLS's handshake, each a few bytes further than the one before, and leave it there."""
+    """Begin TLS's handshake, each some bytes further than the one before, and leave it there."""
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     with contextlib.suppress(ssl.SSLWantReadError):
         TlsPort.context.wrap_bio(incoming, outgoing).do_handshake()

@@ -10,6 +10,6 @@ def openssl(directory, *arguments):
 
 
 def make_self_signed(directory, name):
-    """NAME.crt and NAME.key. An authority, too, for whoever trusts it."""
+    """NAME.crt and NAME.key. Also an authority for a client that trusts it."""
     openssl(directory, "req", "-x509", *CURVE, "-nodes", "-days", "2", "-subj", f"/CN={name}", "-keyout", f"{name}.key",
             "-out", f"{name}.crt")
