@@ -5,13 +5,13 @@ _qemu_trace_exporter() {
   local -a commands flags
   commands=(
     'serve:Follow trace logs and serve metrics (the default)'
-    'check:Check the config and say what it holds'
+    'check:Check the config and summarize it'
     'replay:Read recorded traces and print their metrics'
-    'backfill:Print what recorded traces hold over time'
-    'explain:Show how a line is read and which series it moves'
-    'qemu-args:Print the QEMU options that switch events on'
-    'bpftrace:Print a bpftrace script for QEMU without a log'
-    'schema:Print a JSON Schema of the config'
+    'backfill:Print the metrics of recorded traces over time'
+    'explain:Show how a line is read and which series it changes'
+    'qemu-args:Print the QEMU options that enable events'
+    'bpftrace:Print a bpftrace script for a QEMU without a log'
+    'schema:Print the JSON Schema of the config'
     'top:Show VMs and disks by rate and latency'
     'help:Print the help of a command'
     'version:Print the version'
@@ -29,20 +29,20 @@ _qemu_trace_exporter() {
     '--state.path=[Directory for checkpoints]:directory:_files -/'
     '*--web.listen-address=[HOST\:PORT, \[IPV6\]\:PORT or unix\:/PATH; repeatable]:address:'
     '--web.config.file=[TLS, users, headers and a rate limit]:file:_files'
-    '--web.systemd-socket[Serve on the sockets that systemd hands over]'
+    '--web.systemd-socket[Listen on the sockets that systemd passes]'
     '--web.telemetry-path=[Path of the metrics]:path:'
-    '--web.route-prefix=[Path that all others are below]:path:'
+    '--web.route-prefix=[Prefix of all HTTP paths]:path:'
     '--web.startup-timeout=[Longest time to answer 503 at the start]:duration:'
     '--web.enable-lifecycle[Allow POST /-/reload and PUT /-/log-level]'
-    '--log.level=[Least level of messages]:level:(debug info warn error)'
-    '--log.format=[Format of messages]:format:(logfmt json)'
+    '--log.level=[Lowest level of messages to log]:level:(debug info warn error)'
+    '--log.format=[Format of log messages]:format:(logfmt json)'
     '--version[Print the version]'
     '(-h --help)'{-h,--help}'[Print help]'
   )
   [[ -n $command && $command != backfill ]] || flags+=('--step=[Time between two samples]:duration:')
   [[ -n $command && $command != (check|replay) ]] || flags+=('--strict[Exit with 1 on warnings or unread lines]')
   [[ -n $command && $command != check ]] || flags+=(
-    '--format=[Format of the answer]:format:(text json)'
+    '--format=[Output format]:format:(text json)'
     '--lint[Also warn of names, units, pointers and cardinality]'
   )
   [[ -n $command && $command != explain ]] || flags+=(
@@ -51,7 +51,7 @@ _qemu_trace_exporter() {
   )
   [[ -n $command && $command != bpftrace ]] || flags+=(
     '--binary=[Binary of QEMU]:file:_files'
-    '--pid=[A running QEMU]:pid:_pids'
+    '--pid=[Process ID of a running QEMU]:pid:_pids'
   )
   [[ -n $command && $command != top ]] || flags+=(
     '--address=[Address of the daemon]:address:'

@@ -110,7 +110,7 @@ export default build({
         queries: [[`${sumBy(BY_EXPORTER, ours(`process_open_fds{${EXPORTER}}`))} / ` +
           sumBy(BY_EXPORTER, ours(`process_max_fds{${EXPORTER}}`)), '{{instance}}']]}),
     ]),
-    // What these show is there only with a flag or a key of the config, which each panel names where it is empty.
+    // These panels need a flag or a key of the config. An empty panel names the one that it needs.
     row(6, 'With --state.path, reclaim, qmp or usdt', [
       lines({id: 61, title: 'Age of the last checkpoint', unit: 's', noValue: 'off: needs the flag --state.path=DIR',
         limit: [LIMITS.checkpointAge, 'QemuTraceCheckpointOld'],

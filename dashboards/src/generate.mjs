@@ -1,4 +1,4 @@
-// Writes the dashboards' JSON, beside this folder or into the folder given: node generate.mjs [DIR]
+// Writes the dashboards' JSON into DIR, by default the parent of this folder: node generate.mjs [DIR]
 import {mkdirSync, writeFileSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import {fileURLToPath} from 'node:url';

@@ -1,7 +1,7 @@
-// What the dashboards have in common: variables, annotations, links, layout, and panels with the looks they share.
+// Shared parts of the dashboards: variables, annotations, links, layout, and panels with a common style.
 //
-// A dashboard is given as rows of panels. A panel says its own id, since links to panels hold it, and how wide it is;
-// where it stands follows from the order.
+// A dashboard consists of rows of panels. A panel sets its own id, because links to panels contain it, and its width. Its
+// position follows from the order.
 import common from '@grafana/grafana-foundation-sdk/common';
 import dashboard from '@grafana/grafana-foundation-sdk/dashboard';
 import heatmap from '@grafana/grafana-foundation-sdk/heatmap';
@@ -14,19 +14,19 @@ const DATASOURCE = {type: 'prometheus', uid: '${datasource}'};
 const TAG = 'qemu-trace-exporter';
 const COLUMNS = 24;
 
-// Matchers by how much a panel tells apart. Values are regular expressions: one variable may hold several.
+// Matchers by the detail of a panel. Values are regular expressions, because a variable can hold several values.
 export const EXPORTER = 'job=~"$job", instance=~"$instance"';
 export const VM = `${EXPORTER}, vm=~"$vm"`;
 export const DEVICE = `${VM}, device=~"$device"`;
 
-// Labels to group by. Two hosts may have VMs of one name, and two VMs images of one path.
+// Labels to group by. Two hosts can have VMs with the same name, and two VMs can have images with the same path.
 export const BY_EXPORTER = 'job, instance';
 export const BY_VM = `${BY_EXPORTER}, vm`;
 export const BY_DEVICE = `${BY_VM}, device`;
 export const BY_DISK = `${BY_VM}, interface, device`;
 
-// What a panel says where it has nothing to show: the events it lives on, or what else may be missing. A number has room
-// for the short form alone, and the full one in its description.
+// The text of a panel without data: the events that it needs, or another reason. A number has room for the short form only,
+// so its description has the full text.
 const QEMU_ARGS = 'qemu-args prints the options';
 export const NO_EVENTS = {short: 'no events: needs -trace', full: `no events yet: QEMU needs -trace; ${QEMU_ARGS}`};
 export const NO_KEYS = {short: 'trace ps2_put_keycode', full: `none: trace ps2_put_keycode; ${QEMU_ARGS}`};
@@ -39,33 +39,34 @@ export const noTime = (what) => ({short: `no ${what}, or no timestamps`, full: `
 export const NO_SOURCES = 'no sources in the config';
 export const NO_QUEUES = {short: 'add virtqueue.yaml', full: 'none: needs --config.file=virtqueue.yaml and its events'};
 
-// Thresholds of the alerts in dashboards/rules, which panels draw as lines.
+// Thresholds of the alerts in dashboards/rules. Panels draw them as lines.
 export const LIMITS = {
   duration: 0.1, flush: 0.5, lag: 50e6, pipeFull: 0.05, checkpointAge: 300,
 };
 
-// Units of what Grafana has no name for: 1.2K keys/s.
+// Units that Grafana does not have: 1.2K keys/s.
 export const KEYS = 'count:keys/s';
 export const CODES = 'count:codes/s';
 export const LINES = 'count:lines/s';
 export const EVENTS = 'count:events/s';
 
 export const rate = (metric, matchers) => `rate(${metric}{${matchers}}[$__rate_interval])`;
-// A disk's name without its directories, for legends. disk.img and the like are told apart by their directory alone, as those
-// of KubeVirt are.
+// A disk's name without its directories, for legends. Names such as disk.img keep the last directory, because KubeVirt's
+// images differ only in the directory.
 const DISK = '(?:.*?/)?([^/]+/disk[.][^/]*|[^/]+)';
 export const named = (expr) => `label_replace(${expr}, "disk", "$1", "device", "${DISK}")`;
-// What comes seldom (errors, rotations) is counted: as a rate it would be 0.0003 a second.
-// Of two counters of the same, the first one where it says something.
+// Rare events (errors, rotations) are counted, because their rate would be 0.0003 per second.
+// The first of two counters for the same thing, or the second one where the first is 0.
 export const either = (first, second) => `${first} > 0 or ${second}`;
 export const increase = (metric, matchers) => `increase(${metric}{${matchers}}[$__rate_interval])`;
-// All of the time shown, for a single number that is looked at once.
+// The increase over the whole time range, for panels with a single number.
 export const total = (metric, matchers) => `sum(increase(${metric}{${matchers}}[$__range]))`;
 export const sumBy = (by, expr) => `sum by (${by}) (${expr})`;
-// The sum of two, of which one may not be there: a disk that is only read has no series of writes.
+// The sum of two expressions, of which one may have no series: a disk that is only read has no series of writes.
 export const plus = (a, b) => `${a} + ${b} or ${a} or ${b}`;
-// Every target of Prometheus has `up`, `scrape_*`, and mostly `process_*`. Ours are those that told so within a day, and so
-// they still count when they are down. The alert QemuTraceExporterDown looks as far back.
+// Every target of Prometheus has `up`, `scrape_*`, and mostly `process_*`. A target is an exporter if it had
+// qemu_trace_exporter_build_info within the last day, so an exporter that is down still counts. The alert
+// QemuTraceExporterDown uses the same range.
 export const ours = (expr) =>
   `${expr} and on (${BY_EXPORTER}) last_over_time(qemu_trace_exporter_build_info{${EXPORTER}}[1d])`;
 // A Prometheus with native histograms has none of the classic series of a histogram (_bucket, _sum, _count); others have
@@ -87,8 +88,8 @@ function query(expr, legend, index) {
     .legendFormat(legend).editorMode(prometheus.QueryEditorMode.Code);
 }
 
-// Digits behind the point of a number. Units with prefixes scale before they are cut: 0.0123 s is 12.3 ms. Lines and
-// bytes do best with what Grafana chooses, by the ticks of the axis; only what is counted has none.
+// Decimals of a number. Units with prefixes are scaled before rounding: 0.0123 s is 12.3 ms. For lines and bytes, Grafana
+// chooses the decimals by the ticks of the axis. Counts have no decimals.
 const DECIMALS = {short: 0, Bps: 1, iops: 1, ops: 1, percentunit: 1, s: 1, [KEYS]: 1, [CODES]: 1, [LINES]: 1, [EVENTS]: 1};
 
 function begin(builder, {id, title, description, unit, decimals, min = 0, noValue = 'no exporter is scraped'}) {
@@ -98,7 +99,7 @@ function begin(builder, {id, title, description, unit, decimals, min = 0, noValu
   return min === null ? builder : builder.min(min);
 }
 
-// Colours from a value on: [[null, 'green'], [1, 'red']].
+// Colours, each with the lowest value to which it applies: [[null, 'green'], [1, 'red']].
 function thresholds(steps) {
   return new dashboard.ThresholdsConfigBuilder().mode(dashboard.ThresholdsMode.Absolute)
     .steps(steps.map(([value, color]) => ({value, color})));
@@ -107,9 +108,9 @@ function thresholds(steps) {
 const mapping = (texts) => ({type: 'value',
   options: Object.fromEntries(Object.entries(texts).map(([value, text], index) => [value, {text, index}]))});
 
-// One number, of now (or of all the time shown, where it is a `total`): it never shows what was true an hour ago, and has no
-// graph, which would lie behind its digits; the lines below have it. `steps` colour it; without them it is blue. `texts`
-// stand for values: {1: 'fine'}.
+// A single current number, or the total over the time range for a `total`. It never shows an old value. It has no graph,
+// because that would lie behind its digits; the lines below show the history. `steps` set its colours; without them it is
+// blue. `texts` replace values: {1: 'fine'}.
 export function number({expr, steps = [[null, 'blue']], texts, ...panel}) {
   const {short, full} = panel.noValue ?? {};
   if (full) Object.assign(panel, {noValue: short, description: `${panel.description} Without data: ${full}.`});
@@ -123,8 +124,8 @@ export function number({expr, steps = [[null, 'blue']], texts, ...panel}) {
   return {builder, width: panel.width ?? 4, height: panel.height ?? 4};
 }
 
-// Where a click leads: from a cell of a table, whose line has the labels, or from a series. A series' legend is short, so the
-// title of its link has the full path and the host.
+// Link targets of table cells, whose line has the labels, and of series. The legend of a series is short, so the title of
+// its link has the full path and the host.
 const url = (uid, labels, field) => `/d/${uid}?\${__url_time_range}&var-datasource=\${datasource}` +
   labels.map((label) => `&var-${label}=\${${field}.${label}:percentencode}`).join('');
 const TARGETS = {
@@ -136,9 +137,9 @@ const TARGETS = {
 const cellLink = (to) => ({title: TARGETS[to][2], url: url(TARGETS[to][0], TARGETS[to][1], '__data.fields'), targetBlank: false});
 const seriesLink = (to) => ({title: TARGETS[to][3], url: url(TARGETS[to][0], TARGETS[to][1], '__field.labels'), targetBlank: false});
 
-// Lines over time. `queries` are [expression, legend, unit where it is another than the panel's]; `stack` where they add up to
-// something; `rare` is how high the axis goes at least where all may be 0 for long: it would go to 100 by itself. `limit` is
-// [value, alert]: a dashed line where that alert begins. `to` is the key of TARGETS to which a click on a series leads.
+// Lines over time. `queries` are [expression, legend, unit if it differs from the panel's]. Set `stack` if the lines add up.
+// `rare` is the minimum height of the axis for values that can all be 0 for a long time; by default the axis would go to 100.
+// `limit` is [value, alert]: a dashed line at the threshold of that alert. `to` is the key of TARGETS to which a click leads.
 export function lines({queries, stack = false, rare, limit, to, calcs = ['mean', 'max', 'lastNotNull'], ...panel}) {
   if (limit) panel.description += ` The dashed line is the threshold of the alert ${limit[1]}.`;
   const builder = begin(new timeseries.PanelBuilder(), {decimals: panel.unit === 'short' ? 0 : undefined, ...panel});
@@ -161,16 +162,16 @@ export function lines({queries, stack = false, rare, limit, to, calcs = ['mean',
     .showPoints(common.VisibilityMode.Never).spanNulls(false);
   if (rare !== undefined) builder.axisSoftMax(rare);
   if (stack) builder.stacking(new common.StackingConfigBuilder().mode(common.StackingMode.Normal).group('A'));
-  // A legend may take a third of the height: that of two hosts has two lines, that of their disks or events more.
+  // A legend can take a third of the height: a legend of two hosts has two lines, one of their disks or events has more.
   const long = queries.some(([, legend]) => /disk|device|event|reason|span|lookup/.test(legend));
   return {builder, width: panel.width ?? 12, height: panel.height ?? (long ? 10 : 8)};
 }
 
-// How often something rare happened within the interval before each point. Intervals overlap, so a mean would mean nothing.
+// Number of rare events in the interval before each point. The intervals overlap, so a mean would be meaningless.
 export const counts = ({queries, unit = 'short', ...panel}) =>
   lines({...panel, unit, rare: 1, calcs: ['max', 'lastNotNull'], queries});
 
-// How the observations of a histogram are spread, over time.
+// Distribution of a histogram's observations over time.
 export function spread({metric, matchers, unit, ...panel}) {
   const builder = begin(new heatmap.PanelBuilder(), {...panel, unit, min: null});
   const expr = `sum by (le) (increase(${metric}_bucket{${matchers}}[$__rate_interval]))`;
@@ -187,9 +188,10 @@ export function spread({metric, matchers, unit, ...panel}) {
   return {builder, width: panel.width ?? 12, height: panel.height ?? 8};
 }
 
-// A line for each set of labels. `labels` are [label, title, width]; `columns` are [title, expression, unit, texts], the
-// expressions grouped by the same labels; `texts` stand for values, as in `number`. `to` are the labels whose cells lead
-// somewhere, keys of TARGETS. The first column sorts. An empty cell has a dash: the panel's `noValue` is for an empty table.
+// A table with a line for each set of labels. `labels` are [label, title, width]. `columns` are [title, expression, unit,
+// texts]; the expressions are grouped by the same labels, and `texts` replace values as in `number`. `to` are the labels
+// whose cells have links, keys of TARGETS. The table is sorted by the first column. An empty cell shows a dash; the panel's
+// `noValue` is for an empty table.
 export function grid({labels, columns, to = [], ...panel}) {
   const builder = begin(new table.PanelBuilder(), {...panel, unit: 'short'});
   const values = columns.map((_, index) => (columns.length > 1 ? `Value #${String.fromCharCode(65 + index)}` : 'Value'));
@@ -223,7 +225,7 @@ function choice(name, label, definition) {
     .current({selected: true, text: ['All'], value: ['$__all']});
 }
 
-// Metrics of the exporter itself have no vm and no device, so its dashboard offers neither.
+// The exporter's own metrics have no vm and no device, so its dashboard does not offer these variables.
 const CHOICES = {
   job: ['Job', 'label_values(qemu_trace_exporter_build_info, job)'],
   instance: ['Instance', 'label_values(qemu_trace_exporter_build_info{job=~"$job"}, instance)'],
@@ -231,7 +233,8 @@ const CHOICES = {
   device: ['Device', `label_values({__name__=~"qemu_(block|dma)_(reads|writes)_total", ${VM}}, device)`],
 };
 
-// Where the panels stand: from left to right, a new line where one has no room. Those of a line are as tall as the tallest.
+// Positions of the panels: from left to right, with a new line if there is no room. All panels in a line get the height of
+// the tallest.
 function place(panels, top) {
   let line = [];
   let y = top;
@@ -253,7 +256,7 @@ function place(panels, top) {
   return y;
 }
 
-// The dashboard as what its JSON file holds. `variables` are names of CHOICES, each filtered by those before it.
+// The dashboard as the content of its JSON file. `variables` are names of CHOICES. Each is filtered by those before it.
 export function build({uid, title, description, variables, rows}) {
   const builder = new dashboard.DashboardBuilder(title).uid(uid).description(description).tags([TAG]).readonly()
     .tooltip(dashboard.DashboardCursorSync.Crosshair).time({from: 'now-1h', to: 'now'}).refresh('30s').timezone('browser')

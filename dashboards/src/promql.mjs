@@ -1,9 +1,10 @@
-// Parses the expressions of dashboards by Prometheus' own grammar: node promql.mjs FILE.json...
+// Parses the expressions of dashboards with Prometheus' own grammar: node promql.mjs FILE.json...
 import {readFileSync} from 'node:fs';
 import {pathToFileURL} from 'node:url';
 import {parser} from '@prometheus-io/lezer-promql';
 
-// Where `expr` is no PromQL, or null. Grafana's intervals stand for durations; its other variables are inside of strings.
+// The place where `expr` is invalid PromQL, or null. Durations replace Grafana's intervals; its other variables are inside
+// strings.
 export function problem(expr) {
   const filledIn = expr.replace(/\$__(rate_interval|interval|range)\b/g, '5m');
   const cursor = parser.parse(filledIn).cursor();
@@ -13,7 +14,7 @@ export function problem(expr) {
   return null;
 }
 
-// All problems of a dashboard: panels, those of folded rows too, and annotations.
+// All problems of a dashboard, in panels, including those of collapsed rows, and in annotations.
 export function problems(dashboard) {
   const panels = dashboard.panels.flatMap((panel) => [panel, ...(panel.panels ?? [])]);
   const named = [...panels.flatMap((panel) => (panel.targets ?? []).map(({expr}) => [panel.title, expr])),

@@ -1,4 +1,4 @@
-// What several dashboards show alike: the exporter behind the numbers, and disks side by side.
+// Panels of several dashboards: the exporter behind the numbers, and disks side by side.
 import {
   BY_DISK, BY_EXPORTER, DEVICE, EXPORTER, LINES, NO_BLOCK, NO_SOURCES, counts, grid, increase, lines, ours, quantile, rate,
   row, sumBy,
@@ -6,7 +6,7 @@ import {
 
 export const own = (name) => `qemu_trace_exporter_${name}`;
 
-// A row that is folded: what is wrong with the numbers above when they look wrong.
+// A collapsed row that explains why the numbers above can be wrong.
 export const exporterRow = (id) => row(id, 'Exporter', [
   lines({id: id * 10 + 1, title: 'Lines read', unit: LINES, width: 8,
     description: 'Lines of trace logs per second, by exporter. If it is 0 while guests work, their logs are not followed or tracing is off.',
@@ -28,7 +28,7 @@ export const exporterRow = (id) => row(id, 'Exporter', [
     queries: [[sumBy(BY_EXPORTER, ours(`process_resident_memory_bytes{${EXPORTER}}`)), '{{instance}}']]}),
 ], {collapsed: true});
 
-// Alerts that fire now, of the rules in dashboards/rules. `matchers` choose them.
+// Currently firing alerts of the rules in dashboards/rules, selected by `matchers`.
 export const alertGrid = (panel, matchers) => grid({
   title: 'Alerts', height: 6, noValue: 'no alert fires',
   description: 'Alerts of qemu-trace-exporter.yaml that fire now; it is empty if Prometheus has not loaded these rules. The page of ' +
@@ -42,7 +42,7 @@ export const alertGrid = (panel, matchers) => grid({
   ...panel,
 });
 
-// Every disk of every VM, of now.
+// The current values of every disk of every VM.
 export const deviceGrid = (panel) => grid({
   title: 'Devices', height: 9, noValue: NO_BLOCK, to: ['device', 'vm', 'instance'],
   labels: [['device', 'Device', 300], ['interface', 'Interface', 100], ['vm', 'VM', 110], ['instance', 'Instance', 150],

@@ -9,7 +9,7 @@ const PCI_LEGEND = '{{vm}} {{device}}';
 const BY_QUEUE = `${BY_DEVICE}, queue`;
 const BY_TYPE = `${BY_VM}, type, queue`;
 
-// The choice of devices is of disks: the devices of PCI have other names, and keep all their lines.
+// The variable `device` selects disks only. PCI devices have other names, so they are not filtered.
 const byDevice = (metric) => [[named(sumBy(BY_DEVICE, rate(metric, DEVICE))), LEGEND]];
 const byPciDevice = (metric) => [[sumBy(BY_DEVICE, rate(metric, VM)), PCI_LEGEND]];
 const byVm = (metric, matchers, what, unit) => [sumBy(BY_VM, rate(metric, matchers)), `{{vm}} ${what}`, unit];

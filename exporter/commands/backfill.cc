@@ -24,10 +24,10 @@
 namespace qte::commands {
 namespace {
 
-// Without a line for so long nothing is known: samples stop, and go on with the next line.
+// After a gap of 1 h without lines, samples stop. They resume with the next line.
 constexpr int64_t kLongestSilenceMs = 3'600'000;
 
-// What has come of a source's lines goes to the writer at each step.
+// Sends the series of a source to the writer at each step.
 class SourceHistory {
  public:
   SourceHistory(guests::Guests& guests, exposition::BackfillWriter& writer, int64_t step_ms)
@@ -36,7 +36,7 @@ class SourceHistory {
   }
 
   LineFeed& feed() { return feed_; }
-  // What happened since the last step shows at the next.
+  // Writes a final sample, which shows everything since the last step.
   void Finish() {
     if (has_time_) Sample();
   }
@@ -44,7 +44,7 @@ class SourceHistory {
   bool has_time() const { return has_time_; }
 
  private:
-  // A line has the time of its last event.
+  // The time of a line is that of its last event.
   void Look(std::span<const trace::LineOpener::Opened> line) {
     int64_t micros = joins::kNoTime;
     for (const trace::LineOpener::Opened& opened : line) {
@@ -57,7 +57,7 @@ class SourceHistory {
 
   bool IsOver(int64_t time_ms) const { return !has_time_ || time_ms >= next_ms_; }
 
-  // To the step that holds this time.
+  // Advances to the step that contains this time.
   void Advance(int64_t time_ms) {
     int64_t begin = time_ms - time_ms % step_ms_;
     if (!has_time_) {
@@ -123,7 +123,7 @@ int Backfill(const Options& options) {
         if (!read) remarks[file].error = read.error();
         if (read && !source.has_time() && guest.lines() > 0) {
           remarks[file].error = AbsolutePath(options.files[file]) +
-                                ": no line has a timestamp, so nothing can be put into its time; run QEMU with "
+                                ": no line has a timestamp, so samples cannot be dated; run QEMU with "
                                 "-msg timestamp=on";
         }
         guest.EndOfRecording(id);

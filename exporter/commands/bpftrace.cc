@@ -14,14 +14,14 @@
 namespace qte::commands {
 namespace {
 
-constexpr const char* kUsualBinary = "/usr/libexec/qemu-kvm";  // of Fedora, RHEL and their kin
+constexpr const char* kUsualBinary = "/usr/libexec/qemu-kvm";  // on Fedora, RHEL and their derivatives
 
 struct Traced {
   trace::BpftraceTarget target;
-  std::string file;  // whose probes tell what there is
+  std::string file;  // the binary whose probes are read
 };
 
-// Without a binary or a process, where distributions put QEMU.
+// The path where distributions install QEMU. Used if the command line names neither a binary nor a process.
 std::string FindBinary() {
   utsname host{};
   ::uname(&host);
@@ -49,15 +49,15 @@ Result<std::optional<std::vector<trace::SdtProbe>>> ProbesOf(const std::string& 
   using Probes = std::optional<std::vector<trace::SdtProbe>>;
   if (::access(file.c_str(), F_OK) != 0) {
     std::cerr << "warning: " << file
-              << " is not on this machine, so the script holds all events that the config needs, as they are declared "
-                 "first; bpftrace 0.24 and later refuses it if QEMU lacks one of them\n";
+              << " is not on this machine, so the script traces all events that the config needs, by their first "
+                 "declarations; bpftrace 0.24 and later rejects it if QEMU lacks one of them\n";
     return Probes();
   }
   Result<std::vector<trace::SdtProbe>> probes = trace::ReadSdtProbes(file, kSdtProvider);
   if (!probes) return Error{probes.error()};
   if (probes->empty()) {
     return Error{file +
-                 ": has no trace probes, since it was built without the dtrace backend; let QEMU write a log with the "
+                 ": has no trace probes, since it was built without the dtrace backend; make QEMU write a log with the "
                  "options that `qemu-trace-exporter qemu-args` prints"};
   }
   return Probes(std::move(*probes));
@@ -66,11 +66,11 @@ Result<std::optional<std::vector<trace::SdtProbe>>> ProbesOf(const std::string& 
 void PrintHead(const Options& options, const trace::BpftraceTarget& target) {
   const std::string pid = options.pid != 0 ? std::to_string(options.pid) : "PID";
   const std::string strlen = std::to_string(trace::kBpftraceStringBytes);
-  std::cout << "// Trace events of QEMU for qemu-trace-exporter, by the probes of the dtrace backend. As root:\n//\n"
-            << "//   BPFTRACE_STRLEN=" << strlen << " BPFTRACE_MAX_STRLEN=" << strlen << " bpftrace "
-            << (target.replaced_pid == 0 ? "-p " + pid + ' ' : "")
-            << "THIS_FILE | qemu-trace-exporter --trace.path=-\n//\n"
-            << "// Times are right until this machine is restarted.\n";
+  std::cout
+      << "// Trace events of QEMU for qemu-trace-exporter, by the probes of the dtrace backend. Run as root:\n//\n"
+      << "//   BPFTRACE_STRLEN=" << strlen << " BPFTRACE_MAX_STRLEN=" << strlen << " bpftrace "
+      << (target.replaced_pid == 0 ? "-p " + pid + ' ' : "") << "THIS_FILE | qemu-trace-exporter --trace.path=-\n//\n"
+      << "// The timestamps are correct until this machine reboots.\n";
 }
 
 }  // namespace

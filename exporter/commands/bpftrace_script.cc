@@ -11,7 +11,8 @@
 namespace qte::commands {
 namespace {
 
-// The declaration that the binary was built with. Without a binary the first one, which is QEMU's own or the newest.
+// The declaration that the binary was built with. Without a binary it is the first one, which comes from QEMU's own
+// file or is the newest built-in one.
 const trace::Declaration* DeclarationOf(const trace::EventDeclaration& event, const trace::SdtProbe* probe) {
   if (probe == nullptr) return &event.variants.front().declaration;
   for (const trace::Variant& variant : event.variants) {
@@ -26,7 +27,7 @@ const trace::SdtProbe* Find(const std::vector<trace::SdtProbe>& probes, const st
   return found == probes.end() || found->name != name ? nullptr : &*found;
 }
 
-// One event's probe.
+// Writes the probe of one event.
 Result<std::string> WriteProbe(const LoadedConfig& loaded, const trace::BpftraceTarget& target, const std::string& name,
                                const trace::SdtProbe* probe) {
   const trace::Declaration* declaration = DeclarationOf(*loaded.catalog->Find(name), probe);
@@ -75,7 +76,7 @@ Result<trace::BpftraceTarget> BpftraceTargetOf(int pid) {
   const ssize_t size = ::readlink(link.c_str(), buffer.data(), buffer.size());
   if (size < 0) {
     if (errno == ENOENT || errno == ESRCH) return Error{"process " + std::to_string(pid) + " does not exist"};
-    return Error{"cannot tell the binary of process " + std::to_string(pid) + ": " + std::strerror(errno)};
+    return Error{"cannot read the binary of process " + std::to_string(pid) + ": " + std::strerror(errno)};
   }
   constexpr std::string_view kDeleted = " (deleted)";
   const bool is_replaced = std::string_view(buffer.data(), static_cast<size_t>(size)).ends_with(kDeleted);

@@ -1,5 +1,5 @@
-// The bpftrace script for all events that a config needs: by the command `bpftrace`, and by the daemon for sources with
-// `usdt`. Written from the declarations alone; which of them a binary has is told by its probes.
+// Writes the bpftrace script for all events that a config needs. The command `bpftrace` prints it, and the daemon runs
+// it for sources with `usdt`. The text comes from the declarations alone; a binary's probes show which events it has.
 #pragma once
 
 #include <cstddef>
@@ -14,24 +14,24 @@
 
 namespace qte::commands {
 
-// QEMU calls itself so in its probes.
+// Provider name of QEMU's probes.
 inline constexpr std::string_view kSdtProvider = "qemu";
 
 struct BpftraceScript {
-  std::string probes;                 // without a head
-  size_t events = 0;                  // that it prints
-  std::vector<std::string> absent;    // events that are needed and that the binary does not have
-  std::vector<std::string> left_out;  // "event: reason", where the binary has them
+  std::string probes;                 // without the head comment
+  size_t events = 0;                  // number of events that the script prints
+  std::vector<std::string> absent;    // needed events that the binary lacks
+  std::vector<std::string> left_out;  // "event: reason", for events that the binary has
 };
 
-// Without probes of a binary, the script is for all needed events as they are declared first.
+// Without `probes`, the script covers all needed events by their first declarations.
 BpftraceScript WriteBpftraceScript(const LoadedConfig& loaded, const trace::BpftraceTarget& target,
                                    const std::optional<std::vector<trace::SdtProbe>>& probes);
 
-// The target that a process is.
+// Describes a running process as a target.
 Result<trace::BpftraceTarget> BpftraceTargetOf(int pid);
 
-// When this machine was started, in nanoseconds since the epoch.
+// Boot time of this machine in nanoseconds since the epoch.
 int64_t BootTimeNs();
 
 }  // namespace qte::commands

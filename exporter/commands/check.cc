@@ -1,4 +1,4 @@
-// check: what the config holds, or what is wrong with it.
+// check: summarizes the config, or reports what is wrong with it.
 #include <algorithm>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -17,7 +17,7 @@ std::string Count(size_t count, const std::string& what) {
   return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
 }
 
-// What `check` alone warns of.
+// Warnings that only `check` prints.
 std::vector<config::Diagnostic> WarningsOf(const config::Config& config) {
   std::vector<config::Diagnostic> warnings;
   if (config.sources.empty()) warnings.push_back({{config.file, 0, 0}, "no sources, so `serve` needs --trace.path"});
@@ -52,7 +52,7 @@ void PrintJson(const LoadOutcome& outcome, const std::vector<LintFinding>& lint)
     answer["needed_events"] = outcome.loaded->program->NeededEvents();
     answer["known_events"] = outcome.loaded->catalog->events().size();
   }
-  // Paths may hold any bytes; JSON takes UTF-8 alone.
+  // Paths can contain any bytes, but JSON must be UTF-8.
   std::cout << answer.dump(2, ' ', false, json::error_handler_t::replace) << '\n';
 }
 
@@ -71,7 +71,7 @@ void PrintText(const LoadOutcome& outcome, const std::vector<LintFinding>& lint)
   auto with_qmp =
       static_cast<size_t>(std::count_if(loaded.config.sources.begin(), loaded.config.sources.end(),
                                         [](const config::Source& source) { return source.qmp.has_value(); }));
-  if (with_qmp > 0) std::cout << ", to be switched on by QMP in " << Count(with_qmp, "source");
+  if (with_qmp > 0) std::cout << ", switched on by QMP in " << Count(with_qmp, "source");
   if (!loaded.web.file.empty())
     std::cout << "; " << loaded.web.file << ": fine: " << Count(loaded.web.users.size(), "user");
   std::cout << std::endl;

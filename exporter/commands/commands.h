@@ -1,4 +1,4 @@
-// The commands that read, print and end, each from options to an exit code. `serve` is in daemon/.
+// The commands that run once: each takes the options and returns the exit code. `serve` is in daemon/.
 #pragma once
 
 #include "commands/options.h"

@@ -47,7 +47,7 @@ FromEnvironment FlagsFromEnvironment(const std::vector<EnvironmentFlag>& flags,
     if (!name.starts_with(kPrefix) || name.size() == entry.size()) continue;
     const size_t index = static_cast<size_t>(std::find(known.begin(), known.end(), name) - known.begin());
     if (index == known.size()) {
-      // Others may use that prefix for things of their own, so only a likely typing error is worth a word.
+      // Other programs may use this prefix for their own variables, so warn only of a likely typing error.
       std::string suggestion = DidYouMean(name, known);
       if (suggestion.empty()) continue;
       found.warnings.push_back("environment variable " + std::string(name) + " sets no flag" + suggestion);

@@ -1,5 +1,5 @@
-// Flags from environment variables: QTE_STATE_PATH=/var/lib/qte is --state.path=/var/lib/qte, unless the command line
-// has that flag.
+// Flags from environment variables: QTE_STATE_PATH=/var/lib/qte means --state.path=/var/lib/qte. A flag on the command
+// line takes precedence.
 #pragma once
 
 #include <string>
@@ -13,7 +13,7 @@ struct EnvironmentFlag {
   bool is_repeatable = false;  // commas separate its values
 };
 
-// "QTE_STATE_PATH" of "--state.path".
+// "QTE_STATE_PATH" for "--state.path".
 std::string VariableOf(std::string_view flag);
 
 struct FromEnvironment {
@@ -22,7 +22,7 @@ struct FromEnvironment {
   std::vector<std::string> warnings;   // variables that look like a misspelt one
 };
 
-// `environment` holds NAME=VALUE texts, `given` the arguments of the command line. An empty variable sets nothing.
+// `environment` holds NAME=VALUE texts, `given` holds the command line's arguments. Empty variables are ignored.
 FromEnvironment FlagsFromEnvironment(const std::vector<EnvironmentFlag>& flags,
                                      const std::vector<std::string_view>& environment,
                                      const std::vector<std::string>& given);

@@ -1,4 +1,4 @@
-// Which metrics an event feeds, by itself or by what is derived from it.
+// Which metrics an event feeds, directly or through derived events.
 #pragma once
 
 #include <set>
@@ -9,8 +9,8 @@
 
 namespace qte::commands {
 
-// The names of the metrics that an event of QEMU moves or names things for: by rules, spans, decoders and lookups.
-// Empty if nothing uses it.
+// Names of the metrics that depend on this QEMU event through rules, spans, decoders or lookups. Empty if nothing uses
+// the event.
 std::set<std::string> MetricsFedBy(const rules::Program& program, std::string_view event);
 
 }  // namespace qte::commands

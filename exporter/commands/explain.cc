@@ -1,8 +1,7 @@
-// explain: how a line is read, and which series it moves or why none.
+// explain: shows how a line is read, and which series it changes or why it changes none.
 //
-// What moves is found by running the real guests and comparing its series before and after, so this cannot say
-// anything else than what serve does. Lines of standard input are explained one after the other with what was learned
-// from the earlier ones.
+// The command feeds the line to a real guest and compares the guest's series before and after. The result is therefore
+// what `serve` does. Lines of standard input are explained in order, with the state that earlier lines left.
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
@@ -30,7 +29,7 @@ using guests::Guests;
 
 constexpr source::StreamId kStream = 1;
 
-// Every sample of an exposition by its series; the exporter's own are left out.
+// Every sample of an exposition by its series, without the exporter's own metrics.
 std::map<std::string, std::string> Samples(Guests& guests) {
   std::map<std::string, std::string> samples;
   std::istringstream text(exposition::ToText(guests.TakeSnapshot()));
@@ -66,7 +65,7 @@ class Explainer {
   }
 
   void ExplainLine(const std::string& given) {
-    // As in a chunk: readers look at whole words, past the line's end.
+    // Pad the line like a chunk, because parsers read whole words past its end.
     std::string padded = given + '\n' + std::string(source::kReadPadding, '\0');
     std::string_view line = std::string_view(padded).substr(0, given.size());
     std::cout << "line      " << Escaped(line) << '\n';
@@ -77,7 +76,7 @@ class Explainer {
     ExplainEffect(std::string_view(padded).substr(0, line.size() + 1), joins);
   }
 
-  // What came of all lines, on standard error.
+  // Prints a summary of all lines on standard error.
   void Finish() {
     guests_.EndOfRecording(kStream);
     Summary summary;
@@ -88,7 +87,7 @@ class Explainer {
   }
 
  private:
-  // Control characters as in C: a terminal would obey them.
+  // Escapes control characters as in C, because a terminal would interpret them.
   static std::string Escaped(std::string_view text) {
     std::string escaped;
     for (char c : text) {
@@ -103,7 +102,7 @@ class Explainer {
     return escaped;
   }
 
-  // What the step before the prefix has made of the line.
+  // Shows the envelope of the line.
   void ExplainEnvelopes(std::string_view line, const trace::LineOpener::Opened& opened) {
     for (size_t i = 0; i < opened.layers; ++i) std::cout << "envelope  " << trace::NameOf(opened.envelopes[i]) << '\n';
     if (std::optional<int64_t> micros = opener_.TimeOf(opened))
@@ -131,10 +130,10 @@ class Explainer {
         joins.emplace(*loaded_.program, *plan, arguments_, TimeOf(line, prefix));
       }
     } else if (trace::LooksLikeEventName(name)) {
-      std::cout << "event     " << name << ", which no declaration at hand describes: it is counted by name only;\n"
-                << "          add its file under trace_events, e.g. /usr/share/qemu/trace-events-all\n";
+      std::cout << "event     " << name << ", which no loaded declaration describes: it is counted by name only;\n"
+                << "          add the file that declares it to trace_events, e.g. /usr/share/qemu/trace-events-all\n";
     } else {
-      std::cout << "event     none: the first word is no event's name\n";
+      std::cout << "event     none: the first word is not an event name\n";
     }
   }
 
@@ -158,7 +157,7 @@ class Explainer {
     return prefix.kind == trace::PrefixKind::kNone ? joins::kNoTime : trace::ReadTime(line, prefix);
   }
 
-  // The arguments that the first format that fits reads from the line; nothing if none fits.
+  // Arguments of the line, parsed by the first format that fits. Empty if no format fits.
   static std::optional<Arguments> ExplainArguments(const trace::EventDeclaration& event, std::string_view text) {
     size_t furthest = 0;
     for (const trace::Variant& variant : event.variants) {
@@ -189,7 +188,7 @@ class Explainer {
     return std::nullopt;
   }
 
-  // The event's plan, null if nothing uses it.
+  // The event's plan; null if nothing uses the event.
   const rules::EventPlan* ExplainUses(const trace::EventDeclaration& event) const {
     const rules::Program& program = *loaded_.program;
     uint32_t index = program.plan_of[program.names.Find(event.name)];
@@ -248,7 +247,7 @@ class Explainer {
   Guests guests_;
   trace::LineOpener opener_{loaded_.program->limits.max_line_bytes};
   std::array<uint64_t, guests::kUnparsedReasons> unparsed_{};
-  Arguments arguments_;  // of the line
+  Arguments arguments_;  // arguments of the current line
 };
 
 }  // namespace

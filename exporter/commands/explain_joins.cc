@@ -41,7 +41,7 @@ void JoinsOfLine::Print(const rules::Process& after, std::ostream& out) const {
   }
   for (const rules::DecoderFeed& feed : plan_.decoders) {
     const rules::DecoderPlan& plan = program_.decoders[feed.decoder];
-    const decoders::Decoder& decoder = *after.decoder(feed.decoder);  // the line was its event
+    const decoders::Decoder& decoder = *after.decoder(feed.decoder);  // exists, because the line is one of its events
     for (size_t part : plan.parts) {
       const decoders::DecoderPart& fed = plan.kind->parts[part];
       if ((fed.outputs & plan.kind->inputs[feed.which].outputs) == 0) continue;
@@ -80,7 +80,7 @@ std::string JoinsOfLine::Show(const std::vector<rules::Slot>& slots) const {
   return text;
 }
 
-// The names are those of the event that starts the span.
+// The argument names come from the event that starts the span.
 std::string JoinsOfLine::KeptByStart(uint32_t span, const std::vector<trace::Value>& values) const {
   std::string text;
   for (const rules::EventPlan& plan : program_.plans) {
@@ -102,7 +102,7 @@ void JoinsOfLine::PrintLearned(const rules::LookupFeed& feed, const rules::Proce
       << (name == nullptr ? " has no name" : " is " + *name) << Held(table.size(), "name held", "names held") << '\n';
 }
 
-// Rules of one event may show the same lookup of the same arguments.
+// Several rules of one event can use the same lookup with the same arguments, so print it once.
 void JoinsOfLine::PrintLabels(const rules::Process& after, std::ostream& out) const {
   std::set<std::string> lines;
   for (const rules::RulePlan& rule : plan_.rules) {
@@ -119,7 +119,7 @@ void JoinsOfLine::PrintLabels(const rules::Process& after, std::ostream& out) co
   for (const std::string& line : lines) out << line << '\n';
 }
 
-// Labels that a condition leaves empty; the exposition does not show those.
+// Prints labels that a condition leaves empty, because the exposition does not show them.
 void JoinsOfLine::PrintEmptyLabels(std::ostream& out) const {
   std::set<std::string> lines;
   for (const rules::RulePlan& rule : plan_.rules) {

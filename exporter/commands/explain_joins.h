@@ -1,4 +1,4 @@
-// What an explained line's event does to lookups and spans, and what these hold.
+// Shows how the event of an explained line changes lookups and spans, and what they contain.
 #pragma once
 
 #include <cstdint>
@@ -17,10 +17,10 @@ namespace qte::commands {
 // The arguments of a line by their names.
 using Arguments = std::map<std::string, trace::Value, std::less<>>;
 
-// Made of what a process has told before it takes the line, and printed with what it holds after.
+// Look records the state of a process before it reads the line. Print compares it with the state after the line.
 class JoinsOfLine {
  public:
-  // `plan` is that of the line's event; `time_us` INT64_MIN where the line has no time. Keeps references.
+  // `plan` is the plan of the line's event. `time_us` is INT64_MIN if the line has no time. Keeps references.
   JoinsOfLine(const rules::Program& program, const rules::EventPlan& plan, const Arguments& arguments, int64_t time_us);
 
   void Look(const rules::Process& before);
@@ -46,7 +46,7 @@ class JoinsOfLine {
   const rules::EventPlan& plan_;
   const Arguments& arguments_;
   int64_t time_us_;
-  std::vector<std::optional<OpenSpan>> open_;  // by the event's span feeds: what they found open
+  std::vector<std::optional<OpenSpan>> open_;  // for each span feed of the event: the span that was open before
 };
 
 }  // namespace qte::commands

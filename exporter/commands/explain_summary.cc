@@ -27,17 +27,17 @@
 namespace qte::commands {
 namespace {
 
-constexpr uint32_t kMostNames = 10'000;  // of events
-constexpr size_t kMostUnused = 12;       // that are named
-constexpr size_t kMostEvents = 40;       // of the table
-constexpr size_t kMostRateLines = 7;     // of the picture
-constexpr size_t kMostLatencies = 4;     // charts of the picture
+constexpr uint32_t kMostNames = 10'000;  // event names
+constexpr size_t kMostUnused = 12;       // unused events listed by name
+constexpr size_t kMostEvents = 40;       // rows of the table
+constexpr size_t kMostRateLines = 7;     // lines in the chart of rates
+constexpr size_t kMostLatencies = 4;     // charts of latencies
 
 std::string Counted(uint64_t count, const std::string& what) {
   return Grouped(count) + ' ' + what + (count == 1 ? "" : "s");
 }
 
-// "qemu_block_* (14), qemu_keyboard_keycodes_total": metrics of the same first two words are one.
+// "qemu_block_* (14), qemu_keyboard_keycodes_total": groups metrics that share their first two words.
 std::string Shortened(const std::set<std::string>& metrics) {
   std::map<std::string, std::vector<std::string>> by_words;
   for (const std::string& metric : metrics) {
@@ -52,7 +52,7 @@ std::string Shortened(const std::set<std::string>& metrics) {
   return text;
 }
 
-// For a shell, and without what a terminal would obey.
+// Quotes for a shell, and removes control characters, which a terminal would interpret.
 std::string Quoted(std::string_view text) {
   std::string quoted = "'";
   for (char c : text) {
@@ -126,10 +126,10 @@ class VmSummary {
   const metrics::Labels labels_;
   guests::Guests guests_;
   LineFeed feed_;
-  trace::NameTable names_;  // of events, by the timeline's ids
+  trace::NameTable names_;  // event names by the timeline's ids
   Timeline timeline_;
   std::set<std::string, std::less<>> latencies_;  // histograms of durations
-  std::vector<guests::SeenEvent> events_;         // the most frequent first
+  std::vector<guests::SeenEvent> events_;         // most frequent first
 };
 
 void VmSummary::Look(Lines line) {
@@ -201,7 +201,7 @@ void VmSummary::PrintEvents() const {
   std::cout << '\n';
 }
 
-// What costs the guest time and the disk space for nothing.
+// Prints events that no rule uses. They cost the guest time and the host disk space.
 void VmSummary::PrintUnused() const {
   uint64_t all = 0;
   uint64_t unused = 0;
@@ -217,16 +217,16 @@ void VmSummary::PrintUnused() const {
   }
   if (first == nullptr) return;
   if (kinds > kMostUnused) names += " and " + std::to_string(kinds - kMostUnused) + " more";
-  // Rounded down, so that 100 percent are all.
+  // Round down, so 100 % means all events.
   const auto percent = static_cast<uint64_t>(100.0 * static_cast<double>(unused) / static_cast<double>(all));
   std::cout << WrapText("No rule uses " + std::to_string(percent) + " % of the events: " + names +
-                            ". Switch them off, or write a rule; this prints one:",
+                            ". Switch them off, or write a rule. This command prints one:",
                         HelpWidth())
             << "  qemu-trace-exporter explain " << Quoted(first->sample) << "\n\n";
 }
 
-// Metrics that nothing of this log can move, and the events that would. If a log has one of a metric's events, it is
-// taken for complete: the others may be those of devices that the VM does not have.
+// Prints metrics that no event of this log feeds, and the events that would feed them. A metric with at least one of
+// its events in the log is not listed, because its other events may belong to devices that the VM does not have.
 void VmSummary::PrintMissing() const {
   const rules::Program& program = *loaded_.program;
   std::set<std::string> seen;
@@ -235,7 +235,7 @@ void VmSummary::PrintMissing() const {
     seen.insert(event.name);
     fed.merge(MetricsFedBy(program, event.name));
   }
-  std::map<std::set<std::string>, std::string> events;  // by the metrics that they would move
+  std::map<std::set<std::string>, std::string> events;  // by the metrics that they would feed
   for (const std::string& event : program.NeededEvents()) {
     if (seen.contains(event)) continue;
     std::set<std::string> moves;
@@ -291,7 +291,7 @@ ChartGroup VmSummary::Charts() const {
   return group;
 }
 
-// Reads the files of one VM, as replay does.
+// Reads the files of one VM like `replay`.
 void Read(const LoadedConfig& loaded, const Recording& recording, const std::vector<std::string>& files,
           const std::vector<trace::LineOpener::Pin>& envelopes, VmSummary& vm, std::vector<Remarks>& remarks) {
   source::StreamId id = 0;

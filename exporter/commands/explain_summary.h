@@ -1,5 +1,5 @@
-// explain --summary: what recorded traces hold, for somebody who has them and nothing else: how often each event comes,
-// which rules use it, which events are worth switching on and which are not, and a picture of it all over time.
+// explain --summary: describes recorded traces to a user who has only the files: how often each event occurs, which
+// rules use it, which events to switch on or off, and a picture of rates and latencies over time.
 #pragma once
 
 #include <string>
@@ -9,7 +9,7 @@
 
 namespace qte::commands {
 
-// Prints a summary for each VM. Writes the picture where `svg_path` is not empty. Returns the exit code.
+// Prints a summary for each VM. Writes the picture if `svg_path` is not empty. Returns the exit code.
 int ExplainSummary(const LoadedConfig& loaded, const std::vector<std::string>& files, const std::string& svg_path);
 
 }  // namespace qte::commands

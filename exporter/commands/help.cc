@@ -6,7 +6,7 @@ namespace qte::commands {
 namespace {
 
 constexpr std::string_view kProgram = "qemu-trace-exporter";
-constexpr std::string_view kWhat = "Follows QEMU trace logs and serves what happens in them as Prometheus metrics.";
+constexpr std::string_view kWhat = "Follows QEMU trace logs and serves their events as Prometheus metrics.";
 
 const std::vector<CommandHelp>& All() {
   static const std::vector<CommandHelp> all = {
@@ -19,42 +19,42 @@ const std::vector<CommandHelp>& All() {
       {Command::kCheck,
        "check",
        "[FILE...]",
-       "Check the config and say what it holds",
+       "Check the config and summarize it",
        {"qemu-trace-exporter check vms.yaml", "qemu-trace-exporter check --lint default mine.yaml"}},
       {Command::kReplay,
        "replay",
        "FILE...",
-       "Read recorded traces to their end and print their metrics",
+       "Read recorded traces and print their metrics",
        {"qemu-trace-exporter replay vm1.log vm2.log.gz",
         "zcat vm1.log.gz | qemu-trace-exporter replay --config.file=mine.yaml -"}},
       {Command::kBackfill,
        "backfill",
        "FILE...",
-       "Print what recorded traces hold over time, as OpenMetrics with timestamps",
+       "Print the metrics of recorded traces over time, as OpenMetrics with timestamps",
        {"qemu-trace-exporter backfill --step=15s vm1.log > vm1.om",
         "promtool tsdb create-blocks-from openmetrics vm1.om data"}},
       {Command::kExplain,
        "explain",
        "[LINE | --summary FILE...]",
-       "Show how a line is read and which series it moves",
+       "Show how a line is read and which series it changes",
        {"qemu-trace-exporter explain 'ps2_put_keycode 0x55e759f09cf0 keycode 0x34'",
         "tail -n 20 vm1.log | qemu-trace-exporter explain",
         "qemu-trace-exporter explain --summary --svg=vm1.svg vm1.log"}},
       {Command::kQemuArgs,
        "qemu-args",
        "",
-       "Print the QEMU options that switch on the events the config needs",
+       "Print the QEMU options that enable the events the config needs",
        {"qemu-system-x86_64 -drive file=disk.img,format=raw $(qemu-trace-exporter qemu-args) -D vm1.log"}},
       {Command::kBpftrace,
        "bpftrace",
        "",
-       "Print a bpftrace script for the events the config needs, for QEMU without a log",
+       "Print a bpftrace script that traces the events the config needs, for a QEMU without a log",
        {"qemu-trace-exporter bpftrace --pid=4711 > vm1.bt",
         "bpftrace -p 4711 vm1.bt | qemu-trace-exporter --trace.path=-"}},
       {Command::kSchema,
        "schema",
        "",
-       "Print a JSON Schema of the config, for editors",
+       "Print the JSON Schema of the config, for editors",
        {"qemu-trace-exporter schema > config.schema.json"}},
       {Command::kTop,
        "top",
@@ -108,8 +108,8 @@ std::string ProgramHelpText(const std::vector<HelpEntry>& flags, size_t width) {
          Paragraph("`help COMMAND` shows the flags of one command. Flags may stand before and after the command.",
                    width) +
          Paragraph(
-             "A variable of the environment sets a flag that is not given: QTE_STATE_PATH stands for "
-             "--state.path, and so on. Commas separate the values of a repeatable flag.",
+             "An environment variable sets a flag that the command line lacks: QTE_STATE_PATH sets --state.path, and "
+             "so on. Commas separate the values of a repeatable flag.",
              width) +
          "\nExamples:\n" + examples + Paragraph("Exit codes: 0 fine, 1 bad config or bad input, 2 wrong usage.", width);
 }

@@ -16,11 +16,11 @@ constexpr size_t kWidest = 120;
 constexpr size_t kNarrowest = 40;
 constexpr std::string_view kIndent = "  ";
 constexpr size_t kTextColumn = 28;
-// Where a column for texts would be too narrow, they stand below their names.
+// If the column for texts would be too narrow, each text goes below its name.
 constexpr size_t kNarrowTextColumn = 6;
 constexpr size_t kLeastText = 40;
 
-// Words, or parts of a command that must not be split: a blank within quotes is no end.
+// Words, or parts of a command that must not be split: a blank within quotes does not end a word.
 std::vector<std::string_view> WordsOf(std::string_view text) {
   std::vector<std::string_view> words;
   size_t begin = 0;
@@ -46,7 +46,7 @@ std::vector<std::string> Fill(const std::vector<std::string_view>& words, size_t
   return lines;
 }
 
-// An apostrophe in prose opens no quotation.
+// In prose, an apostrophe does not open a quotation.
 std::vector<std::string_view> WordsOfProse(std::string_view text) {
   std::vector<std::string_view> words;
   for (size_t begin = 0; begin < text.size();) {

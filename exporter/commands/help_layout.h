@@ -14,17 +14,18 @@ struct HelpEntry {
   std::string text;
 };
 
-// Columns of the terminal at standard output, at most 120, since longer lines are hard to read. COLUMNS in the
-// environment comes first and has no upper bound. 80 where neither tells.
+// Width of the terminal at standard output in columns, at most 120 because longer lines are hard to read. The COLUMNS
+// variable takes precedence and has no upper bound. Without a terminal and without COLUMNS, the width is 80.
 size_t HelpWidth();
 
-// A paragraph, broken at blanks. A word that is longer than a line stays whole.
+// Wraps a paragraph at blanks. A word that is longer than a line is not split.
 std::string WrapText(std::string_view text, size_t width);
 
-// A line an entry: its name, and its text in a column of its own, or below a name that is too long for that.
+// Writes each entry as a line with its name and its text in two columns. Below a name that is too long, the text gets a
+// line of its own.
 std::string LayOutEntries(const std::vector<HelpEntry>& entries, size_t width);
 
-// A command to paste, indented: a line that is too long continues behind a backslash, and never within quotes.
+// Indents a command for pasting. A backslash breaks a line that is too long, but never within quotes.
 std::string LayOutExample(std::string_view command, size_t width);
 
 }  // namespace qte::commands

@@ -1,5 +1,5 @@
-// The bytes of one recorded log on their way to its guest, which others may look at line by line: what a line tells
-// decides what is to be done before the guest reads it.
+// Passes the bytes of one recorded log to its guest and shows each line to a callback first. `backfill` needs this: the
+// time of a line decides whether a sample is due before the guest reads the line.
 #pragma once
 
 #include <functional>
@@ -14,17 +14,17 @@ namespace qte::commands {
 
 class LineFeed {
  public:
-  // Gets each line as its event has it. The texts are gone after HandOnBefore, so read them first.
+  // Gets each line without its envelope. HandOnBefore invalidates the texts, so read them first.
   using Look = std::function<void(std::span<const trace::LineOpener::Opened>)>;
 
   LineFeed(guests::Guests& guests, Look look) : guests_(guests), look_(std::move(look)), opener_(NewOpener()) {}
 
-  // A file begins.
+  // Starts a new file.
   void Open(trace::LineOpener::Pin envelope);
-  // Lines are handed on whole, as what follows them may be looked at first.
+  // Passes on whole lines only, because the callback must see a line before the guest does.
   void OnBytes(source::StreamId id, std::string_view bytes);
   void OnEnd(source::StreamId id);
-  // Within Look: the guest reads all lines before this one.
+  // Call this within Look: the guest then reads all lines before the current one.
   void HandOnBefore();
 
  private:
@@ -36,10 +36,10 @@ class LineFeed {
   guests::Guests& guests_;
   const Look look_;
   trace::LineOpener opener_;
-  std::string text_;  // not handed on yet
+  std::string text_;  // bytes not passed on yet
   source::StreamId id_ = 0;
-  size_t handed_ = 0;  // of text_, while it is looked at
-  size_t line_ = 0;    // where the line begins that is looked at
+  size_t handed_ = 0;  // bytes of text_ already passed on during Look
+  size_t line_ = 0;    // where the current line begins in text_
 };
 
 }  // namespace qte::commands

@@ -23,7 +23,7 @@ std::string Quoted(std::string_view text) {
   return '"' + std::string(text) + '"';
 }
 
-// The types that the events of a metric declare for each argument.
+// For each argument, the types that the metric's events declare.
 using Types = std::map<std::string, std::set<std::string>, std::less<>>;
 
 void AddTypes(const EventDeclaration& event, Types& types) {
@@ -42,7 +42,7 @@ void AddTypesOfName(const std::string& name, const trace::Catalog& catalog, Type
   }
 }
 
-// Of a span's event: the arguments of its start and its end.
+// The event of a span has the arguments of its start and end events.
 Types TypesOf(const Metric& metric, const config::Config& config, const trace::Catalog& catalog) {
   Types types;
   for (const config::Text& event : metric.events) {
@@ -108,7 +108,7 @@ std::string WrongUnit(const Metric& metric) {
   for (const Unit& unit : kUnitOfValue) {
     const bool is_told = std::find(words.begin(), words.end(), unit.base) != words.end();
     if (metric.value->value != unit.word || (is_told && unit.scale.empty())) continue;
-    std::string remedy = "should tell the unit: put " + Quoted(unit.base) + " into it";
+    std::string remedy = "should name the unit: add " + Quoted(unit.base) + " to it";
     if (!unit.scale.empty()) remedy += ", and set \"scale: " + std::string(unit.scale) + '"';
     return named + " shows " + Quoted(unit.word) + ", so its name " + remedy;
   }
@@ -118,32 +118,32 @@ std::string WrongUnit(const Metric& metric) {
 std::string WrongName(const Metric& metric) {
   const std::string& name = metric.name.value;
   const std::string named = "metric " + Quoted(name);
-  if (name.find(':') != std::string::npos) return named + " has a colon, which is for recording rules; use \"_\"";
+  if (name.find(':') != std::string::npos) return named + " has a colon, which recording rules use; use \"_\"";
   if (std::any_of(name.begin(), name.end(), [](char c) { return c >= 'A' && c <= 'Z'; })) {
     return named + " has capital letters; write lower-case words with \"_\" between them";
   }
   for (std::string_view word : WordsOf(name)) {
     if (word != "counter" && word != "gauge" && word != "histogram") continue;
-    return named + " names its type; leave out " + Quoted(word) + ", since Prometheus knows the type";
+    return named + " names its type; remove " + Quoted(word) + ", because Prometheus knows the type";
   }
   return {};
 }
 
 // Labels.
 
-// Values of a label of which nothing is known: names of devices, say.
+// Assumed number of values of a label about which nothing is known, such as a device name.
 constexpr uint64_t kSomeValues = 8;
 constexpr uint64_t kAnyNumber = UINT64_MAX;
-// Of all combinations of values, one in so many occurs.
+// Assume that 1 in 10 combinations of label values occurs.
 constexpr uint64_t kCombinationsUsed = 10;
-// Arguments that take a new value with almost every event.
+// Arguments that have a new value in almost every event.
 constexpr auto kPositions = std::to_array<std::string_view>(
     {"addr", "address", "offset", "offs",   "off",   "sector", "sector_num", "lba",   "slba",
      "pos",  "pc",      "rip",    "gpa",    "gva",   "iova",   "paddr",      "vaddr", "data",
      "val",  "value",   "len",    "length", "bytes", "nbytes", "nsectors",   "time",  "duration",
      "ns",   "seq",     "cookie", "tag",    "cid",   "elem",   "req"});
 
-// How many values the conditions leave to an argument; nothing where they say nothing.
+// Number of values of an argument that the conditions allow. Empty if the conditions do not restrict it.
 std::optional<uint64_t> ValuesLeft(const std::string& argument, const std::vector<Condition>& conditions) {
   for (const Condition& condition : conditions) {
     if (condition.argument.value != argument) continue;
@@ -176,16 +176,16 @@ class LabelLinter {
     for (const Label& label : metric_.labels) {
       const uint64_t values = ValuesOf(label);
       if (values == kAnyNumber) return std::move(findings_);
-      // Names of one device go together, so they count once.
+      // Names of one device depend on each other, so count them once.
       if (values == kSomeValues && std::exchange(has_names, true)) continue;
       series = values > UINT64_MAX / series ? UINT64_MAX : series * values;
       factors.append(factors.empty() ? "" : " x ").append(label.name.value + ' ' + Grouped(values));
     }
     if (series / kCombinationsUsed > config_.limits.max_series_per_metric) {
       Add(metric_.name.place, "cardinality",
-          "metric " + Quoted(metric_.name.value) + " may have " + Grouped(series) +
-              " series a VM (a guess: " + factors + "), more than max_series_per_metric, " +
-              Grouped(config_.limits.max_series_per_metric) + "; leave out a label, or bound its values by \"where\"");
+          "metric " + Quoted(metric_.name.value) + " may have " + Grouped(series) + " series a VM (a guess: " +
+              factors + "), more than max_series_per_metric, " + Grouped(config_.limits.max_series_per_metric) +
+              "; remove a label, or restrict its values with \"where\"");
     }
     return std::move(findings_);
   }
@@ -195,15 +195,15 @@ class LabelLinter {
     findings_.push_back({place, rule, std::move(message)});
   }
 
-  // A guess; kAnyNumber if there is no bound, which is reported.
+  // Estimated number of values. Returns kAnyNumber and adds a finding if there is no bound.
   uint64_t ValuesOf(const Label& label) {
     if (label.value.lookup) return NamesOf(label.value.lookup->value);
     if (label.value.texts.empty()) return kSomeValues;
-    // Others are for events that lack the arguments of the first.
+    // The other texts are for events that lack the arguments of the first one.
     const config::Text& text = label.value.texts.front();
     Result<std::vector<std::string>> arguments = config::ArgumentsOfTemplate(text.value);
     if (!arguments) return kSomeValues;
-    // The parts of an address go together, so their values do not multiply.
+    // The parts of an address depend on each other, so their numbers of values are not multiplied.
     uint64_t most = 1;
     for (const std::string& argument : *arguments) most = std::max(most, ValuesOfArgument(label, text, argument));
     return most;
@@ -228,14 +228,14 @@ class LabelLinter {
       if (IsPointer(type)) {
         Add(text.place, "pointer-label",
             shows + "the pointer " + Quoted(argument) + " (" + type +
-                "), so each object, and each start of QEMU, makes series of its own; name it by a lookup, or leave it "
+                "), so each object and each start of QEMU makes new series; name it with a lookup, or leave it "
                 "out");
         return kSomeValues;
       }
       if (values == kAnyNumber) {
         Add(text.place, "cardinality",
             shows + Quoted(argument) + " (" + type +
-                "), which can have any number of values, and each makes a series; leave it out, or bound it by "
+                "), which can have any number of values, and each makes a series; leave it out, or restrict it with "
                 "\"where\"");
         return kAnyNumber;
       }
@@ -258,8 +258,7 @@ std::vector<LintFinding> Lint(const config::Config& config, const trace::Catalog
     const config::Place& place = metric.name.place;
     if (metric.help == metric.name.value) {
       findings.push_back(
-          {place, "missing-help",
-           "metric " + Quoted(metric.name.value) + " has no \"help\"; say in a few words what it counts"});
+          {place, "missing-help", "metric " + Quoted(metric.name.value) + " has no \"help\"; describe what it counts"});
     }
     if (std::string wrong = WrongName(metric); !wrong.empty()) findings.push_back({place, "name", std::move(wrong)});
     if (std::string wrong = WrongUnit(metric); !wrong.empty()) findings.push_back({place, "unit", std::move(wrong)});

@@ -1,4 +1,4 @@
-// What a config that works can do better: names, units, help texts, and labels that make too many series.
+// Finds what a valid config could do better: names, units, help texts, and labels that make too many series.
 #pragma once
 
 #include <string>
@@ -16,8 +16,8 @@ struct LintFinding {
   std::string message;    // what is wrong, and what to do
 };
 
-// In the order of the config's metrics. `catalog` tells of which types arguments are. Of events that a decoder derives,
-// only names and units are looked at.
+// Returns findings in the order of the config's metrics. `catalog` has the types of the arguments. For events that a
+// decoder derives, only names and units are checked.
 std::vector<LintFinding> Lint(const config::Config& config, const trace::Catalog& catalog);
 
 }  // namespace qte::commands

@@ -15,7 +15,7 @@
 namespace qte::commands {
 namespace {
 
-// A relative path in a config means one beside the config.
+// A relative path in a config is relative to the config's directory.
 std::string BesideConfig(const std::string& path, const std::string& config_file) {
   if (std::filesystem::path(path).is_absolute()) return path;
   return (std::filesystem::path(config_file).parent_path() / path).string();
@@ -35,8 +35,8 @@ void AddToCatalog(trace::Catalog& catalog, std::string_view text, const std::str
   }
 }
 
-// QEMU's own files first: they know best what that QEMU prints. Events of a file that cannot be read are not reported
-// as unknown on top of it.
+// Loads QEMU's own files first, because they describe exactly what that QEMU prints. If a file cannot be read, its
+// events are not also reported as unknown.
 trace::Catalog LoadCatalog(config::Config& config, std::vector<config::Diagnostic>& errors,
                            std::vector<config::Diagnostic>& warnings) {
   trace::Catalog catalog;
@@ -65,7 +65,7 @@ config::WebConfig LoadWebConfig(const Options& options, LoadOutcome& outcome) {
   return std::move(*loaded.config);
 }
 
-// Every file by itself; a directory's are listed anew each time, so a reload finds those that came.
+// Expands directories to their files. A directory is listed at each call, so a reload finds new files.
 std::vector<std::string> FilesOf(const std::vector<std::string>& paths, std::vector<config::Diagnostic>& errors) {
   if (paths.empty()) return {std::string(config::kBuiltIn)};
   std::vector<std::string> files;
@@ -84,7 +84,7 @@ std::vector<std::string> FilesOf(const std::vector<std::string>& paths, std::vec
   return files;
 }
 
-// --trace.path stands for the config's sources.
+// --trace.path replaces the config's sources.
 void TakeSources(const std::vector<std::string>& paths, config::Config& config) {
   config.sources.clear();
   for (const std::string& path : paths) {
@@ -133,13 +133,13 @@ size_t WorkersOf(const config::Config& config) {
 
 Status CheckForServe(const config::Config& config, const Options& options) {
   if (config.sources.empty()) {
-    return Error{config.file + ": nothing to follow: give --trace.path=FILE, or sources in the config"};
+    return Error{config.file + ": nothing to follow; pass --trace.path=FILE, or add sources to the config"};
   }
   if (!options.state_path.empty()) return {};
   for (const config::Source& source : config.sources) {
     if (!source.reclaim) continue;
-    config::Diagnostic diagnostic{*source.reclaim,
-                                  "\"reclaim\" needs --state.path: only what a checkpoint holds is given back"};
+    config::Diagnostic diagnostic{
+        *source.reclaim, "\"reclaim\" needs --state.path, because it only frees text that a checkpoint covers"};
     return Error{diagnostic.Format()};
   }
   return {};

@@ -19,27 +19,27 @@ struct LoadedConfig {
   config::Config config;
   std::shared_ptr<const trace::Catalog> catalog;
   std::shared_ptr<const rules::Program> program;
-  config::WebConfig web;  // of --web.config.file; no users without it
+  config::WebConfig web;  // from --web.config.file; without it there are no users
 };
 
 struct LoadOutcome {
   std::optional<LoadedConfig> loaded;  // empty if there are errors
-  std::vector<std::string> files;      // that make the config, as places name them
+  std::vector<std::string> files;      // the config's files, named as in `Place`
   std::vector<config::Diagnostic> errors;
   std::vector<config::Diagnostic> warnings;
 };
 
-// --trace.path stands for the config's `sources`.
+// --trace.path replaces the config's `sources`.
 LoadOutcome LoadConfig(const Options& options);
 
-// How many threads read at once: as the config says, or as many as there are processors for this process, up to 8.
+// Number of reading threads: the config's value, or the number of CPUs available to this process, at most 8.
 size_t WorkersOf(const config::Config& config);
 
-// What `serve` refuses beyond that, at its start and at a reload alike: no sources, and `reclaim` without checkpoints
-// (only what a checkpoint holds may be given back to the disk).
+// Additional checks of `serve` at start and reload. They reject a config without sources, and `reclaim` without
+// checkpoints, because the exporter may only free disk space of text that a checkpoint covers.
 Status CheckForServe(const config::Config& config, const Options& options);
 
-// Prints what is wrong on stderr, a line each.
+// Prints errors and warnings on stderr, one a line.
 void PrintProblems(const LoadOutcome& outcome);
 
 }  // namespace qte::commands

@@ -27,7 +27,7 @@ namespace {
 
 constexpr const char* kDefaultAddress = "[::]:10177";
 
-// Flags of some commands alone. All others go with every command, so that one list of flags serves `serve` and `check`.
+// Flags that only some commands take. Every command takes all other flags, so `check` accepts the flags of `serve`.
 struct OwnedFlag {
   std::string_view name;
   std::vector<Command> commands;
@@ -48,7 +48,7 @@ const std::vector<OwnedFlag>& OwnedFlags() {
   return flags;
 }
 
-// Null for a flag of all commands.
+// Null for a flag that every command takes.
 const OwnedFlag* FindOwned(const std::string& name) {
   const auto& flags = OwnedFlags();
   auto found = std::find_if(flags.begin(), flags.end(), [&](const OwnedFlag& flag) { return flag.name == name; });
@@ -59,7 +59,7 @@ bool IsOf(const OwnedFlag& flag, Command command) {
   return std::find(flag.commands.begin(), flag.commands.end(), command) != flag.commands.end();
 }
 
-// Of a route: empty, or a slash and what needs no escape.
+// True for a route: empty, or a slash followed by characters that need no escape.
 bool IsPath(const std::string& path) {
   auto is_plain = [](unsigned char c) { return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.' || c == '/'; };
   return path.empty() || (path.starts_with('/') && path.find("//") == std::string::npos &&
@@ -71,7 +71,7 @@ void AddRepeatable(CLI::App& app, const char* name, std::vector<std::string>& va
   app.add_option(name, values, text)->type_name(type)->take_all()->expected(1)->allow_extra_args(false);
 }
 
-// An environment variable gives a value to a switch, too.
+// A switch also takes a value, because an environment variable sets it to true or false.
 void AddSwitch(CLI::App& app, const char* name, bool& value, const char* text) {
   app.add_flag(name, value, text)->check(OneOf({"true", "false"}));
 }
@@ -79,32 +79,32 @@ void AddSwitch(CLI::App& app, const char* name, bool& value, const char* text) {
 void AddSharedFlags(CLI::App& app, Options& options) {
   AddRepeatable(
       app, "--config.file", options.config_files, "FILE",
-      "Config file, or a directory of *.yaml files; repeatable, files combine; `default` is the built-in config, "
-      "used without this flag");
+      "Config file, or a directory of *.yaml files. Repeatable: files are merged. `default` names the built-in config, "
+      "which is used without this flag");
   AddRepeatable(app, "--trace.path", options.trace_paths, "GLOB",
-                "Trace log, glob, FIFO, or - for standard input; repeatable; instead of the config's sources");
+                "Trace log, glob, FIFO, or - for standard input. Repeatable. Replaces the config's sources");
   AddRepeatable(app, "--web.listen-address", options.listen_addresses, "ADDRESS",
-                std::string("HOST:PORT, [IPV6]:PORT or unix:/PATH to serve on; repeatable (default: ") +
+                std::string("Address to listen on: HOST:PORT, [IPV6]:PORT or unix:/PATH. Repeatable (default: ") +
                     kDefaultAddress + ", IPv6 and IPv4)");
   app.add_option("--web.config.file", options.web_config_file,
-                 "TLS, users, headers and a rate limit, as in Prometheus' exporter-toolkit (default: none of these)")
+                 "Web config file (exporter-toolkit format): TLS, users, headers, rate limit (default: none of these)")
       ->type_name("FILE");
   AddSwitch(app, "--web.systemd-socket", options.systemd_socket,
-            "Serve on the sockets that systemd hands over, and on no others unless --web.listen-address names them");
+            "Listen on the sockets that systemd passes, and on the addresses of --web.listen-address if it is given");
   app.add_option("--web.telemetry-path", options.telemetry_path, "Path of the metrics (default: /metrics)")
       ->type_name("PATH");
-  app.add_option("--web.route-prefix", options.route_prefix, "Path that all others are below (default: /)")
+  app.add_option("--web.route-prefix", options.route_prefix, "Prefix of all HTTP paths (default: /)")
       ->type_name("PATH");
   app.add_option("--state.path", options.state_path,
-                 "Directory for checkpoints, from which a restart goes on (default: none)")
+                 "Directory for checkpoints, so that a restart resumes where it stopped (default: none)")
       ->type_name("DIR");
   app.add_option(
          "--web.startup-timeout", options.startup_timeout_ms,
-         "Longest time to answer 503 while reading what was there at the start: 30s, 10m; 0: not at all (default: 5m)")
+         "Longest time to answer 503 while reading existing logs at startup: 30s, 10m; 0 disables it (default: 5m)")
       ->type_name("DURATION")
       ->transform(Milliseconds(Zero::kAllowed));
   AddSwitch(app, "--web.enable-lifecycle", options.enable_lifecycle,
-            "Allow POST /-/reload, and PUT /-/log-level?level=LEVEL");
+            "Allow POST /-/reload and PUT /-/log-level?level=LEVEL");
   app.add_option("--log.level", options.log_level, "debug, info, warn or error (default: info)")
       ->check(OneOf({"debug", "info", "warn", "error"}))
       ->type_name("LEVEL");
@@ -121,20 +121,22 @@ void AddOwnedFlags(CLI::App& app, Options& options) {
             "Exit with 1 if more than half of the lines were not read (replay), or if there are warnings (check)");
   app.add_option_function<std::string>(
          "--format", [&options](const std::string& format) { options.is_json = format == "json"; },
-         "text, or json for editors and scripts (default: text)")
+         "Output format: text, or json for editors and scripts (default: text)")
       ->check(OneOf({"text", "json"}))
       ->type_name("FORMAT");
   AddSwitch(app, "--lint", options.lint,
             "Also warn of names without base units, missing help texts, pointers as labels and too many series");
   AddSwitch(
       app, "--summary", options.summary,
-      "Explain whole trace logs: which events they hold, how many a second, which rules use them, which are missing");
+      "Explain whole trace logs: which events they hold, their rates, which rules use them, and which are missing");
   app.add_option("--svg", options.svg_path,
-                 "Draw rates and latencies over the traces' time; with --summary (default: none)")
+                 "With --summary: write a picture of rates and latencies over time (default: none)")
       ->type_name("FILE");
-  app.add_option("--binary", options.binary, "QEMU's binary, to tell which events it has (default: that of --pid)")
+  app.add_option("--binary", options.binary, "QEMU binary to read the available events from (default: that of --pid)")
       ->type_name("PATH");
-  app.add_option("--pid", options.pid, "A running QEMU (default: none)")->type_name("PID")->check(Positive());
+  app.add_option("--pid", options.pid, "Process ID of a running QEMU (default: none)")
+      ->type_name("PID")
+      ->check(Positive());
 }
 
 void AddTopFlags(CLI::App& app, TopOptions& values) {
@@ -160,7 +162,7 @@ void AddTopFlags(CLI::App& app, TopOptions& values) {
   add("--vm", values.vm, "NAME", "Show one VM alone (default: all)");
 }
 
-// What a line may have beside flags.
+// What the command line can hold besides flags.
 struct Words {
   std::vector<std::string> files;
   std::string topic;  // of `help`
@@ -171,20 +173,20 @@ void AddCommands(CLI::App& app, Options& options, Words& words) {
   for (const CommandHelp& help : CommandHelps()) {
     CLI::App* sub = app.add_subcommand(std::string(help.name), std::string(help.what));
     sub->callback([&options, command = help.command] { options.command = command; });
-    sub->fallthrough();  // the flags may stand before and after the command
+    sub->fallthrough();  // flags may precede and follow the command
     added[help.command] = sub;
   }
-  added[Command::kCheck]->add_option("FILE", words.files, "Config files, as --config.file takes them");
+  added[Command::kCheck]->add_option("FILE", words.files, "Config files, as for --config.file");
   added[Command::kReplay]
       ->add_option(
           "FILE", words.files,
-          "Trace logs, plain or compressed; - for standard input. Files whose labels differ are read at the same "
-          "time, those with the same labels in the order given")
+          "Trace logs, plain or compressed; - for standard input. Files with the same labels are read in the given "
+          "order, files with different labels in parallel")
       ->required();
   added[Command::kBackfill]->add_option("FILE", words.files, "As for replay")->required();
   added[Command::kExplain]->add_option("LINE", words.files,
-                                       "A line of a trace log (default: lines of standard input); with --summary trace "
-                                       "logs, as for replay");
+                                       "A line of a trace log (default: lines of standard input). With --summary: "
+                                       "trace logs, as for replay");
   added[Command::kTop]->add_option(
       "FILE", words.files,
       "Trace logs to follow, as --trace.path names them, where there is no daemon; durations need timestamps in them");
@@ -225,7 +227,7 @@ void PrintHelp(const CLI::App& app, const CommandHelp* command) {
   std::cout << CommandHelpText(*command, arguments, FlagEntries(app, is_shown), width);
 }
 
-// What is no flag, command or file that is expected here.
+// The error for a word that is not an expected flag, command or file.
 std::string Unexpected(const CLI::App& app, const std::string& word) {
   const bool is_flag = word.starts_with('-');
   std::vector<std::string> known;
@@ -242,12 +244,12 @@ std::string Unexpected(const CLI::App& app, const std::string& word) {
     std::string suggestion = DidYouMean(word, candidates);
     std::error_code error;
     if (suggestion.empty() && std::filesystem::exists(word, error)) {
-      suggestion = "; it is a file: `replay FILE` reads a trace to its end, `serve --trace.path=FILE` follows it";
+      suggestion = "; it is a file: use `replay FILE` to read a trace, `serve --trace.path=FILE` to follow it";
     }
     return "unknown command \"" + word + '"' + suggestion;
   }
   bool is_log = app.got_subcommand("serve");
-  return "unexpected \"" + word + '"' + (is_log ? "; logs are named by --trace.path" : "");
+  return "unexpected \"" + word + '"' + (is_log ? "; name logs with --trace.path" : "");
 }
 
 ParsedOptions WrongUsage(const std::string& what) {
@@ -255,7 +257,7 @@ ParsedOptions WrongUsage(const std::string& what) {
   return {std::nullopt, kExitUsage};
 }
 
-// Wrong usage that is due to a flag's value; says so if the value came from a variable.
+// Reports an invalid value of a flag, and names the environment variable if the value came from there.
 ParsedOptions WrongValue(const FromEnvironment& environment, std::string_view flag, const std::string& what) {
   const auto& flags = environment.flags;
   const bool is_variable = std::find(flags.begin(), flags.end(), flag) != flags.end();
@@ -274,7 +276,7 @@ FromEnvironment ReadEnvironment(const CLI::App& app, const std::vector<std::stri
   return FlagsFromEnvironment(flags, variables, given);
 }
 
-// `--step` with `check`, say: what it has to do with, or nothing if all flags belong to the command.
+// An error for a flag of another command, such as `--step` with `check`. Empty if all flags belong to the command.
 std::string MisplacedFlag(const CLI::App& app, Command command) {
   for (const OwnedFlag& flag : OwnedFlags()) {
     if (app.count(std::string(flag.name)) == 0 || IsOf(flag, command)) continue;
@@ -282,17 +284,17 @@ std::string MisplacedFlag(const CLI::App& app, Command command) {
     for (Command owner : flag.commands) {
       owners.append(owners.empty() ? "`" : " and `").append(HelpOf(owner).name).append("`");
     }
-    return std::string(flag.name) + " goes with " + owners + ", not with `" + std::string(HelpOf(command).name) + '`';
+    return std::string(flag.name) + " belongs to " + owners + ", not with `" + std::string(HelpOf(command).name) + '`';
   }
   return {};
 }
 
-// What a command makes of the words on its line.
+// Stores the words of the command line in the options of the command. Returns an error, or an empty text.
 std::string TakeWords(Words&& words, bool has_address, Options& options) {
   if (options.command == Command::kCheck) {
     options.config_files.insert(options.config_files.end(), words.files.begin(), words.files.end());
   } else if (options.command == Command::kExplain && !options.summary) {
-    if (!options.svg_path.empty()) return "--svg needs --summary, and FILEs to draw";
+    if (!options.svg_path.empty()) return "--svg needs --summary and at least one FILE";
     if (words.files.size() > 1) return "unexpected \"" + words.files[1] + "\"; quote the line to make it one argument";
     if (!words.files.empty()) options.line = std::move(words.files.front());
   } else {
@@ -321,7 +323,7 @@ ParsedOptions CheckValues(Options options, const FromEnvironment& environment) {
   }
   if (options.telemetry_path.empty()) {
     return WrongValue(environment, "--web.telemetry-path",
-                      "--web.telemetry-path needs a path other than /, which is the page's");
+                      "--web.telemetry-path must not be /, which is the landing page");
   }
   if (options.listen_addresses.empty() && !options.systemd_socket) options.listen_addresses = {kDefaultAddress};
   return {std::move(options), kExitFine};
@@ -341,7 +343,7 @@ ParsedOptions ParseOptions(int argc, char** argv) {
   std::vector<std::string> arguments(argv + 1, argv + argc);
   const FromEnvironment environment = ReadEnvironment(app, arguments);
   arguments.insert(arguments.begin(), environment.arguments.begin(), environment.arguments.end());
-  std::reverse(arguments.begin(), arguments.end());  // as the parser wants them
+  std::reverse(arguments.begin(), arguments.end());  // CLI11 expects them in reverse order
   for (const std::string& warning : environment.warnings) std::cerr << "warning: " << warning << '\n';
   try {
     app.parse(std::move(arguments));

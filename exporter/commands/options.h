@@ -32,23 +32,23 @@ struct Options {
   std::vector<std::string> listen_addresses;
   bool systemd_socket = false;
   std::string telemetry_path = "/metrics";
-  std::string route_prefix;     // before every path: "/qemu"
+  std::string route_prefix;     // prefix of every path: "/qemu"
   std::string state_path;       // empty: no checkpoints
-  std::string web_config_file;  // empty: everybody may ask
+  std::string web_config_file;  // empty: no authentication
   bool enable_lifecycle = false;
-  int64_t startup_timeout_ms = 300'000;  // 0: answers at once
+  int64_t startup_timeout_ms = 300'000;  // 0: never answers 503
   std::string log_level = "info";
   std::string log_format = "logfmt";
   std::vector<std::string> files;   // replay, backfill, explain, top
   int64_t step_ms = 1'000;          // backfill
-  bool is_strict = false;           // replay: bad input where most lines were not read; check: where there are warnings
+  bool is_strict = false;           // replay: fail if most lines were not read; check: fail if there are warnings
   bool is_json = false;             // check
   bool lint = false;                // check
   std::optional<std::string> line;  // explain
-  bool summary = false;             // explain: of `files`
+  bool summary = false;             // explain: summarize `files`
   std::string svg_path;             // explain; empty: no picture
-  std::string binary;               // bpftrace; empty: of the process, or where distributions put it
-  int pid = 0;                      // bpftrace; 0: of no process
+  std::string binary;               // bpftrace; empty: that of `pid`, or the distribution's usual path
+  int pid = 0;                      // bpftrace; 0: none
   TopOptions top;
 };
 

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kPatience{1000};
 constexpr std::chrono::milliseconds kInterval{100};
-// Back to the line's begin, and away with what is there.
+// Moves to the start of the line and erases it.
 constexpr const char* kClearLine = "\r\033[K";
 
 std::string Bar(double part) {

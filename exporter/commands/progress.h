@@ -1,7 +1,7 @@
 // A line on a terminal that shows how far long work is: [=====>     ]  43 %, 812 MB/s, 2 s left.
 //
-// Shown on standard error, if that is a terminal, once the work has taken a second; removed at the end. Add may be
-// called by several threads.
+// If standard error is a terminal, the line appears there after 1 s of work and is removed at the end. Several threads
+// can call Add.
 #pragma once
 
 #include <atomic>
@@ -13,7 +13,7 @@ namespace qte::commands {
 
 class Progress {
  public:
-  // `total` bytes are to be read; 0 if nobody knows.
+  // `total` is the number of bytes to read; 0 if it is unknown.
   explicit Progress(uint64_t total);
   ~Progress();
   Progress(const Progress&) = delete;

@@ -1,4 +1,4 @@
-// qemu-args: the options that make QEMU print what the config needs.
+// qemu-args: prints the options that make QEMU trace the events that the config needs.
 #include <unistd.h>
 
 #include <iostream>
@@ -25,7 +25,7 @@ int PrintQemuArgs(const Options& options) {
   }
   std::cout << arguments << '\n';
   if (isatty(STDERR_FILENO) != 0 && isatty(STDOUT_FILENO) != 0) {
-    std::cerr << "\nAdd -D FILE to say where the log goes, and follow it with --trace.path=FILE.\n";
+    std::cerr << "\nAdd -D FILE to set the log file, and follow it with --trace.path=FILE.\n";
   }
   return kExitFine;
 }

@@ -70,7 +70,7 @@ int Tell(const std::vector<std::string>& files, const std::vector<Remarks>& all)
     const Remarks& remarks = all[i];
     if (remarks.dropped_events > 0) {
       std::cerr << "warning: " << AbsolutePath(files[i]) << ": " << DroppedText(remarks.dropped_events)
-                << " because its trace buffer was full, so counts are too low by that; trace fewer events\n";
+                << " because its trace buffer was full, so counts are too low by that number; trace fewer events\n";
     }
     if (!remarks.without_time.empty()) {
       std::cerr << "warning: " << remarks.without_time

@@ -1,4 +1,4 @@
-// Recorded traces that a command was given, and which of them belong together.
+// The recorded traces on a command line, grouped by the logs they belong to.
 #pragma once
 
 #include <cstddef>
@@ -13,38 +13,38 @@
 
 namespace qte::commands {
 
-// Files with the same labels: one thread reads them, in the order given, so that their series are one.
+// Files with the same labels. One thread reads them in the given order, because they share their series.
 struct Recording {
   metrics::Labels labels;
   std::vector<size_t> files;
 };
 
-// What is to be said about a file.
+// Problems found in a file.
 struct Remarks {
-  std::string without_time;  // its path, if durations stay empty
+  std::string without_time;  // the file's path if its lines have no timestamps
   std::string error;
-  uint64_t dropped_events = 0;  // that a binary trace lacks
+  uint64_t dropped_events = 0;  // events that QEMU could not store in a binary trace
 };
 
-// As a source's path would be: "-" stays.
+// The absolute path, as for a source. "-" is unchanged.
 std::string AbsolutePath(const std::string& path);
 
-// Tells on standard error of every file that cannot be opened, before any is read: half an answer would look like a
-// whole one. True if there is none.
+// Reports every file that cannot be opened on standard error. Call it before reading any file, because a partial result
+// would look complete. Returns true if all files can be opened.
 bool CheckTraces(const std::vector<std::string>& files);
 
-// By their last files, so that nothing depends on the order of labels.
+// Groups are sorted by their last files, so the output does not depend on the order of labels.
 std::vector<Recording> GroupByLabels(const config::Config& config, const guests::SourceLabels& labels,
                                      const std::vector<std::string>& files);
 
-// What the config says of the envelopes of these files, in their order.
+// The envelopes that the config sets for these files, in the order of the files.
 std::vector<trace::LineOpener::Pin> EnvelopesOf(const config::Config& config, const guests::SourceLabels& labels,
                                                 const std::vector<std::string>& files);
 
-// Bytes of all files together, 0 where one of them cannot be told.
+// Total size of all files in bytes; 0 if the size of one is unknown.
 uint64_t SizeOf(const std::vector<std::string>& files);
 
-// Prints what there is to say of each file; the exit code.
+// Prints the problems of each file and returns the exit code.
 int Tell(const std::vector<std::string>& files, const std::vector<Remarks>& remarks);
 void Tell(const std::vector<Warning>& warnings);
 

@@ -1,4 +1,4 @@
-// replay: recorded traces in, their metrics out, through the same guests as serve.
+// replay: reads recorded traces and prints their metrics. It uses the same guests as `serve`.
 #include <algorithm>
 #include <atomic>
 #include <iostream>
@@ -21,8 +21,8 @@ namespace {
 
 using guests::Guests;
 
-// Reads groups of files on several threads, each group into a guest of its own, so that nothing depends on how fast a
-// thread was, or on how many there are.
+// Reads groups of files on several threads, each group into its own guest. The output therefore depends neither on the
+// speed nor on the number of threads.
 class Replayer {
  public:
   Replayer(const LoadedConfig& loaded, const std::vector<std::string>& files);
@@ -39,11 +39,11 @@ class Replayer {
   const LoadedConfig& loaded_;
   const std::vector<std::string>& files_;
   const guests::SourceLabels labels_;
-  const std::vector<trace::LineOpener::Pin> envelopes_;  // of each file
+  const std::vector<trace::LineOpener::Pin> envelopes_;  // one for each file
   std::vector<Recording> groups_;
-  std::vector<std::unique_ptr<Guests>> guests_;  // of each group
-  std::vector<Remarks> remarks_;                 // of each file, written by the thread that reads it
-  std::atomic<size_t> next_ = 0;                 // group to be read
+  std::vector<std::unique_ptr<Guests>> guests_;  // one for each group
+  std::vector<Remarks> remarks_;                 // one for each file, written by the thread that reads it
+  std::atomic<size_t> next_ = 0;                 // next group to read
   Progress progress_;
 };
 
@@ -68,7 +68,7 @@ void Replayer::Run(size_t threads) {
   });
 }
 
-// The files of a group are taken for one log that was rotated, the oldest first.
+// Treats the files of a group as one rotated log, the oldest file first.
 void Replayer::Read(const Recording& group, Guests& guest) {
   source::StreamId id = 0;
   for (size_t file : group.files) {

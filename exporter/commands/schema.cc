@@ -1,8 +1,7 @@
-// schema: the config's keys as a JSON Schema (draft 7), for editors and validators.
+// schema: prints the config's keys as a JSON Schema (draft 7), for editors and validators.
 //
-// The maps and their keys come from config/keys.h, which the reader of the config uses, too. Beside these are what the
-// reader has in code: the types, and which keys go together. A schema cannot know events and arguments, so `check`
-// still finds more.
+// The maps and their keys come from config/keys.h, which the config parser also uses. Types and rules about which keys
+// go together repeat what the parser has in code. A schema cannot know events and arguments, so `check` finds more.
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -22,7 +21,7 @@ json Ref(std::string_view name) {
   return {{"$ref", "#/definitions/" + std::string(name)}};
 }
 
-// A value may be the text of a variable whose content is known only when the config is read.
+// Any value can be the text of a variable, whose content is known only when the config is read.
 json OrVariable(json schema) {
   return {{"anyOf", {std::move(schema), Ref("variable")}}};
 }
@@ -33,11 +32,11 @@ json ChoiceOf(std::span<const std::string_view> words) {
   return OrVariable({{"enum", std::move(all)}});
 }
 
-// A map with these keys and no others; `rules` says which belong together.
+// A map with exactly these keys. `rules` lists which keys belong together.
 json MapOf(std::span<const config::Key> keys, const char* rules = "{}") {
   json properties = json::object();
   for (const config::Key& key : keys) {
-    // Beside a "$ref", draft 7 takes no notice of a description.
+    // Draft 7 ignores a description beside a "$ref".
     json type = key.words.empty() ? json{{"allOf", {Ref(key.type)}}} : ChoiceOf(key.words);
     properties[std::string(key.name)] = json{{"description", key.meaning}};
     properties[std::string(key.name)].update(type);
@@ -47,7 +46,7 @@ json MapOf(std::span<const config::Key> keys, const char* rules = "{}") {
   return map;
 }
 
-// A list or a map that may also be empty: "sources:" without anything behind it.
+// A list or a map that may also be empty, as in "sources:" with no value.
 json OrNothing(json schema) {
   return {{"anyOf", {std::move(schema), {{"type", "null"}}}}};
 }
@@ -60,7 +59,7 @@ json ListOf(std::string_view item) {
   return OrNothing({{"type", "array"}, {"items", Ref(item)}});
 }
 
-// Also as a text: the reader takes a number as it is written, in quotes or not.
+// A number may also be a text, because the config parser accepts it with or without quotes.
 json WholeNumber(uint64_t least, uint64_t most) {
   json number = {{"type", "integer"}, {"minimum", least}};
   if (most > 0) number["maximum"] = most;

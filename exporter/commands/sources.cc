@@ -21,7 +21,7 @@
 namespace qte::commands {
 namespace {
 
-// A file that cannot be opened, or holds no text; one of each source and reason.
+// Warns of files that cannot be opened or are not text, with one example for each source and reason.
 void AddUnreadable(const source::Scan& scan, std::vector<Warning>& warnings) {
   std::set<std::pair<size_t, std::string>> told;
   for (const source::FoundFile& file : scan.files) {

@@ -1,4 +1,4 @@
-// The config's sources as paths: which of them a file belongs to, and which files they name now.
+// Maps files to the config's sources, and checks the files that the sources currently match.
 #pragma once
 
 #include <cstddef>
@@ -14,13 +14,13 @@ namespace qte::commands {
 
 std::vector<source::SourceSpec> SourceSpecs(const config::Config& config);
 
-// The index of the source for which `serve` would follow this absolute path ("-" is standard input); SIZE_MAX if there
-// is none, so that only the file's name gives labels.
+// The index of the source for which `serve` would follow this absolute path ("-" is standard input). SIZE_MAX if there
+// is no such source; the file then gets its labels from its name.
 size_t SourceOf(const source::Discovery& sources, const std::string& path);
 
-// Walks the file system for what is wrong with the sources now: patterns that match nothing, directories and files that
-// this user may not read, files that hold no text, one file under two paths. Files of different directories that have
-// the same labels, too: their series would add up. Files of one directory are a log and its rotated siblings.
+// Searches the file system for current problems of the sources: patterns that match nothing, directories and files that
+// this user may not read, files that are not text, and one file under two paths. It also reports files of different
+// directories with the same labels, because their series would add up. Files of one directory count as one rotated log.
 std::vector<Warning> WarningsOfSources(const config::Config& config);
 
 }  // namespace qte::commands

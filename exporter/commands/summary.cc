@@ -31,7 +31,7 @@ void Summary::Add(const guests::Guests& guests) {
   }
 }
 
-// A line without an end is in no other count of lines.
+// Incomplete lines are not in the other counts, so add them here.
 uint64_t Summary::lines() const {
   return lines_ + unparsed_[static_cast<size_t>(guests::Unparsed::kPartialLine)];
 }
@@ -46,7 +46,7 @@ std::string Summary::Text() const {
   const uint64_t events = std::min(read, declared_ - std::min(declared_, mismatches));
   std::string text = Counted(lines(), "line") + ": " + Counted(events, "event");
   if (events > 0) text += " (" + Counted(kinds_.size(), "kind") + ')';
-  // Without such rules, these are the parts of lines that Docker or CRI has split.
+  // Without match rules, these are parts of lines that Docker or CRI has split.
   const char* others = has_match_rules_ ? " taken by match rules" : " joined to others";
   if (read > events) text += ", " + Grouped(read - events) + others;
   text += ReasonsText();

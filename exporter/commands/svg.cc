@@ -12,13 +12,13 @@ namespace qte::commands {
 namespace {
 
 constexpr double kWidth = 960;
-constexpr double kLeft = 70;  // of the plot
+constexpr double kLeft = 70;  // left edge of the plot
 constexpr double kRight = 940;
 constexpr double kPlotHeight = 170;
 constexpr double kTitleHeight = 34;
 constexpr double kLegendLine = 18;
 constexpr double kAxisHeight = 40;
-constexpr double kLetter = 6.7;  // width of a letter of 12 pixels, about
+constexpr double kLetter = 6.7;  // approximate width of a letter at 12 pixels
 constexpr size_t kLongestName = 120;
 // Colours that people with any kind of colour vision can tell apart on white.
 constexpr auto kColours = std::to_array<std::string_view>(
@@ -30,7 +30,7 @@ std::string Number(double value) {
   return text.data();
 }
 
-// Three digits, without zeros at the end.
+// Up to three digits, without trailing zeros.
 std::string Short(double value) {
   std::array<char, 32> text;
   std::snprintf(text.data(), text.size(), "%.3g", value);
@@ -71,7 +71,7 @@ std::string LineFrom(double x1, double y1, double x2, double y2, std::string_vie
          "\" " + std::string(style) + "/>\n";
 }
 
-// The step from one mark of an axis to the next: 1, 2 or 5 times a power of ten.
+// Distance between two marks of an axis: 1, 2 or 5 times a power of ten.
 double NiceStep(double range, double marks) {
   const double raw = range / marks;
   const double power = std::pow(10, std::floor(std::log10(raw)));
@@ -99,7 +99,7 @@ Range RangeOf(const Chart& chart) {
   return range;
 }
 
-// Of one chart: values to heights.
+// Maps the values of one chart to heights.
 class Scale {
  public:
   explicit Scale(const Chart& chart) : is_log_(chart.unit == Chart::Unit::kSeconds), unit_(chart.unit) {
@@ -136,7 +136,7 @@ class Scale {
   double step_ = 1;
 };
 
-// The parts of a line between gaps; a part of one point is a dot.
+// Draws the parts of a line between gaps. A part with a single point becomes a dot.
 std::string Path(const ChartLine& line, const Scale& scale, double top, size_t steps, std::string_view colour) {
   std::string text;
   std::string points;
@@ -166,7 +166,7 @@ std::string Path(const ChartLine& line, const Scale& scale, double top, size_t s
   return text;
 }
 
-// Names with their colours, in as many lines as they need. Returns the height that it takes.
+// Writes names with their colours in as many lines as necessary. Returns the height of the legend.
 double AddLegend(const Chart& chart, double top, std::string& svg) {
   double x = kLeft;
   double y = top;
@@ -208,7 +208,7 @@ size_t StepsOf(const ChartGroup& group) {
   return steps;
 }
 
-// Returns where it ends.
+// Draws a chart and returns the position of its lower end.
 double AddChart(const Chart& chart, double top, size_t steps, double step_seconds, std::string& svg) {
   const Scale scale(chart);
   svg += TextAt(kLeft, top + 20, chart.title, "class=\"title\"");

@@ -1,4 +1,4 @@
-// Line charts over time as one SVG picture, for people without Prometheus and Grafana.
+// Line charts over time as one SVG picture, for users without Prometheus and Grafana.
 #pragma once
 
 #include <string>
@@ -8,7 +8,7 @@ namespace qte::commands {
 
 struct ChartLine {
   std::string name;
-  std::vector<double> values;  // one a step; NaN where there is none
+  std::vector<double> values;  // one for each step; NaN if the step has no value
 };
 
 struct Chart {
@@ -18,7 +18,7 @@ struct Chart {
   std::vector<ChartLine> lines;
 };
 
-// Charts of the same time, one below the other.
+// Charts of the same period, one below the other.
 struct ChartGroup {
   std::string title;
   double step_seconds = 1;
@@ -28,7 +28,7 @@ struct ChartGroup {
 // A whole SVG document. Texts may hold any characters.
 std::string ToSvg(const std::vector<ChartGroup>& groups);
 
-// "1.5 ms", "2 min": three digits.
+// "1.5 ms", "2 min": up to three digits.
 std::string SecondsText(double seconds);
 // "12.3k"
 std::string RateText(double rate);

@@ -7,7 +7,7 @@
 namespace qte::commands {
 namespace {
 
-// Of a family's series, bucket by bucket.
+// Adds up the buckets of all series of a family.
 std::vector<uint64_t> SumOf(const metrics::FamilySnapshot& family) {
   const size_t size = family.spec->bounds.size() + 1;
   std::vector<uint64_t> sum(size);
@@ -37,7 +37,7 @@ void Timeline::Count(uint32_t event, int64_t time_us) {
 }
 
 void Timeline::GoTo(int64_t time_us) {
-  // A hostile line may be of any time, and differences must not overflow.
+  // A malicious line can have any time, and differences must not overflow.
   constexpr int64_t kFurthest = int64_t{1} << 61;
   time_us = std::clamp(time_us, -kFurthest, kFurthest);
   if (steps_ == 0) {
@@ -50,7 +50,7 @@ void Timeline::GoTo(int64_t time_us) {
   steps_ = static_cast<size_t>((last_us_ - begin_us_) / step_us_) + 1;
 }
 
-// Two neighbours become one: their counts add up, and of two totals the later one is that of both.
+// Merges neighbouring steps: their counts add up, and the later of two totals covers both.
 void Timeline::Halve() {
   step_us_ *= 2;
   steps_ = (steps_ + 1) / 2;
@@ -88,7 +88,7 @@ std::map<std::string, Timeline::Histogram> Timeline::Histograms() const {
       std::vector<uint64_t>& buckets = histogram.buckets.emplace_back(before.size());
       if (step >= sampled.totals.size() || sampled.totals[step].size() != before.size()) continue;
       const Totals& now = sampled.totals[step];
-      // Series may go, and take their part of the total with them.
+      // The total decreases when a series expires.
       for (size_t i = 0; i < now.size(); ++i) buckets[i] = now[i] - std::min(now[i], before[i]);
       before = now;
     }

@@ -26,7 +26,7 @@ constexpr size_t kChunk = size_t{64} << 10;
 
 using OnBytes = std::function<void(std::string_view)>;
 
-// Takes the next bytes of a trace, unpacked and padded; false if no more are wanted.
+// Receives the next bytes of a trace, decompressed and padded. Returns false to stop.
 using Sink = std::function<bool(std::string_view)>;
 
 // Reads until `buffer` is full or the file ends; -1 on an error.
@@ -42,12 +42,12 @@ ssize_t ReadFully(int fd, char* buffer, size_t size) {
   return static_cast<ssize_t>(total);
 }
 
-// A file descriptor with its first bytes looked at.
+// A file descriptor whose first bytes can be peeked at.
 class Input {
  public:
   Input(int fd, Progress* progress) : fd_(fd), progress_(progress), buffer_(kChunk + source::kReadPadding) {}
 
-  // The next piece, empty at the end.
+  // Returns the next piece, which is empty at the end.
   Result<std::string_view> Next() {
     if (peeked_) {
       peeked_ = false;
@@ -60,7 +60,7 @@ class Input {
     if (progress_ != nullptr) progress_->Add(size_);
     return std::string_view(buffer_.data(), size_);
   }
-  // The next piece, which Next will give again.
+  // Returns the next piece without consuming it.
   Result<std::string_view> Peek() {
     Result<std::string_view> piece = Next();
     peeked_ = piece.ok();
@@ -93,8 +93,8 @@ Status ReadPlain(Input& input, const Sink& sink) {
   }
 }
 
-// gzip and zstd are read here and not by libarchive, which drops up to 64 KiB before the place where data end early, and
-// does not check gzip's sums.
+// gzip and zstd are not read by libarchive. If data end early, it drops up to 64 KiB before that place, and it does not
+// verify gzip checksums.
 Status ReadGzip(Input& input, const Sink& sink) {
   z_stream stream{};
   constexpr int kGzipOnly = 15 + 16;
@@ -147,7 +147,7 @@ struct CloseArchive {
   void operator()(archive* opened) const { archive_read_free(opened); }
 };
 
-// What libarchive reads by itself. For others it would start programs.
+// Enables only the formats that libarchive decodes itself. For other formats it would start external programs.
 std::unique_ptr<archive, CloseArchive> NewArchive() {
   std::unique_ptr<archive, CloseArchive> reader(archive_read_new());
   for (auto support : {archive_read_support_filter_xz, archive_read_support_filter_lzma,
@@ -181,8 +181,8 @@ Status ReadCompressed(Input& input, std::string_view kind, const Sink& sink) {
   const int state = archive_read_next_header(reader.get(), &entry);
   if (state == ARCHIVE_EOF) return {};
   if (state != ARCHIVE_OK) return failure();
-  if (archive_filter_count(reader.get()) < 2) {  // the last one stands for the file
-    return Error{"is compressed (" + std::string(kind) + "), which is not read; unpack it first"};
+  if (archive_filter_count(reader.get()) < 2) {  // the last filter is the file itself
+    return Error{"is compressed (" + std::string(kind) + "), which is not supported; decompress it first"};
   }
   std::vector<char> out(kChunk + source::kReadPadding);
   while (true) {
@@ -203,8 +203,8 @@ Status ReadUnpacked(Input& input, const Sink& sink) {
   return ReadCompressed(input, kind.name, sink);
 }
 
-// Hands on the lines of a trace. Its first bytes tell whether it is text, which passes as it is, or a binary trace, of
-// which SimpleTrace makes lines.
+// Passes on the lines of a trace. Its first bytes show whether it is text or a binary trace. Text is passed on
+// unchanged; SimpleTrace converts a binary trace to lines.
 class LineSink {
  public:
   enum class Wanted { kLines, kNoBinary, kBinaryAlone };
@@ -212,14 +212,14 @@ class LineSink {
   LineSink(const OnBytes& on_bytes, const TraceReading& reading, Wanted wanted)
       : on_bytes_(on_bytes), reading_(reading), wanted_(wanted) {}
 
-  // False if no more is wanted: of a trace that is damaged, or of no kind that is wanted.
+  // Returns false to stop, because the trace is damaged or of the wrong kind.
   bool Add(std::string_view bytes) {
     if (is_known_) return HandOn(bytes);
     head_ += bytes;
     if (head_.size() < kContentHeadBytes) return true;
     return HandOnHead();
   }
-  // The trace has ended.
+  // Call this at the end of the trace.
   Status Finish() {
     if (!is_known_ && status_ && !head_.empty()) HandOnHead();
     return binary_ && status_ ? binary_->Finish() : status_;
@@ -233,8 +233,8 @@ class LineSink {
     const bool is_binary = ContentOf(head_).content == Content::kSimpletrace;
     if (is_binary && wanted_ == Wanted::kNoBinary) {
       status_ = Error{
-          "is a binary trace of QEMU's `simple` backend, whose times have no date; give the file itself instead of a "
-          "pipe, so that its modification time tells the date"};
+          "is a binary trace of QEMU's `simple` backend, whose times have no date; pass the file itself instead of a "
+          "pipe, so that its modification time gives the date"};
       return false;
     }
     if (!is_binary && wanted_ == Wanted::kBinaryAlone) return false;
@@ -263,9 +263,9 @@ class LineSink {
   const TraceReading& reading_;
   const Wanted wanted_;
   bool is_known_ = false;
-  std::string head_;                          // until it is known
-  std::optional<trace::SimpleTrace> binary_;  // none: text
-  std::string lines_;                         // of the last bytes
+  std::string head_;                          // first bytes, until the kind is known
+  std::optional<trace::SimpleTrace> binary_;  // empty for text
+  std::string lines_;                         // lines made from the last bytes
   Status status_;
 };
 
@@ -302,7 +302,7 @@ Status ReadTrace(const std::string& path, const OnBytes& on_bytes, const TraceRe
 }
 
 std::chrono::microseconds ClockOffsetOf(const std::string& path) {
-  // A FIFO is not even opened: its writer would get a reader that goes away.
+  // Do not open a FIFO: its writer would see a reader that disappears at once.
   struct stat file {};
   if (path == "-" || ::stat(path.c_str(), &file) != 0 || !S_ISREG(file.st_mode)) return {};
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
@@ -310,7 +310,7 @@ std::chrono::microseconds ClockOffsetOf(const std::string& path) {
   const OnBytes nowhere = [](std::string_view) {};
   const TraceReading reading;
   LineSink lines(nowhere, reading, LineSink::Wanted::kBinaryAlone);
-  static_cast<void>(ReadDescriptor(fd.get(), lines, nullptr));  // a damaged trace has a last record as well
+  static_cast<void>(ReadDescriptor(fd.get(), lines, nullptr));  // a damaged trace also has a last record
   if (!lines.binary() || !lines.binary()->last_time()) return {};
   constexpr time_t kLastSecond = 100'000'000'000;
   constexpr int64_t kNanosInMicro = 1000;

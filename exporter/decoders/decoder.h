@@ -1,9 +1,10 @@
-// Decoders: events in, derived events out. What a `lookups:` or `spans:` declaration cannot say is a decoder written in
-// C++ (scan codes, the join of a DMA request with the block layer); what it emits is used by rules like any event.
+// Decoders turn events into derived events. They are written in C++ and cover what `lookups:` and `spans:` cannot
+// express, such as scan codes, or the join of a DMA request with the block layer. Rules use derived events like any
+// event.
 //
-// A decoder belongs to one source, whose events it sees in order, on the one thread that owns the source. It holds the
-// state of one QEMU process; Reset() forgets it when the source is truncated or replaced. It must stay bounded under
-// any input and allocate nothing per event once warm.
+// A decoder belongs to one source. It sees the events of that source in order, on the thread that owns the source. It
+// holds the state of one QEMU process; Reset() clears it when the source is truncated or replaced. A decoder must stay
+// bounded for any input, and must not allocate memory per event once warm.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +23,7 @@ namespace qte::decoders {
 using joins::kNoTime;
 inline constexpr uint64_t kNoThread = 0;
 
-// Two lines that may come of one thread of QEMU.
+// True if two lines may come from the same thread of QEMU.
 inline bool SameThread(uint64_t a, uint64_t b) {
   return a == b || a == kNoThread || b == kNoThread;
 }
@@ -31,15 +32,15 @@ inline int64_t SignedOf(const trace::Value& value) {
   return static_cast<int64_t>(value.bits);
 }
 
-// One event as decoders see it.
+// One event, as passed to decoders.
 struct Input {
   size_t which;                        // index into DecoderKind::inputs
-  std::span<const trace::Value> args;  // in the order of DecoderInput::arguments; kMissing where the variant has none
-  int64_t time_us = kNoTime;           // microseconds since the epoch, kNoTime where the line carries no time
-  uint64_t thread = kNoThread;         // QEMU's thread id, kNoThread where the line carries none
+  std::span<const trace::Value> args;  // in the order of DecoderInput::arguments; kMissing if the variant lacks one
+  int64_t time_us = kNoTime;           // microseconds since the epoch; kNoTime if the line has no time
+  uint64_t thread = kNoThread;         // QEMU's thread id; kNoThread if the line has none
 };
 
-// Takes what a decoder derives. `which` is an index into DecoderKind::outputs; `args` are in the order of
+// Receives derived events. `which` is an index into DecoderKind::outputs. `args` are in the order of
 // DecoderOutput::arguments and are read before Emit returns.
 class Sink {
  public:
@@ -49,7 +50,7 @@ class Sink {
   ~Sink() = default;
 };
 
-// What QEMU says of a drive by QMP, and the backend that a probe has shown it to be.
+// What QEMU reports about a drive by QMP, and the backend that a probe found for it.
 struct Drive {
   trace::Value backend;  // missing before the probe
   uint64_t node = 0;
@@ -65,71 +66,71 @@ class Decoder {
  public:
   virtual ~Decoder() = default;
   virtual void OnEvent(const Input& input, Sink& sink) = 0;
-  // Emits the outputs that tell what is in flight now, one for each thing that has or may have something.
+  // Emits the current number of requests in flight, one output for each disk that can have requests.
   virtual void CountInFlight(Sink&) const {}
-  // Forgets all that belonged to the QEMU process: the source was truncated or replaced. Requests that are open then
-  // count as abandoned.
+  // Clears the state of the QEMU process, because the source was truncated or replaced. Open requests count as
+  // abandoned.
   virtual void Reset() = 0;
-  // All state, for a checkpoint: a decoder of the same kind that restores it goes on as this one would.
+  // All state, for a checkpoint. A decoder of the same kind that restores it continues exactly like this one.
   virtual nlohmann::json Save() const = 0;
-  // Replaces the state, counters too. What is above this decoder's limits is dropped as if it had come in by events.
-  // Throws nlohmann::json::exception or std::runtime_error where `state` is not what Save() makes; the decoder is then
-  // as after Reset().
+  // Replaces the state, including counters. Entries above this decoder's limits are dropped as if they had come from
+  // events. If `state` is not in the format of Save(), it throws nlohmann::json::exception or std::runtime_error, and
+  // the decoder is as after Reset().
   virtual void Restore(const nlohmann::json& state) = 0;
-  // Of a part, as an index into DecoderKind::parts: requests that started and have not ended; those that were dropped
-  // without an end, over the decoder's life; and what it had learned and gave up to make room.
+  // Counts of a part, which is an index into DecoderKind::parts: requests that have started but not ended, requests
+  // that were dropped without an end since the decoder was made, and learned entries that were dropped to make room.
   virtual size_t open(size_t /*part*/) const { return 0; }
   virtual uint64_t abandoned(size_t /*part*/) const { return 0; }
   virtual uint64_t forgotten(size_t /*part*/) const { return 0; }
-  // What it knows of the things that an event speaks of, for people: "dbs 0x7 is an open read of /a.img". An event that
-  // it has handled; input.args as in OnEvent.
+  // Describes for users what the decoder knows about the objects in an event: "dbs 0x7 is an open read of /a.img". Call
+  // it after OnEvent with the same input.
   virtual std::vector<std::string> Explain(const Input& /*input*/) const { return {}; }
-  // A decoder that knows disks by their names learns this drive.
+  // Tells a decoder that names disks about this drive.
   virtual void OnDrive(const Drive& /*drive*/) {}
-  // Whether it does, and has not learned this drive yet.
+  // True if the decoder names disks and has not learned this drive yet.
   virtual bool LacksDrive(const Drive& /*drive*/) const { return false; }
 };
 
-// Which of a kind's outputs, a bit each.
+// A set of a kind's outputs, one bit for each.
 using OutputSet = uint32_t;
 inline constexpr OutputSet kAllOutputs = UINT32_MAX;
 
-// What an event means for a log that has only a part of the events. kRequest begins a request. kCommand may begin one.
-// kTransfer has the size and the disk of a request. A log that has requests and no transfers lacks sizes and names.
+// The role of an event. kRequest begins a request. kCommand may begin one. kTransfer has the size and the disk of a
+// request. A log that has requests but no transfers lacks sizes and names, so the exporter warns.
 enum class InputRole { kOther, kRequest, kCommand, kTransfer };
 
 struct DecoderInput {
   std::string_view event;
   std::vector<std::string_view> arguments;
-  bool begins = false;  // a request: where events are switched on one by one, this one comes after those that end it
-  OutputSet outputs = kAllOutputs;  // that need it; it is read if a rule uses one of them
-  bool is_optional = false;  // read if a log has it; QEMU is not asked for it, since the other inputs tell the same
+  bool begins = false;              // begins a request; QMP switches it on after the events that end the request
+  OutputSet outputs = kAllOutputs;  // outputs that need this input; it is read if a rule uses one of them
+  bool is_optional = false;  // read if a log has it, but not switched on in QEMU, since other inputs have the same data
   InputRole role = InputRole::kOther;
 };
 
 struct DecoderOutput {
   std::string_view event;
   std::vector<std::string_view> arguments;
-  std::vector<std::string_view> texts;  // those of them that a rule sees as texts: labels, not values
-  bool is_in_flight = false;            // comes from CountInFlight alone, when somebody looks; OnEvent does not emit it
-  bool is_of_moment = false;            // the same, and what is not told any more is no more
+  std::vector<std::string_view> texts;  // arguments that rules see as texts: for labels, not for values
+  bool is_in_flight = false;            // only CountInFlight emits it, at a scrape; OnEvent does not
+  bool is_of_moment = false;            // the same, and a series that is not emitted any more is removed
 };
 
 struct DecoderLimits {
-  size_t max_open = 65536;                // open requests; the oldest is dropped and counted above it
+  size_t max_open = 65536;                // open requests; above this limit the oldest is dropped and counted
   size_t max_names = 65536;               // learned names
-  int64_t max_open_age_us = 600'000'000;  // of trace time; an older open request is dropped and counted
+  int64_t max_open_age_us = 600'000'000;  // in trace time; older open requests are dropped and counted
 };
 
-// What the exporter's own metrics tell apart in a decoder: open_spans, spans_abandoned_total, lookups_forgotten_total.
+// Parts of a decoder that have their own series in open_spans, spans_abandoned_total and lookups_forgotten_total.
 struct DecoderPart {
   std::string_view name;
-  bool opens = true;                // requests; else it only learns
-  OutputSet outputs = kAllOutputs;  // that come of it; it is shown if a rule uses one of them
+  bool opens = true;                // opens requests; otherwise it only learns names
+  OutputSet outputs = kAllOutputs;  // outputs that depend on it; it is shown if a rule uses one of them
 };
 
-// A kind of decoder: what it reads, what it emits, how to make one. Saved state goes by its name, so a kind that saves
-// something else needs another.
+// A kind of decoder: its inputs, its outputs, and how to make one. Checkpoints identify saved state by the kind's name,
+// so a change of the saved format needs a new name.
 struct DecoderKind {
   std::string_view name;
   std::vector<DecoderPart> parts;
@@ -138,7 +139,7 @@ struct DecoderKind {
   std::unique_ptr<Decoder> (*make)(const DecoderLimits& limits);
 };
 
-// All decoders there are, in a fixed order.
+// All kinds of decoders, in a fixed order.
 std::span<const DecoderKind> BuiltinDecoders();
 
 }  // namespace qte::decoders

@@ -1,7 +1,7 @@
-// Plays lines of a QEMU log to one part of a decoder and writes down what it emits, for tests of decoders alone.
+// Plays lines of a QEMU log to one part of a decoder and records what it emits, for tests of decoders alone.
 //
-// It picks arguments out of a line by their label (`bs `, `bs=`, `filename "`), which is enough for the few events that
-// decoders read, and quite another way than the reader of trace/.
+// It finds arguments in a line by their labels (`bs `, `bs=`, `filename "`). That is enough for the events that
+// decoders read, and it is independent of the parser in trace/.
 #pragma once
 
 #include <algorithm>
@@ -62,7 +62,7 @@ inline LogLine ParseLogLine(const std::string& text) {
   return line;
 }
 
-// The arguments of an event with the names that decoders call them by as labels, where QEMU prints others.
+// Replaces the labels that QEMU prints by the argument names that decoders use, where they differ.
 inline std::string Relabelled(const std::string& event, std::string arguments) {
   struct Label {
     const char* event;
@@ -121,7 +121,7 @@ inline std::string_view ArgumentText(std::string_view arguments, std::string_vie
   }
   std::string_view rest = arguments.substr(begin);
   if (rest.starts_with('"')) {
-    size_t end = rest.find("\" flags");  // behind a file's name, which may hold quotes itself
+    size_t end = rest.find("\" flags");  // ends the file name, which may contain quotes
     return rest.substr(1, (end == rest.npos ? rest.find('"', 1) : end) - 1);
   }
   return rest.substr(0, rest.find(' '));
@@ -238,8 +238,8 @@ class Replay final : public Sink {
 
   std::vector<std::string> emitted;  // "dma_request a.img read 4096 0.5", "-" for what is missing
   bool looks = false;                // at what is in flight after each line
-  std::vector<std::string> infos;    // of disks, as InFlight() found them: "interface device image format ..."
-  std::vector<std::string> changes;  // of that: "interface device number"
+  std::vector<std::string> infos;    // disks found by InFlight(): "interface device image format ..."
+  std::vector<std::string> changes;  // changes of the number in flight: "interface device number"
 
  private:
   void LookAtInFlight() {

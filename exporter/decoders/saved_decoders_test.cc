@@ -1,4 +1,4 @@
-// A decoder that is saved and restored at any point goes on as if nothing had happened.
+// A decoder that is saved and restored at any point continues as if nothing had happened.
 #include <algorithm>
 #include <functional>
 #include <random>
@@ -22,7 +22,7 @@ struct Sequence {
   DecoderLimits limits = {};
 };
 
-// At every `step`-th event the state goes over to another decoder, which plays the rest.
+// At every `step`-th event, passes the state to another decoder, which plays the rest.
 void CheckSplits(const Sequence& sequence, size_t step) {
   Replay whole(sequence.kind, sequence.limits);
   for (size_t i = 0; i < sequence.events; ++i) sequence.play(whole, i);
@@ -80,7 +80,7 @@ std::vector<RandomEvent> RandomDmaEvents(size_t count) {
   std::vector<RandomEvent> events(count);
   int64_t now = 1000;
   for (RandomEvent& event : events) {
-    now += static_cast<int64_t>(random() % 8) - 1;  // at times back
+    now += static_cast<int64_t>(random() % 8) - 1;  // sometimes goes back
     event.which = random() % 9;
     event.args = {SmallNumber(random() % 8), SmallNumber(random() % 8), SmallNumber(random() % 2),
                   SmallNumber(random() % 2), SmallNumber(random() % 4)};
@@ -127,7 +127,7 @@ TEST_CASE("A restored decoder goes on as the saved one on a log of NVMe alone") 
 TEST_CASE("A restored decoder goes on as the saved one when logs follow each other in one source") {
   std::vector<LogLine> events;
   for (const char* trace : {"ahci-2disk-parallel-7.2.log", "ide-raw-5.2.log", "virtio-scsi-7.2.log"}) {
-    // Each but its end, so that requests stay open.
+    // Cut the end of each, so that requests stay open.
     std::vector<LogLine> more = EventsOf("dma_request", ReadTrace(trace));
     events.insert(events.end(), more.begin(), more.end() - 3);
   }

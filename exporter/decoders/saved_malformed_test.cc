@@ -1,4 +1,4 @@
-// State that no Save() made: Restore refuses it, or takes it within the limits; it never crashes.
+// State that Save() cannot have made: Restore rejects it or accepts it within the limits, and never crashes.
 #include <functional>
 #include <limits>
 #include <memory>
@@ -15,12 +15,12 @@ using qte::trace::Value;
 
 namespace {
 
-// A decoder or table that holds something of all that it can hold.
+// A decoder or table with at least one entry of every kind.
 struct Subject {
   std::function<json()> save;
   std::function<void(const json&)> restore;
   std::function<void()> reset;
-  std::function<void()> use;  // whatever it can do, and checks its limits
+  std::function<void()> use;  // calls every operation and checks the limits
 };
 
 const DecoderLimits kLimits = {.max_open = 3, .max_names = 3};
@@ -136,7 +136,7 @@ SubjectKind AnyKind() {
                   SubjectKind{"lookup", MakeLookup}, SubjectKind{"spans", MakeSpans});
 }
 
-// Whether `state` was refused; then the subject is as after a reset. It can be used in any case.
+// True if `state` was rejected; the subject is then as after a reset. In any case it can still be used.
 bool Refuses(const SubjectKind& kind, const json& state) {
   Subject subject = kind.make();
   bool refused = false;
@@ -152,7 +152,7 @@ bool Refuses(const SubjectKind& kind, const json& state) {
     reset.reset();
     REQUIRE(subject.save() == reset.save());
   } else {
-    // What was taken is sound: it can be saved and restored again.
+    // The accepted state is valid: it can be saved and restored again.
     Subject again = kind.make();
     again.restore(ThroughCbor(subject.save()));
     REQUIRE(again.save() == subject.save());

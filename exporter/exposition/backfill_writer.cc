@@ -14,7 +14,7 @@ constexpr std::string_view kGauge = "gauge";
 constexpr std::string_view kCounter = "counter";
 constexpr std::string_view kBound = "le=\"";
 
-// The labels without the bucket's bound, which the serializer writes last: {vm="a",le="1"} is {vm="a"}.
+// The labels without the bucket's bound, which the serializer writes last: {vm="a",le="1"} becomes {vm="a"}.
 std::string LabelsOf(std::string_view series) {
   size_t brace = series.find('{');
   std::string_view labels = brace == std::string_view::npos ? std::string_view() : series.substr(brace);
@@ -25,7 +25,7 @@ std::string LabelsOf(std::string_view series) {
   return bound == 1 ? std::string() : std::string(labels.substr(0, bound - 1)) + '}';
 }
 
-// The text format leaves a quote in a HELP text as it is, OpenMetrics does not.
+// OpenMetrics requires an escape for a quote in a HELP text; the text format does not.
 std::string EscapeQuotes(std::string_view help) {
   std::string escaped;
   for (char c : help) {
@@ -120,7 +120,7 @@ void BackfillWriter::Write(std::ostream& out) const {
   out << "# EOF\n";
 }
 
-// All samples of a metric are there at the same moments, but change at others.
+// All series of a metric have samples at the same times, but their values change at different times.
 void BackfillWriter::WriteMetric(const Metric& metric, std::ostream& out) const {
   struct Position {
     size_t run = 0;

@@ -1,8 +1,8 @@
-// Expositions of many moments, gathered and written as OpenMetrics with timestamps, so that promtool can make a
-// database's blocks of them.
+// Collects expositions at many points in time and writes them as OpenMetrics with timestamps, from which promtool makes
+// blocks of a database.
 //
-// Every series has the text that a scrape shows for it, so what was backfilled and what is scraped later are the same
-// series. Values that stay as they are take no memory.
+// Every series has the same text as in a scrape, so backfilled and scraped samples belong to the same series. Unchanged
+// values take no memory.
 #pragma once
 
 #include <cstdint>
@@ -21,12 +21,12 @@ class BackfillWriter {
  public:
   explicit BackfillWriter(int64_t step_ms) : step_ms_(step_ms) {}
 
-  // What comes next belongs to other series, whose time begins anew.
+  // Call this before the text of other sources. Their time starts anew.
   void BeginSources() { latest_.clear(); }
-  // `text` is what ToText makes. Moments are a step apart, or further where nothing is known in between. A counter or
-  // histogram that is new since the moment before gets a sample of 0 there, so that its first value is an increase.
+  // `text` is the result of ToText. Consecutive texts are one step apart, or more if nothing is known in between. A
+  // counter or histogram that is new gets a sample of 0 at the previous time, so that its first value is an increase.
   void Add(std::string_view text, int64_t at_ms);
-  // As Add of the text that was added last.
+  // Adds the latest text again.
   void AddSame(int64_t at_ms);
 
   size_t samples() const { return samples_; }
@@ -35,14 +35,15 @@ class BackfillWriter {
  private:
   struct Run {
     int64_t first_ms = 0;
-    uint64_t count = 1;  // samples of this value, a step apart
+    uint64_t count = 1;  // number of samples with this value, one step apart
     std::string value;
   };
   struct Sample {
     std::string series;  // name and labels
     std::vector<Run> runs;
   };
-  // What OpenMetrics wants to stand together: all series of a histogram for one set of labels; else one series.
+  // Series that OpenMetrics requires to be adjacent: all series of a histogram for one set of labels, otherwise one
+  // series.
   struct Metric {
     std::vector<Sample> samples;
   };
@@ -63,11 +64,11 @@ class BackfillWriter {
   void WriteMetric(const Metric& metric, std::ostream& out) const;
 
   int64_t step_ms_;
-  std::map<std::string, Family> families_;                   // by name as it is in the exposition
+  std::map<std::string, Family> families_;                   // by the name in the exposition
   std::unordered_map<std::string, Place, TextHash> places_;  // by series
-  std::vector<Place> latest_;                                // of the text that was added last
+  std::vector<Place> latest_;                                // the series of the latest text
   int64_t latest_ms_ = 0;
-  bool is_first_ = true;  // no text of these sources was added before the one at work
+  bool is_first_ = true;  // the current text is the first of these sources
   size_t samples_ = 0;
 };
 

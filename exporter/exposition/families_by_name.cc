@@ -11,7 +11,7 @@ FamiliesByName ByName(const metrics::Snapshot& snapshot) {
   auto add = [&families](std::string_view name, std::string_view help, metrics::Type type, auto&& series) {
     if (series->at_end()) return;
     [[maybe_unused]] bool added = families.try_emplace(name, NamedFamily{help, type, std::move(series)}).second;
-    assert(added);  // the config has no name twice, and none of our own
+    assert(added);  // the config check rejects duplicate names and names of the exporter's own metrics
   };
   std::map<std::string_view, std::vector<const metrics::FamilySnapshot*>> guests;
   for (const metrics::FamilySnapshot& family : snapshot.families) guests[family.spec->name].push_back(&family);

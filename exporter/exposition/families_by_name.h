@@ -1,4 +1,4 @@
-// What a snapshot holds, by the names of metrics: what comes from several guests or places is one family.
+// Groups a snapshot by the names of metrics: families of several guests with one name become one family.
 #pragma once
 
 #include <map>
@@ -16,7 +16,7 @@ struct NamedFamily {
   std::unique_ptr<SeriesCursor> series;  // at the first one
 };
 
-// By name. Families without series are left out. The snapshot has to outlive it.
+// Sorted by name. Families without series are omitted. The snapshot must outlive the result.
 using FamiliesByName = std::map<std::string_view, NamedFamily>;
 
 FamiliesByName ByName(const metrics::Snapshot& snapshot);

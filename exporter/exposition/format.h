@@ -1,4 +1,4 @@
-// The formats in which a scrape may be answered.
+// The formats of a scrape's answer.
 #pragma once
 
 #include <string_view>

@@ -1,4 +1,4 @@
-// All formats say the same of one snapshot, and the text says what prometheus-cpp's serializer says.
+// All formats show the same samples of one snapshot, and the text agrees with the serializer of prometheus-cpp.
 #include <cmath>
 #include <random>
 
@@ -165,7 +165,7 @@ TEST_CASE("A native histogram's spans and differences are its buckets") {
       }
       REQUIRE(found->Buckets() == want);
     }
-    // What Prometheus takes for a native histogram.
+    // The fields by which Prometheus recognizes a native histogram.
     REQUIRE((metric.zero_threshold > 0 || metric.zero_count > 0 || metric.positive.spans + metric.negative.spans > 0));
   }
 }

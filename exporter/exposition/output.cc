@@ -11,7 +11,7 @@ namespace {
 constexpr uint64_t kEach = 0x0101010101010101;
 constexpr uint64_t kHighBits = 0x80 * kEach;
 
-// High bits where a byte of `word` is `byte`, and perhaps above such a one.
+// Sets the high bit of each byte of `word` that equals `byte`. Bytes above such a byte may also be marked.
 uint64_t Equals(uint64_t word, char byte) {
   const uint64_t difference = word ^ (static_cast<unsigned char>(byte) * kEach);
   return (difference - kEach) & ~difference & kHighBits;
@@ -24,7 +24,7 @@ bool IsPlainWord(uint64_t word) {
 
 }  // namespace
 
-// ASCII without what has to be escaped, as nearly all are; eight bytes at a time.
+// Fast path for values in ASCII that need no escapes, which are nearly all. It checks 8 bytes at a time.
 bool Output::IsPlain(std::string_view value) {
   size_t at = 0;
   for (; at + 8 <= value.size(); at += 8) {
@@ -50,12 +50,12 @@ void Output::PutEscaped(std::string_view value) {
 }
 
 char* Output::NumberToChars(double number, char* at) {
-  constexpr double kExact = 9007199254740992;  // up to here each whole number is one of its own
+  constexpr double kExact = 9007199254740992;  // 2^53: up to here, doubles represent every whole number
   if (std::abs(number) <= kExact && number == std::trunc(number)) {
     return std::to_chars(at, at + kNumberSize, static_cast<int64_t>(number)).ptr;
   }
   if (std::isfinite(number)) {
-    constexpr double kLeastFixed = 1e-4;  // as printf's %g: bounds of buckets are labels, by which people ask
+    constexpr double kLeastFixed = 1e-4;  // like %g of printf: bounds of buckets are labels, which users query
     const bool is_fixed = std::abs(number) >= kLeastFixed && std::abs(number) <= kExact;
     return std::to_chars(at, at + kNumberSize, number, is_fixed ? std::chars_format::fixed : std::chars_format::scientific).ptr;
   }

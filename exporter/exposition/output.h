@@ -1,4 +1,4 @@
-// What a serializer writes to: text that grows, by way of a small buffer, so that a few bytes cost a few instructions.
+// The output of a serializer: appends to a text through a small buffer, which makes short writes cheap.
 #pragma once
 
 #include <array>
@@ -33,12 +33,12 @@ class Output {
     char* room = Room();
     used_ += static_cast<size_t>(std::to_chars(room, room + kNumberSize, number).ptr - room);
   }
-  // The shortest text that reads back as the same number; whole numbers without an exponent up to 2^53.
+  // Writes the shortest text that parses to the same number. Whole numbers up to 2^53 have no exponent.
   void PutNumber(double number) {
     char* room = Room();
     used_ += static_cast<size_t>(NumberToChars(number, room) - room);
   }
-  // A label's value as it stands between quotes: valid UTF-8, with quotes, backslashes and newlines escaped.
+  // Writes a label value for use within quotes: as valid UTF-8, with quotes, backslashes and newlines escaped.
   void PutLabelValue(std::string_view value) {
     if (IsPlain(value)) {
       Put(value);
@@ -46,13 +46,13 @@ class Output {
       PutEscaped(value);
     }
   }
-  // Hands on what is still here.
+  // Appends the buffered bytes to the text.
   void Flush() {
     text_.append(buffer_.data(), used_);
     used_ = 0;
   }
 
-  // Of what was handed on.
+  // The text without bytes that are still buffered.
   std::string& text() { return text_; }
 
  private:

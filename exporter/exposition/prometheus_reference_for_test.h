@@ -1,4 +1,4 @@
-// A snapshot as prometheus-cpp's own serializer writes it: what our formats are held against.
+// Writes a snapshot with the serializer of prometheus-cpp. The tests compare our formats with it.
 #pragma once
 
 #include <prometheus/metric_family.h>

@@ -1,4 +1,4 @@
-// What Prometheus itself says of our exposition, where its promtool is installed.
+// Checks the exposition with Prometheus' own promtool, if that is installed.
 #include <unistd.h>
 
 #include <cstdio>
@@ -18,7 +18,7 @@ namespace {
 constexpr const char* kPromtool = "/usr/bin/promtool";
 
 struct Verdict {
-  int status = -1;  // 0: taken, and nothing to remark
+  int status = -1;  // 0: accepted without remarks
   std::string remarks;
 };
 
@@ -37,7 +37,7 @@ Verdict AskPromtool(const std::string& exposition) {
   return verdict;
 }
 
-// Each kind of family, with the texts and numbers that could break a line.
+// Families of every kind, with texts and numbers that could break a line.
 Snapshot Everything() {
   auto base = std::make_shared<const Labels>(Labels{{"vm", "a \"vm\"\\\n\xff"}, {"host", ""}});
   FamilyForTest counter({"qemu_x_reads_total", "Reads; a \\ and\na line.", Type::kCounter, {"device"}, {}});
@@ -66,6 +66,6 @@ TEST_CASE("promtool takes the exposition without a remark") {
   Verdict verdict = AskPromtool(text);
   CHECK(verdict.remarks == "");
   CHECK(verdict.status == 0);
-  // It would say so if it were not: the check above is not empty.
+  // promtool rejects an invalid exposition, so the check above is meaningful.
   CHECK(AskPromtool(text + "qemu x\n").status != 0);
 }

@@ -19,7 +19,7 @@ namespace {
 using metrics::Type;
 using protozero::pbf_writer;
 
-// The numbers of the fields, by message.
+// Field numbers, by message.
 namespace family_field {
 enum : protozero::pbf_tag_type { kName = 1, kHelp = 2, kType = 3, kMetric = 4 };
 }
@@ -73,7 +73,7 @@ void PutTime(double seconds, pbf_writer time) {
   time.add_int32(time_field::kNanos, static_cast<int32_t>((seconds - whole) * 1e9));
 }
 
-// `label_tag` is the field of labels in `message`.
+// `label_tag` is the tag of the label field in `message`.
 void PutLabel(std::string_view name, std::string_view value, pbf_writer& message, protozero::pbf_tag_type label_tag) {
   if (value.empty()) return;
   std::string valid(value);
@@ -83,10 +83,10 @@ void PutLabel(std::string_view name, std::string_view value, pbf_writer& message
   label.add_string(label_field::kValue, valid);
 }
 
-// Spans of buckets, and in them each count as its difference from the one before.
+// Writes spans of buckets. Each count is the difference from the previous one.
 struct Spans {
   struct Span {
-    int32_t offset = 0;  // of the first: its bucket; of others: how many buckets lie between
+    int32_t offset = 0;  // first span: its first bucket; other spans: number of buckets since the previous span
     uint32_t length = 0;
   };
   std::vector<Span> spans;
@@ -94,9 +94,9 @@ struct Spans {
 };
 
 Spans SpansOf(const metrics::NativeHistogram::Side& side) {
-  constexpr int32_t kNoGap = 2;  // so many empty buckets take less room than another span
+  constexpr int32_t kNoGap = 2;  // up to 2 empty buckets take less space than another span
   Spans found;
-  int32_t end = 0;  // of the last span
+  int32_t end = 0;  // end of the last span
   uint64_t before = 0;
   auto append = [&](uint64_t count) {
     found.deltas.push_back(static_cast<int64_t>(count - std::exchange(before, count)));
@@ -133,7 +133,7 @@ void PutNative(const HistogramValue& value, pbf_writer& histogram) {
   histogram.add_uint64(histogram_field::kZeroCount, value.native->zero());
   PutSide(value.native->negative(), histogram_field::kNegativeSpan, histogram_field::kNegativeDelta, histogram);
   PutSide(value.native->positive(), histogram_field::kPositiveSpan, histogram_field::kPositiveDelta, histogram);
-  // Without a bucket, a span of no length tells a native histogram from a classic one.
+  // If there are no buckets, an empty span marks the histogram as native.
   if (value.native->count() == value.native->zero() && value.zero_threshold == 0) {
     pbf_writer span(histogram, histogram_field::kPositiveSpan);
     span.add_sint32(span_field::kOffset, 0);

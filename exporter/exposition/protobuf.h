@@ -1,5 +1,5 @@
-// A snapshot as Prometheus' protobuf format: io.prometheus.client.MetricFamily messages, each with its length before it
-// (prometheus/client_model, metrics.proto).
+// Writes a snapshot in Prometheus' protobuf format: io.prometheus.client.MetricFamily messages, each preceded by its
+// length (prometheus/client_model, metrics.proto).
 #pragma once
 
 #include <string>
@@ -8,7 +8,7 @@
 
 namespace qte::exposition {
 
-// Families and series come in the order of ToText (text.h), with the same names and labels.
+// Families and series have the order, names and labels of ToText (text.h).
 std::string ToProtobuf(const metrics::Snapshot& snapshot);
 
 }  // namespace qte::exposition

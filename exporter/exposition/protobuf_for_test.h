@@ -1,4 +1,4 @@
-// Reads Prometheus' protobuf format back, into the samples that the text format has.
+// Parses Prometheus' protobuf format into the samples of the text format.
 #pragma once
 
 #include <cmath>
@@ -15,7 +15,7 @@
 
 namespace qte::exposition {
 
-// Each message has its length before it.
+// Each message is preceded by its length.
 inline std::vector<std::string_view> MessagesOf(std::string_view all) {
   std::vector<std::string_view> messages;
   while (!all.empty()) {
@@ -35,10 +35,10 @@ inline protozero::pbf_reader ReaderOf(std::string_view message) {
 // One side of a native histogram.
 struct SideMessage {
   size_t spans = 0;
-  std::vector<int32_t> buckets;  // that the spans hold
+  std::vector<int32_t> buckets;  // buckets in the spans
   std::vector<int64_t> deltas;
 
-  // Counts by bucket, but for empty ones.
+  // Counts by bucket, without empty buckets.
   std::map<int32_t, int64_t> Buckets() const {
     std::map<int32_t, int64_t> counts;
     int64_t count = 0;
@@ -66,7 +66,7 @@ inline void ReadDeltas(protozero::pbf_reader& histogram, SideMessage& side) {
   for (int64_t delta : histogram.get_packed_sint64()) side.deltas.push_back(delta);
 }
 
-// The fields of a message that tests look at; the rest is stepped over.
+// The fields of a message that tests check; other fields are skipped.
 struct MetricMessage {
   std::string labels;  // vm="a",device="b"
   double value = 0;

@@ -1,4 +1,4 @@
-// The samples of an exposition in any of its formats: numbers by series, so that one format can be held against another.
+// The samples of an exposition in any format, as numbers by series, so that tests can compare formats.
 #pragma once
 
 #include <cstdlib>
@@ -8,7 +8,8 @@
 
 namespace qte::exposition {
 
-// By the series as it stands in the text, but for the bound of a bucket, which is a number that each format writes in its own way.
+// Keyed by the series as in the text. The bound of a bucket is a separate number, because each format writes it
+// differently.
 using Samples = std::map<std::string, double>;
 
 inline std::string WithPlainBound(std::string series) {
@@ -18,7 +19,7 @@ inline std::string WithPlainBound(std::string series) {
   return series.substr(0, bound + 4) + number + "\"}";
 }
 
-// Of Prometheus' text format and of OpenMetrics, without exemplars.
+// Parses Prometheus' text format and OpenMetrics, without exemplars.
 inline Samples SamplesOf(std::string_view text) {
   Samples samples;
   while (!text.empty()) {

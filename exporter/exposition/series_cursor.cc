@@ -19,7 +19,7 @@ bool ComesBefore(const FamilySnapshot* a, const FamilySnapshot* b) {
 class FamilyCursor final : public SeriesCursor {
  public:
   explicit FamilyCursor(std::vector<const FamilySnapshot*> guests) : SeriesCursor(CountOf(guests)), guests_(std::move(guests)) {
-    // As a rule they are so already.
+    // Usually they are already sorted.
     if (!std::is_sorted(guests_.begin(), guests_.end(), ComesBefore)) {
       std::sort(guests_.begin(), guests_.end(), ComesBefore);
     }
@@ -78,13 +78,14 @@ class FamilyCursor final : public SeriesCursor {
   const FamilySnapshot& family() const { return *guests_[guest_]; }
 
   std::vector<const FamilySnapshot*> guests_;
-  size_t guest_ = 0;  // that it stands at
+  size_t guest_ = 0;  // the current guest
   size_t first_ = 0;  // the place of the guest's first series
   size_t series_ = 0;
   std::shared_ptr<const std::vector<uint32_t>> order_;
 };
 
-// Names are sorted once, then each guest's counts by the ranks of their names, when its turn comes.
+// Sorts the names once. Each guest's counts are then ordered by the ranks of their names, when the cursor reaches the
+// guest.
 class CountsCursor final : public SeriesCursor {
  public:
   explicit CountsCursor(const CountsByName& counts) : SeriesCursor(CountOf(counts)), counts_(counts) {
@@ -132,7 +133,7 @@ class CountsCursor final : public SeriesCursor {
     return static_cast<uint32_t>(found - sorted_names_.begin());
   }
 
-  // A guest counts no event 0 times, so a count also says that there is one.
+  // A guest has no counts of 0, so 0 means that the guest lacks the event.
   void TakeGuest(const CountsSnapshot& guest) {
     base_ = guest.base.get();
     left_ = guest.counts.size();
@@ -156,7 +157,7 @@ class CountsCursor final : public SeriesCursor {
   std::vector<std::string_view> sorted_names_;
   std::vector<const CountsSnapshot*> guests_;
   size_t next_guest_ = 0;
-  // Of the guest at work: its counts by the ranks of their names, those that were shown set back to 0.
+  // Counts of the current guest by the ranks of their names. Counts already shown are reset to 0.
   std::vector<uint64_t> by_rank_;
   size_t left_ = 0;
   uint32_t rank_ = 0;

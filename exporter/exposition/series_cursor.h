@@ -1,7 +1,7 @@
-// The series of one family out of a snapshot, one after the other in the order of their labels.
+// Iterates over the series of one family in a snapshot, in the order of their labels.
 //
-// What a scrape serialises comes from several places (the families of guests, counts by event, the exporter's own
-// metrics), each of which is kept in another way. No two guests have the same labels, so each one's series lie together.
+// The series of a scrape come from the families of guests, counts by event, and the exporter's own metrics. Each of
+// these has a different representation. No two guests have the same labels, so the series of a guest are adjacent.
 #pragma once
 
 #include <algorithm>
@@ -16,21 +16,21 @@
 
 namespace qte::exposition {
 
-// OpenMetrics allows so many characters in all names and values of an exemplar's labels; of a longer path the end is shown.
+// OpenMetrics allows 128 characters in all names and values of an exemplar's labels. A longer path is cut at its start.
 inline constexpr size_t kLongestExemplarLog = 128 - std::string_view("logoffset18446744073709551615").size();
 
 // One series of a histogram.
 struct HistogramValue {
-  std::span<const double> bounds;    // rising, without +Inf
-  std::span<const uint64_t> counts;  // one more than bounds, not cumulated
+  std::span<const double> bounds;    // ascending, without +Inf
+  std::span<const uint64_t> counts;  // one more than bounds, not cumulative
   double sum = 0;
-  const metrics::NativeHistogram* native = nullptr;  // null where it is not kept as one
-  double zero_threshold = 0;                         // of the native one
-  const metrics::Exemplar* exemplar = nullptr;       // null where there is none
+  const metrics::NativeHistogram* native = nullptr;  // null if it is not a native histogram
+  double zero_threshold = 0;                         // of the native histogram
+  const metrics::Exemplar* exemplar = nullptr;       // null if there is none
   std::string_view exemplar_log = {};                // its path, or the end of a long one
 };
 
-// The bucket that the exemplar falls in, as an index into counts.
+// The bucket of the exemplar, as an index into counts.
 inline size_t BucketOfExemplar(const HistogramValue& histogram) {
   const auto bound = std::lower_bound(histogram.bounds.begin(), histogram.bounds.end(), histogram.exemplar->value);
   return static_cast<size_t>(bound - histogram.bounds.begin());
@@ -46,15 +46,15 @@ class SeriesCursor {
     if (++at_ < size_) Load(at_);
   }
 
-  // Of the series it stands at: the labels of its guest, and behind them the rule's, of which each name has a value. What
-  // is empty is no label.
+  // Labels of the current series: those of its guest, followed by those of the rule. Each name has a value. A label
+  // with an empty value counts as absent.
   const metrics::Labels& base() const { return *base_; }
   std::span<const std::string_view> names() const { return names_; }
   std::span<const std::string_view> values() const { return values_; }
-  // Of a counter or a gauge.
+  // Value of a counter or gauge.
   virtual double Value() const { return 0; }
   virtual HistogramValue Histogram() const { return {}; }
-  // When the series began, in seconds since the epoch; 0 where nobody knows.
+  // When the series was created, in seconds since the epoch; 0 if unknown.
   virtual double MadeAt() const { return 0; }
 
  protected:
@@ -69,14 +69,14 @@ class SeriesCursor {
   std::vector<std::string_view> values_;
 
  private:
-  // Makes the labels those of the series at this place in the order. Places are asked for one after the other.
+  // Loads the labels of the series at this place. Places are loaded in ascending order.
   virtual void Load(size_t place) = 0;
 
   size_t at_ = 0;
   size_t size_;
 };
 
-// The snapshot has to outlive the cursor. The families are one metric's, of different guests.
+// The snapshot must outlive the cursor. The families belong to one metric of different guests.
 std::unique_ptr<SeriesCursor> MakeCursor(std::vector<const metrics::FamilySnapshot*> families);
 std::unique_ptr<SeriesCursor> MakeCursor(const metrics::CountsByName& counts);
 std::unique_ptr<SeriesCursor> MakeCursor(const metrics::PlainFamily& family);

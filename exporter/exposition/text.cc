@@ -31,7 +31,7 @@ std::string_view NameOf(Type type) {
   return "counter";
 }
 
-// The unit that a family's name ends in; empty where it is none of Prometheus' base units.
+// The unit at the end of a family's name; empty if it is not one of Prometheus' base units.
 std::string_view UnitOf(std::string_view family) {
   for (std::string_view unit : {"seconds", "bytes", "ratio", "celsius", "meters", "volts", "amperes", "joules", "grams"}) {
     if (family.size() > unit.size() && family.ends_with(unit) && family[family.size() - unit.size() - 1] == '_') return unit;
@@ -39,7 +39,7 @@ std::string_view UnitOf(std::string_view family) {
   return {};
 }
 
-// One family's series as lines.
+// Writes the series of one family as lines.
 class FamilyWriter {
  public:
   FamilyWriter(std::string_view name, NamedFamily& family, Style style, Output& out)
@@ -49,7 +49,7 @@ class FamilyWriter {
     }
   }
 
-  // `shown` is the family's name and type in its head.
+  // `shown` is the family's name in its HELP and TYPE lines.
   void WriteHead(std::string_view shown, std::string_view type) {
     out_.Put("# HELP ");
     out_.Put(shown);
@@ -63,7 +63,7 @@ class FamilyWriter {
     out_.Put('\n');
   }
 
-  // `created` is the name of the series that tell when the others began; empty for none.
+  // `created` is the name of the series with creation times; empty for none.
   void WriteSeries(const std::string& created) {
     SeriesCursor& series = *family_.series;
     out_.Flush();
@@ -72,7 +72,7 @@ class FamilyWriter {
       FindLabels();
       family_.type == Type::kHistogram ? WriteHistogram(series.Histogram()) : WriteLine(name_, {}, series.Value());
       if (!created.empty() && series.MadeAt() != 0) WriteLine(created, {}, series.MadeAt());
-      // All series are about as long as the first ones, so that the text need not be moved while it grows.
+      // All series are about as long as the first ones, so reserve memory to avoid moving the text while it grows.
       constexpr size_t kEnoughToGuess = 256;
       if (++written == kEnoughToGuess) Reserve(begin, written);
     }
@@ -98,7 +98,7 @@ class FamilyWriter {
     }
   }
 
-  // Those of a guest stand before all of its series, and are made once.
+  // The guest's labels come first in all of its series, so render them once.
   void FindLabels() {
     const metrics::Labels& base = family_.series->base();
     if (&base == base_) return;
@@ -115,7 +115,7 @@ class FamilyWriter {
 
   void PutLabels(std::string_view bound) {
     bool is_first = true;
-    // Each label is written with a comma before it, which the first one has to lose.
+    // Each label is written with a leading comma, so remove the comma of the first one.
     auto begin = [&](std::string_view text) {
       out_.Put(is_first ? '{' : ',');
       out_.Put(text.substr(1));
@@ -161,7 +161,7 @@ class FamilyWriter {
     out_.PutNumber(histogram.exemplar->time);
   }
 
-  // OpenMetrics asks for "1.0" where Prometheus' own text has "1".
+  // OpenMetrics requires "1.0" where Prometheus' text format has "1".
   void FindBounds(std::span<const double> bounds) {
     if (bounds.size() + 1 == bounds_.size()) return;
     bounds_.clear();
@@ -203,7 +203,8 @@ class FamilyWriter {
   std::string base_text_;  // ,vm="a",host="b"
 };
 
-// The name that OpenMetrics gives a counter's family, which its series have with "_total"; empty where they cannot.
+// The name of a counter's family in OpenMetrics, which is that of its series without "_total". Empty if the name of the
+// series does not end in "_total", or if another family has the shorter name.
 std::string_view CounterFamily(std::string_view name, const FamiliesByName& families) {
   if (!name.ends_with(kTotal)) return {};
   name.remove_suffix(kTotal.size());

@@ -1,7 +1,8 @@
-// A snapshot as text: Prometheus' format 0.0.4, and OpenMetrics 1.0.
+// Writes a snapshot as text: Prometheus' format 0.0.4, and OpenMetrics 1.0.
 //
-// Families come sorted by name, series by labels; families of one name become one, those without series are left out.
-// Label values are made valid UTF-8 (each bad byte becomes U+FFFD), and labels with an empty value are left out.
+// Families are sorted by name, series by labels. Families with the same name are merged, and families without series
+// are omitted. Label values become valid UTF-8 (each invalid byte becomes U+FFFD), and labels with an empty value are
+// omitted.
 #pragma once
 
 #include <string>
@@ -12,8 +13,8 @@ namespace qte::exposition {
 
 std::string ToText(const metrics::Snapshot& snapshot);
 
-// A counter whose name does not end in "_total" is of the type "unknown", so that a series has one name in all formats.
-// `with_created` adds when each counter and histogram began, as series that end in "_created".
+// A counter whose name does not end in "_total" has the type "unknown", so that a series has the same name in all
+// formats. `with_created` adds the creation time of each counter and histogram, as series that end in "_created".
 std::string ToOpenMetrics(const metrics::Snapshot& snapshot, bool with_created = true);
 
 }  // namespace qte::exposition

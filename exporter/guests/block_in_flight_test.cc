@@ -113,5 +113,5 @@ TEST_CASE("Block requests in flight: they are a gauge's") {
         "test.yaml:2:41: block_requests_in_flight goes up and down, so it needs `type: gauge`\n");
   CHECK(
       Problems(head + "- {name: x, type: gauge, event: [block_requests_in_flight, block_request], value: bytes}\n") ==
-      "test.yaml:2:34: block_requests_in_flight is counted when somebody looks; a gauge of it takes no other event\n");
+      "test.yaml:2:34: block_requests_in_flight is counted at each scrape; its gauge must have no other event\n");
 }

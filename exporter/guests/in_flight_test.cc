@@ -131,9 +131,9 @@ TEST_CASE("In flight: what is wrong is told") {
            Case{"- {name: x, type: gauge, event: virtqueue_pop, value: in_flight}",
                 "test.yaml:3:55: unknown argument \"in_flight\" of virtqueue_pop; it has vq, elem, in_num, out_num\n"},
            Case{"- {name: x, type: gauge, event: [s, virtqueue_pop], value: in_flight}",
-                "test.yaml:3:60: in_flight is of spans, and virtqueue_pop is none\n"},
+                "test.yaml:3:60: in_flight belongs to spans, but virtqueue_pop is not a span\n"},
            Case{"- {name: x_total, type: counter, event: s, labels: {l: in_flight}}",
-                "test.yaml:3:56: in_flight is the value of a gauge, and nothing else\n"},
+                "test.yaml:3:56: in_flight can only be the value of a gauge\n"},
        }) {
     CAPTURE(c.metric);
     CHECK(Problems(head + c.metric + "\n") == c.want);

@@ -58,9 +58,9 @@ std::vector<EventBuilder*> Checker::FindEvents(const std::vector<config::Text>& 
   return events;
 }
 
-// An argument has to be one of at least one of the events.
+// Checks that at least one of the events has the argument.
 bool Checker::CheckArgument(const config::Text& argument, const std::vector<EventBuilder*>& events) {
-  if (events.empty()) return false;  // the events themselves are wrong, and reported
+  if (events.empty()) return false;  // the events themselves are invalid, and already reported
   for (const EventBuilder* event : events) {
     if (event->HasArgument(argument.value)) return true;
   }
@@ -92,7 +92,7 @@ bool Checker::CheckWhere(const config::Condition& condition, const std::vector<E
   if (!CheckArgument(condition.argument, events)) return false;
   for (const std::optional<config::Text>* bound : {&condition.min, &condition.max}) {
     if (bound->has_value() && !ParseConstant((*bound)->value).is_number) {
-      Report((*bound)->place, "\"" + (*bound)->value + "\" is no number; min and max need one");
+      Report((*bound)->place, "\"" + (*bound)->value + "\" is not a number; min and max need numbers");
       return false;
     }
   }
@@ -118,7 +118,7 @@ bool Checker::CheckMetric(const config::Metric& metric, const std::vector<EventB
   return good;
 }
 
-// Where a span's event is used like any other.
+// Checks a metric that uses a span's event like any other event.
 bool Checker::CheckNotInFlight(const config::Metric& metric, const std::vector<EventBuilder*>& events) {
   bool is_span = std::any_of(events.begin(), events.end(), [](const EventBuilder* event) {
     return event->derived() && event->HasArgument(kInFlight);
@@ -127,7 +127,7 @@ bool Checker::CheckNotInFlight(const config::Metric& metric, const std::vector<E
   bool good = true;
   for (const config::Text& argument : ArgumentsOf(metric)) {
     if (argument.value != kInFlight) continue;
-    Report(argument.place, argument.value + " is the value of a gauge, and nothing else");
+    Report(argument.place, argument.value + " can only be the value of a gauge");
     good = false;
   }
   return good;

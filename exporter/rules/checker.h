@@ -1,6 +1,6 @@
-// The checks of a config against the events at hand: what it names has to be there, and of a type that fits.
+// Checks a config against the known events: every name must exist and have a suitable type.
 //
-// Each check reports all that it finds, with its place and a suggestion, and says whether it found nothing.
+// Each check reports all problems with their places and suggestions. It returns true if there are none.
 #pragma once
 
 #include <string>
@@ -12,28 +12,29 @@
 
 namespace qte::rules {
 
-// Who may use an event: lookups and spans join what QEMU prints, metrics take derived events as well.
+// Which events can be used: lookups and spans need QEMU's own events, metrics also take derived ones.
 enum class EventUse { kQemuOnly, kAny };
 
-// An argument that the event of every span has, for gauges: how many are open.
+// An argument of every span's event, for gauges: the number of open spans.
 inline constexpr std::string_view kInFlight = "in_flight";
 
 class Checker {
  public:
-  // Unknown events are not reported if the config lacks names: a span that could not be read may be what was meant.
+  // `has_all_names` is false if part of the config could not be read. Unknown events are then not reported, because the
+  // unread part may define them.
   Checker(Vocabulary& vocabulary, bool has_all_names) : vocabulary_(vocabulary), has_all_names_(has_all_names) {}
 
   void Report(const config::Place& place, std::string message) { diagnostics_.push_back({place, std::move(message)}); }
   const std::vector<config::Diagnostic>& diagnostics() const { return diagnostics_; }
 
-  // The event, or null where it is unknown or may not be used so.
+  // The event, or null if it is unknown or must not be used here.
   EventBuilder* FindEvent(const config::Text& name, EventUse use);
-  // The events of names and globs, each once.
+  // The events of names and globs, without duplicates.
   std::vector<EventBuilder*> FindEvents(const std::vector<config::Text>& names);
-  // At least one of the events has to have the argument.
+  // Checks that at least one of the events has the argument.
   bool CheckArgument(const config::Text& argument, const std::vector<EventBuilder*>& events);
   bool CheckMetric(const config::Metric& metric, const std::vector<EventBuilder*>& events);
-  // A gauge of what is in flight: everything else it uses is told by one of the span's start events.
+  // Checks a gauge of open spans: all its other arguments must come from one of the span's start events.
   bool CheckInFlight(const config::Metric& metric, const std::string& span,
                      const std::vector<const trace::EventDeclaration*>& starts);
 

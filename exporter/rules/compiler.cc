@@ -22,7 +22,7 @@ metrics::Type TypeOf(config::MetricType type) {
   return metrics::Type::kCounter;
 }
 
-// What a decoder tells of what is in flight; null for other events.
+// The output of a decoder that shows requests in flight; null for other events.
 const decoders::DecoderOutput* InFlightOutput(std::string_view event) {
   for (const decoders::DecoderKind& kind : decoders::BuiltinDecoders()) {
     for (const decoders::DecoderOutput& output : kind.outputs) {
@@ -61,7 +61,7 @@ void Compiler::CompileMetric(const config::Metric& metric) {
   program_->families.push_back(std::move(spec));
   if (metric.match) return CompileMatch(metric, family);
   if (!checker_.CheckMetric(metric, events)) return;
-  // Some of QEMU's own events have an argument of this name, which is as good as any other.
+  // Some of QEMU's own events also have an argument of this name. It is an ordinary argument.
   bool asks_for_open = metric.value && metric.value->value == kInFlight;
   bool has_span = std::any_of(events.begin(), events.end(), [](const EventBuilder* event) {
     return event->derived() && event->HasArgument(kInFlight);
@@ -69,7 +69,7 @@ void Compiler::CompileMetric(const config::Metric& metric) {
   if (asks_for_open && has_span) return CompileInFlight(metric, family, events);
   if (!CheckCountedInFlight(metric, family, events)) return;
   for (EventBuilder* event : events) {
-    // A condition on an argument that this event of several lacks never holds, so there is nothing to do here.
+    // If the metric has several events and this one lacks an argument of a condition, the condition never holds.
     bool applies = std::all_of(metric.where.begin(), metric.where.end(), [&](const config::Condition& condition) {
       return event->HasArgument(condition.argument.value);
     });
@@ -81,7 +81,7 @@ void Compiler::CompileMetric(const config::Metric& metric) {
   }
 }
 
-// A gauge of what is open needs what is known while it is.
+// Compiles a gauge of open spans. It can use only arguments that are known while a span is open.
 void Compiler::CompileInFlight(const config::Metric& metric, uint32_t family,
                                const std::vector<EventBuilder*>& events) {
   program_->families[family].is_in_flight = true;
@@ -89,16 +89,16 @@ void Compiler::CompileInFlight(const config::Metric& metric, uint32_t family,
     auto span = std::find_if(config_.spans.begin(), config_.spans.end(),
                              [&](const config::Span& s) { return s.name.value == event->name(); });
     if (span == config_.spans.end()) {
-      checker_.Report(metric.value->place, "in_flight is of spans, and " + event->name() + " is none");
+      checker_.Report(metric.value->place, "in_flight belongs to spans, but " + event->name() + " is not a span");
       continue;
     }
     std::vector<const trace::EventDeclaration*> starts;
     for (const config::Text& start : span->start) starts.push_back(catalog_.Find(start.value));
     if (!checker_.CheckInFlight(metric, event->name(), starts)) continue;
     auto slot_of = [event](std::string_view argument, ArgumentUse use) {
-      return argument == kInFlight ? kNoSlot : event->FindSlot(argument, use);  // that is counted, and no value
+      return argument == kInFlight ? kNoSlot : event->FindSlot(argument, use);  // counted, not read as a value
     };
-    event->plan();  // used, be it that no label shows anything
+    event->plan();  // marks the event as used, even if no label shows an argument
     RulePlan rule = CompileRule(metric, family, slot_of);
     std::vector<RulePlan>& others = in_flight_[event->name()];
     JoinLabelSet(CompileLabels(metric.labels, program_->lookups, slot_of), others, rule);
@@ -106,8 +106,8 @@ void Compiler::CompileInFlight(const config::Metric& metric, uint32_t family,
   }
 }
 
-// What a decoder has in flight is counted when somebody looks, so it is a gauge's, and a gauge's alone. False if it is
-// used otherwise.
+// A decoder's requests in flight are counted at each scrape, so only a gauge can show them. Reports other uses and
+// returns false.
 bool Compiler::CheckCountedInFlight(const config::Metric& metric, uint32_t family,
                                     const std::vector<EventBuilder*>& events) {
   for (const EventBuilder* event : events) {
@@ -119,7 +119,7 @@ bool Compiler::CheckCountedInFlight(const config::Metric& metric, uint32_t famil
       return false;
     }
     if (events.size() > 1) {
-      checker_.Report(place, event->name() + " is counted when somebody looks; a gauge of it takes no other event");
+      checker_.Report(place, event->name() + " is counted at each scrape; its gauge must have no other event");
       return false;
     }
     program_->families[family].is_in_flight = true;
@@ -128,7 +128,7 @@ bool Compiler::CheckCountedInFlight(const config::Metric& metric, uint32_t famil
   return true;
 }
 
-// Rules of one event that have the same labels share a label set.
+// Rules of one event with the same labels share a label set.
 void Compiler::JoinLabelSet(LabelSetPlan set, const std::vector<RulePlan>& others, RulePlan& rule) {
   auto same = std::find_if(others.begin(), others.end(), [&](const RulePlan& other) {
     return program_->label_sets[other.label_set].labels == set.labels;
@@ -163,7 +163,7 @@ void Compiler::CompileMatch(const config::Metric& metric, uint32_t family) {
     checker_.Report(metric.match->place, plan.regex->ok() ? "too many groups" : "bad regex: " + plan.regex->error());
     return;
   }
-  // Group n is slot n - 1; config/ has checked that the names are groups.
+  // Group n is slot n - 1. The config parser has checked that the names are groups.
   const std::map<std::string, int>& groups = plan.regex->NamedCapturingGroups();
   auto slot_of = [&](std::string_view name, ArgumentUse) {
     auto group = groups.find(std::string(name));
@@ -174,7 +174,7 @@ void Compiler::CompileMatch(const config::Metric& metric, uint32_t family) {
   program_->matches.push_back(std::move(plan));
 }
 
-// Gives ids to events and plans.
+// Assigns ids to events and plans.
 void Compiler::Link() {
   for (const trace::EventDeclaration& event : catalog_.events()) program_->names.Add(event.name);
   program_->plan_of.assign(program_->names.size(), kNone);

@@ -1,7 +1,7 @@
-// Config and catalog in, Program out; or all that is wrong, with its place and a suggestion.
+// Compiles a config and a catalog to a Program, or reports all errors with their places and suggestions.
 //
-// Here stand the checks that need the events at hand: unknown events and arguments, values that are no numbers, lookups
-// and spans over events that do not exist.
+// The compiler also makes the checks that need the events: unknown events and arguments, values that are not numbers,
+// and lookups and spans over events that do not exist.
 #pragma once
 
 #include <memory>

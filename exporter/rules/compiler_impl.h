@@ -1,4 +1,4 @@
-// The work of Compile(), in parts: compiler.cc has the rules, compiler_joins.cc what joins events.
+// The parts of Compile(): compiler.cc compiles rules; compiler_joins.cc compiles lookups, spans and decoders.
 #pragma once
 
 #include <map>

@@ -1,4 +1,4 @@
-// Lookups, spans and decoders, and the events that are derived by them.
+// Compiles lookups, spans and decoders, and the events derived by them.
 #include <algorithm>
 
 #include "joins/key.h"
@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::string_view kDuration = "duration";
 
-// A declaration as one text, for telling whether it is the same as before a reload.
+// A declaration as one text, to detect whether a reload has changed it.
 std::string Definition(const std::vector<std::vector<config::Text>>& parts) {
   std::string text;
   for (const std::vector<config::Text>& part : parts) {
@@ -29,7 +29,8 @@ bool FollowEachOther(const std::vector<Slot>& slots) {
 
 }  // namespace
 
-// Derived events are known before anything refers to them. A span's arguments are those of its start and its end.
+// Adds derived events before anything refers to them. The event of a span has the arguments of its start and end
+// events.
 void Compiler::DeclareDerivedEvents() {
   for (const decoders::DecoderKind& kind : decoders::BuiltinDecoders()) {
     for (const decoders::DecoderOutput& output : kind.outputs) {
@@ -44,7 +45,7 @@ void Compiler::DeclareDerivedEvents() {
     for (const auto* events : {&span.start, &span.end}) {
       for (const config::Text& name : *events) {
         const trace::EventDeclaration* event = catalog_.Find(name.value);
-        if (event == nullptr) continue;  // reported where the span is compiled
+        if (event == nullptr) continue;  // reported when the span is compiled
         for (const std::string& argument : event->arguments) {
           if (std::find(arguments.begin(), arguments.end(), argument) != arguments.end()) continue;
           arguments.push_back(argument);
@@ -77,7 +78,7 @@ void Compiler::CompileLookup(const config::Lookup& lookup) {
   if (good) event->plan().lookups.push_back({index, Slots(*event, lookup.key), event->SlotOf(lookup.value.value)});
 }
 
-// A key that is a number stands for the number, however it is printed, and for the text, where an argument is one.
+// A numeric key matches the number in any notation, and also a text argument with the same characters.
 void Compiler::CompileNames(const config::Lookup& lookup, LookupPlan& plan) {
   joins::KeyBuilder builder;
   auto add = [&](const trace::Value& value, const std::string& name) {
@@ -94,11 +95,12 @@ void Compiler::CompileNames(const config::Lookup& lookup, LookupPlan& plan) {
 
 void Compiler::CompileSpan(const config::Span& span) {
   EventBuilder* derived = vocabulary_.Find(span.name.value);
-  if (derived == nullptr) return;  // its name was taken, and reported
+  if (derived == nullptr) return;  // the name was not free, which is already reported
   SpanPlan plan;
   plan.name = span.name.value;
   plan.timeout_us = span.timeout.value_or(kDefaultSpanTimeout).count();
-  // What rules use of the derived event: from the start where it has it, else from the end.
+  // Arguments of the derived event that rules use come from the start event if it has them, otherwise from the end
+  // event.
   const std::vector<std::string>& names = derived->plan().slot_names;
   auto start_has = [&](const std::string& name) {
     return std::any_of(span.start.begin(), span.start.end(), [&](const config::Text& start) {
@@ -157,7 +159,7 @@ decoders::OutputSet Compiler::UsedOutputs(const decoders::DecoderKind& kind) {
   return used;
 }
 
-// A decoder runs if some rule uses one of its events, and reads what it needs for that.
+// A decoder runs if a rule uses one of its events. It then reads the inputs that these events need.
 void Compiler::CompileDecoders() {
   for (const decoders::DecoderKind& kind : decoders::BuiltinDecoders()) {
     decoders::OutputSet used = UsedOutputs(kind);
@@ -174,7 +176,7 @@ void Compiler::CompileDecoders() {
     for (size_t which = 0; which < kind.inputs.size(); ++which) {
       if ((kind.inputs[which].outputs & used) == 0) continue;
       EventBuilder* event = vocabulary_.Find(kind.inputs[which].event);
-      if (event == nullptr) continue;  // not in this catalog; the decoder copes with what it gets
+      if (event == nullptr) continue;  // not in this catalog; the decoder works without it
       DecoderFeed feed{index, which, {}};
       for (std::string_view argument : kind.inputs[which].arguments) {
         feed.arguments.push_back(event->FindSlot(argument));
@@ -187,7 +189,7 @@ void Compiler::CompileDecoders() {
   }
 }
 
-// What a probe reads has slots, be it that no rule needs them.
+// The arguments that a probe reads get slots even if no rule needs them.
 void Compiler::MakeProbeSlots() {
   EventBuilder* open = vocabulary_.Find(kOpenEvent);
   EventBuilder* read = vocabulary_.Find(kReadEvent);

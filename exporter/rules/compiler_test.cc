@@ -66,12 +66,12 @@ TEST_CASE("What a config names has to be there") {
            Case{Metric("event: pci_cfg_read, value: dev"),
                 "x.yaml:2:62: argument \"dev\" is text; value needs a number\n"},
            Case{Metric("event: pci_cfg_read, where: {bus: {min: low}}"),
-                "x.yaml:2:74: \"low\" is no number; min and max need one\n"},
+                "x.yaml:2:74: \"low\" is not a number; min and max need numbers\n"},
            Case{Metric("event: pci_cfg_read, labels: {a: {template: bus, where: {devcie: x}}}"),
                 "x.yaml:2:91: unknown argument \"devcie\" of pci_cfg_read; did you mean \"dev\"?\n"},
            Case{Metric("event: pci_cfg_read, labels: {a: {template: buss, where: {bus: {max: low}}}}"),
                 "x.yaml:2:78: unknown argument \"buss\" of pci_cfg_read; did you mean \"bus\"?\n"
-                "x.yaml:2:103: \"low\" is no number; min and max need one\n"},
+                "x.yaml:2:103: \"low\" is not a number; min and max need numbers\n"},
            Case{"spans: {s: {start: virtqueue_pop, end: virtqueue_fill, key: vq}}\nmetrics:\n- {name: x, type: gauge, "
                 "event: s, value: in_flight, labels: {a: {template: vq, where: {len: 1}}}}\n",
                 "x.yaml:3:89: argument \"len\" is not known while a span s is open; in_flight takes arguments of its "
@@ -152,7 +152,7 @@ TEST_CASE("A metric's definition is the same as long as it means the same") {
            Change{"key: [vq, elem]", "key: [vq, elem], timeout: 5m", span},
            Change{"key: [vq, elem]", "key: elem", span},
            Change{"end: virtqueue_fill", "end: [virtqueue_fill, virtqueue_pop]", span},
-           // What this metric does not use makes no difference.
+           // Parts that this metric does not use make no difference.
            Change{"value: offs", "value: dev", plain, false},
            Change{"key: [vq, elem]", "key: elem", looked_up, false},
        }) {

@@ -13,7 +13,7 @@ namespace {
 
 using Texts = std::vector<std::string>;
 
-// Sizes before the words keep different lists apart: "2[1:a,1:b,]".
+// The sizes before the words make the text unambiguous: "2[1:a,1:b,]".
 std::string List(const Texts& words) {
   std::string text = std::to_string(words.size()) + '[';
   for (const std::string& word : words) text += std::to_string(word.size()) + ':' + word + ',';
@@ -25,7 +25,7 @@ std::string Sorted(Texts words) {
   return List(words);
 }
 
-// The shortest text that stands for this number alone.
+// The shortest text that identifies this number.
 std::string Number(double number) {
   std::array<char, 32> text;
   return {text.data(), std::to_chars(text.data(), text.data() + text.size(), number).ptr};
@@ -74,7 +74,7 @@ std::string Labels(const std::vector<config::Label>& labels, const config::Confi
   return Sorted(all);
 }
 
-// Spans and decoders that the metric's events come from.
+// The spans and decoders that make the metric's events.
 std::string Origins(const std::vector<EventBuilder*>& events, const config::Config& config) {
   Texts origins;
   for (const EventBuilder* event : events) {

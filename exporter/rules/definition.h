@@ -1,4 +1,4 @@
-// What a metric means, as one text: a series may go on over a reload or a restart only if this is the same.
+// The meaning of a metric as one text. A series continues over a reload or a restart only if this text is unchanged.
 #pragma once
 
 #include <chrono>
@@ -10,12 +10,12 @@
 
 namespace qte::rules {
 
-// Of a span whose config gives none.
+// Default for a span whose config sets none.
 inline constexpr std::chrono::microseconds kDefaultSpanTimeout{600'000'000};
 
 // The canonical text of a metric: its event or match, where, value, scale, buckets, labels, and the lookups, spans and
-// decoders behind them. The order of keys and the help text make no difference. `events` are those that the metric's
-// names and globs stand for.
+// decoders that it uses. The order of keys and the help text make no difference. `events` are the events that the
+// metric's names and globs match.
 std::string DefinitionOf(const config::Metric& metric, const config::Config& config,
                          const std::vector<EventBuilder*>& events);
 

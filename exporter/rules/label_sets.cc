@@ -12,10 +12,10 @@ namespace {
 using trace::Value;
 using trace::ValueKind;
 
-// Longer label values are cut: a label is a name, and series keep theirs for good.
+// Longer label values are cut, because a series keeps its labels forever.
 constexpr size_t kMaxLabelBytes = 1024;
 
-// A cache may hold more raw argument texts than a metric has series, since several can make one label.
+// A cache can hold more argument texts than a metric has series, because several texts can make the same label.
 constexpr size_t kCacheEntriesPerSeries = 4;
 
 void AppendText(const Value& value, std::string& out) {
@@ -50,7 +50,7 @@ LabelSets::LabelSets(const Program& program, Lookups& lookups, metrics::Families
   const size_t max_entries = program.limits.max_series_per_metric * kCacheEntriesPerSeries;
   sets_.reserve(program.label_sets.size());
   for (const LabelSetPlan& plan : program.label_sets) {
-    // Series of the moment are others each time.
+    // Series of the moment change at each scrape, so they are not cached.
     sets_.push_back({&plan, plan.inputs.empty() && !plan.has_lookups, plan.is_of_moment ? 0 : max_entries});
   }
 }
@@ -64,7 +64,7 @@ void LabelSets::MakeForeseeable(const RulePlan& rule) {
   if (program_.label_sets[rule.label_set].labels.empty()) families_.Make(rule.family).FindOrAdd({});
 }
 
-// Finds the entry of the event at work.
+// Finds the cache entry of the current event.
 void LabelSets::Enter(Set& set, const Values& values) {
   set.event = event_;
   if (set.cache == nullptr) set.cache = std::make_unique<SeriesCache>(set.plan->rules);
@@ -89,7 +89,7 @@ SeriesKey LabelSets::KeyOf(const LabelSetPlan& plan, const Values& values) {
   return key_.Finish();
 }
 
-// A label of a lookup is as its name, or, if that is not known, as the arguments that were looked up.
+// A label with a lookup is keyed by the name, or by the arguments if the name is unknown.
 void LabelSets::AddLookups(const LabelSetPlan& plan, const Values& values) {
   for (const LabelPlan& label : plan.labels) {
     if (label.lookup == kNone) continue;
@@ -100,7 +100,7 @@ void LabelSets::AddLookups(const LabelSetPlan& plan, const Values& values) {
   }
 }
 
-// The slow way, by the labels' texts.
+// The slow path: finds the series by the labels' texts.
 metrics::SeriesId LabelSets::FindOrMake(const RulePlan& rule, Set& set, const Values& values) {
   const std::vector<LabelPlan>& labels = set.plan->labels;
   rendered_.resize(std::max(rendered_.size(), labels.size()));
@@ -113,13 +113,13 @@ metrics::SeriesId LabelSets::FindOrMake(const RulePlan& rule, Set& set, const Va
   }
   metrics::Family& family = families_.Make(rule.family);
   metrics::SeriesId series = family.FindOrAdd(rendered_views_);
-  // What folds into "_other_" is asked for each time, so that it is counted each time.
+  // Do not cache label sets that fold into "_other_", because each use must be counted.
   bool is_kept = set.entry != SeriesCache::kNoEntry && !family.IsOther(series);
   if (is_kept) set.cache->SeriesOf(set.entry, rule.column) = series;
   return series;
 }
 
-// A lookup that has not learned the key shows the key itself.
+// If the lookup does not know the key, the label shows the key itself.
 void LabelSets::Render(const LabelPlan& label, const Values& values, std::string& out) {
   if (label.lookup != kNone) {
     if (const std::string* name = lookups_.NameOf(label.lookup, label.key, values)) {

@@ -1,9 +1,9 @@
-// From an event's values to the series that its rules move.
+// Finds the series that an event's rules change, from the event's values.
 //
-// Rules of one event that show the same labels share a label set. Its texts are rendered once for each combination of
-// arguments; from then on their bytes lead to the series (see series_cache.h).
+// Rules of one event with the same labels share a label set. The label texts are rendered once for each combination of
+// arguments. After that, a cache finds the series by the arguments' bytes (see series_cache.h).
 //
-// Belongs to one Process and its thread.
+// A LabelSets object belongs to one Process and is used by that process's thread.
 #pragma once
 
 #include <cstdint>
@@ -24,13 +24,13 @@ class LabelSets {
  public:
   LabelSets(const Program& program, Lookups& lookups, metrics::Families& families);
 
-  // Another event's values are asked for from now on. Those that were read from a line point into `line`.
+  // Starts a new event. Values that were read from a line point into `line`.
   void Begin(std::string_view line) {
     ++event_;
     line_ = line;
   }
   std::string_view line() const { return line_; }
-  // The series of a rule for the event at work, made if it is new.
+  // The series of a rule for the current event. Creates it if it is new.
   metrics::SeriesId SeriesOf(const RulePlan& rule, const Values& values) {
     Set& set = sets_[rule.label_set];
     if (set.event != event_) Enter(set, values);
@@ -38,19 +38,19 @@ class LabelSets {
                                                                  : set.cache->SeriesOf(set.entry, rule.column);
     return known != SeriesCache::kUnknown ? known : FindOrMake(rule, set, values);
   }
-  // Makes the series of a rule, if its labels do not depend on any event.
+  // Creates the series of a rule if its labels do not depend on any event.
   void MakeForeseeable(const RulePlan& rule);
-  // The families' series are others, or fewer: looks all of them up again.
+  // Call this when series were removed or replaced. All series are then looked up again.
   void Forget();
 
  private:
-  // One label set, and which entry the event at work has.
+  // One label set, and its cache entry for the current event.
   struct Set {
     const LabelSetPlan* plan;
     bool is_constant;
-    size_t max_entries;  // of the cache
-    std::unique_ptr<SeriesCache> cache = nullptr;  // made when it is first used: a guest has few of all
-    uint64_t event = 0;  // the one whose entry is known
+    size_t max_entries;                            // limit of the cache
+    std::unique_ptr<SeriesCache> cache = nullptr;  // created on first use, because a guest uses few of all label sets
+    uint64_t event = 0;                            // the event whose entry is known
     uint32_t entry = SeriesCache::kNoEntry;
   };
 
@@ -64,10 +64,10 @@ class LabelSets {
   Lookups& lookups_;
   metrics::Families& families_;
   std::vector<Set> sets_;
-  uint64_t event_ = 0;  // counts them
+  uint64_t event_ = 0;  // number of the current event
   std::string_view line_;
 
-  // Scratch, kept so that no line allocates.
+  // Scratch memory, kept so that lines do not allocate.
   SeriesKeyBuilder key_;
   std::vector<std::string> rendered_;
   std::vector<std::string_view> rendered_views_;

@@ -1,6 +1,6 @@
-// The names that one process's lookups have learned from its events, or that the config gives.
+// The names that the lookups of one process have learned from its events, or that the config defines.
 //
-// Belongs to one Process and its thread. Bounded as each joins::LookupTable is.
+// A Lookups object belongs to one Process and is used by that process's thread. Each joins::LookupTable is bounded.
 #pragma once
 
 #include <span>
@@ -14,7 +14,7 @@
 
 namespace qte::rules {
 
-// The key that these slots' values make. Valid until the builder is used again.
+// Makes a key from the values of these slots. Valid until the builder is used again.
 std::string_view BuildKey(joins::KeyBuilder& builder, std::span<const Slot> slots, const Values& values);
 
 class Lookups {
@@ -23,14 +23,14 @@ class Lookups {
       : program_(program), tables_(program.lookups.size(), joins::LookupTable(program.limits.max_lookup_entries)) {}
 
   void Learn(const LookupFeed& feed, const Values& values);
-  // The name that lookup `index` has for a key, or null. Valid until something is learned.
+  // The name for a key in lookup `index`, or null. Valid until the next name is learned.
   const std::string* NameOf(size_t index, std::string_view key) const;
   const std::string* NameOf(size_t index, std::span<const Slot> key, const Values& values) {
     return NameOf(index, BuildKey(key_, key, values));
   }
   void Clear();
 
-  // By index of Program::lookups; empty where the config gives the names.
+  // By index of Program::lookups; a table is empty if the config defines the names.
   const std::vector<joins::LookupTable>& tables() const { return tables_; }
   std::vector<joins::LookupTable>& tables() { return tables_; }
 

@@ -6,7 +6,7 @@
 namespace qte::rules {
 namespace {
 
-// Trying so few one by one is as fast.
+// For up to this many patterns, trying them one by one is as fast.
 constexpr size_t kFewest = 3;
 
 }  // namespace
@@ -26,7 +26,7 @@ void MatchFilter::Find(std::string_view text, std::vector<int>& matching) const 
   re2::RE2::Set::ErrorInfo error{re2::RE2::Set::kNoError};
   if (set_ != nullptr) {
     re2::StringPiece piece(text.data(), text.size());
-    // Whether any does takes less than which, and as a rule none does.
+    // First check whether any pattern matches. That is cheaper than finding which ones, and usually none does.
     bool any = set_->Match(piece, nullptr, &error);
     if (any) set_->Match(piece, &matching, &error);
     if (error.kind == re2::RE2::Set::kNoError) return std::sort(matching.begin(), matching.end());

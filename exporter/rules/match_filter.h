@@ -1,7 +1,7 @@
-// Which of many regexes match a text, found in one pass over it: a line that is no event pays for the `match` rules
-// that take it, however many there are.
+// Finds the regexes that match a text in one pass. The cost of a line that is not an event then depends on the `match`
+// rules that take it, not on the number of rules.
 //
-// Made when the config is read and constant from then on; any number of threads may ask.
+// It is made when the config is read and does not change. Any number of threads can use it.
 #pragma once
 
 #include <re2/set.h>
@@ -15,16 +15,16 @@ namespace qte::rules {
 
 class MatchFilter {
  public:
-  // One filter for all patterns, which RE2 has compiled one by one.
+  // Makes one filter for all patterns, which RE2 has already accepted one by one.
   explicit MatchFilter(const std::vector<std::string>& patterns = {});
 
-  // Makes `matching` the indices of those that match somewhere in `text`, rising; or of all, where finding out would
-  // take too much memory.
+  // Sets `matching` to the ascending indices of the patterns that match in `text`. If the search would need too much
+  // memory, it contains all indices.
   void Find(std::string_view text, std::vector<int>& matching) const;
 
  private:
   size_t size_;
-  std::unique_ptr<const re2::RE2::Set> set_;  // null where so few make no filter, or where it would be too large
+  std::unique_ptr<const re2::RE2::Set> set_;  // null if there are too few patterns, or if the set would be too large
 };
 
 }  // namespace qte::rules

@@ -30,7 +30,7 @@ LabelPlan CompileLabel(const config::LabelValue& label, const std::vector<Lookup
   }
   plan.where = CompileConditions(label.where, slot_of);
   if (std::any_of(plan.where.begin(), plan.where.end(), [](const ConditionPlan& c) { return c.slot == kNoSlot; })) {
-    return {};  // always empty
+    return {};  // an always empty label
   }
   for (const config::Text& text : label.texts) {
     Result<std::vector<std::string>> arguments = config::ArgumentsOfTemplate(text.value);
@@ -46,7 +46,7 @@ LabelPlan CompileLabel(const config::LabelValue& label, const std::vector<Lookup
 Template CompileTemplate(std::string_view text, const SlotFinder& slot_of) {
   Template result;
   Result<std::vector<config::TemplatePiece>> pieces = config::ParseTemplate(text);
-  assert(pieces.ok());  // config/ refuses what does not parse
+  assert(pieces.ok());  // the config parser rejects invalid templates
   for (config::TemplatePiece& piece : *pieces) {
     const Slot slot = piece.argument ? slot_of(*piece.argument, ArgumentUse::kText) : kNoSlot;
     result.pieces.push_back({std::move(piece.literal), slot});
@@ -109,7 +109,7 @@ Constant ParseConstant(std::string_view text) {
   if (!hex && !text.empty() && parsed_real.ec == std::errc() && parsed_real.ptr == end) {
     constant.number = Value::Real(real);
     constant.is_number = true;
-  } else if (text == "true" || text == "false") {  // QEMU prints a bool by %d
+  } else if (text == "true" || text == "false") {  // QEMU prints a bool with %d
     constant.number = Value::Unsigned(text == "true" ? 1 : 0);
     constant.is_number = true;
   }

@@ -1,4 +1,4 @@
-// The small parts of a rule, compiled one by one: templates, constants, conditions.
+// Compiles the small parts of a rule: templates, constants, conditions.
 #pragma once
 
 #include <functional>
@@ -10,25 +10,25 @@
 
 namespace qte::rules {
 
-// Gives the slot of an argument by name, of which a text or also a number is wanted; kNoSlot where the event does not
-// have it.
+// Finds the slot of an argument by name; kNoSlot if the event lacks it.
 using SlotFinder = std::function<Slot(std::string_view, ArgumentUse)>;
 
-// Compiles a template whose arguments the event has.
+// Compiles a template. The event must have all its arguments.
 Template CompileTemplate(std::string_view text, const SlotFinder& slot_of);
 
-// Compiles conditions. One on an argument that the event lacks has kNoSlot: it never holds, and must not be evaluated.
+// Compiles conditions. A condition on an argument that the event lacks has kNoSlot. It never holds and must not be
+// evaluated.
 std::vector<ConditionPlan> CompileConditions(const std::vector<config::Condition>& conditions,
                                              const SlotFinder& slot_of);
 
-// Compiles a rule's labels. An alternative whose arguments the event lacks is left out.
+// Compiles a rule's labels. Omits alternatives with arguments that the event lacks.
 LabelSetPlan CompileLabels(const std::vector<config::Label>& labels, const std::vector<LookupPlan>& lookups,
                            const SlotFinder& slot_of);
 
-// A scalar of the config as text and, where it reads as one, as a number: decimal, 0x hexadecimal, or real.
+// A scalar of the config as text and, if possible, as a number: decimal, 0x hexadecimal, or real.
 Constant ParseConstant(std::string_view text);
 
-// -1, 0 or 1 as `value` is below, equal to or above the constant, compared as numbers; integers exactly.
+// Compares numbers: -1, 0 or 1 if `value` is below, equal to or above the constant. Integers are compared exactly.
 int Compare(const trace::Value& value, const trace::Value& constant);
 
 bool Holds(const ConditionPlan& condition, const trace::Value& value);

@@ -14,7 +14,7 @@ namespace {
 
 using trace::Value;
 
-// Makes a text that is a number, and nothing else, one.
+// Converts a text that consists of a number only.
 bool ReadNumber(Value& value) {
   double number = 0;
   auto [end, error] = std::from_chars(value.data, value.data + value.size, number);
@@ -23,7 +23,7 @@ bool ReadNumber(Value& value) {
   return true;
 }
 
-// Moves the state of every old plan that stands unchanged among the new ones.
+// Moves the state of every old plan that is unchanged among the new ones.
 template <class Plan, class State, class Same>
 void AdoptSame(const std::vector<Plan>& old_plans, std::vector<State>& old_states, const std::vector<Plan>& plans,
                std::vector<State>& states, Same&& same) {
@@ -62,7 +62,7 @@ Process::Process(std::shared_ptr<const Program> program, metrics::Families& fami
   MakeForeseeableSeries();
 }
 
-// Stands where a decoder takes events until the first one makes it, so that later ones need not ask whether it is there.
+// Receives events in place of a decoder until the first event creates the decoder. Later events then need no check.
 class Process::FirstEvent final : public decoders::Decoder {
  public:
   void OnEvent(const decoders::Input& input, decoders::Sink& sink) override {
@@ -96,7 +96,7 @@ void Process::RenewSeries() {
   MakeForeseeableSeries();
 }
 
-// A series whose labels do not depend on any event exists at 0 from the start.
+// Creates series whose labels do not depend on any event, so that they exist at 0 from the start.
 void Process::MakeForeseeableSeries() {
   auto make = [this](const RulePlan& rule) { label_sets_.MakeForeseeable(rule); };
   for (const EventPlan& plan : program_->plans) std::for_each(plan.rules.begin(), plan.rules.end(), make);
@@ -163,7 +163,7 @@ Process::Sign Process::SignOf(uint32_t index, const EventLine& event, bool is_fi
   if (!Read(program_->plans[index], event.arguments, scratch_->values)) return Sign::kUnclear;
   const uint64_t node = scratch_->values[program_->probe.open_node].bits;
   if (last_node_ != 0 && ((node ^ last_node_) >> kHeapBits) != 0) return Sign::kAnother;
-  // Where addresses are not random, the first image is at the same place again.
+  // Without address randomization, another process has its first image at the same address.
   return is_first && (first_node_ == 0 || node == first_node_) ? Sign::kAnother : Sign::kUnclear;
 }
 
@@ -181,7 +181,7 @@ bool Process::LacksDrive(const DriveProbe& drive) const {
          });
 }
 
-// scratch_->values are those of a read.
+// scratch_->values must be those of a read.
 bool Process::TakeProbe() {
   const ProbePlan& plan = program_->probe;
   if (scratch_->values[plan.read_bytes].bits != 0) return false;
@@ -208,7 +208,7 @@ void Process::FeedSpan(const SpanFeed& feed, const Values& values, int64_t time_
     for (size_t i = 0; i < feed.saved.size(); ++i) scratch_->spans[i] = value_at(feed.saved[i]);
     std::span<const Value> saved = std::span(scratch_->spans).first(feed.saved.size());
     spans_[feed.span].Start(key, time_us, saved);
-    // Its series exist from now on, be it closed before anybody looks.
+    // Create its series now, even if the span is closed before the next scrape.
     const SpanPlan& started = program_->spans[feed.span];
     if (!started.in_flight.empty()) ForEachInFlight(started, saved, [](metrics::Family&, metrics::SeriesId, double) {});
     return;
@@ -234,7 +234,7 @@ void Process::FeedSpan(const SpanFeed& feed, const Values& values, int64_t time_
   RunDerived(plan.plan);
 }
 
-// Calls visit(family, series) for what an open span counts in.
+// Calls visit(family, series) for each series in which an open span counts.
 template <class Visit>
 void Process::ForEachInFlight(const SpanPlan& plan, std::span<const Value> saved, Visit&& visit) {
   for (size_t slot = 0; slot < plan.slots.size(); ++slot) {
@@ -302,17 +302,17 @@ void Process::Emit(size_t which, std::span<const Value> args) {
   for (const RulePlan& rule : program_->plans[output.plan].rules) AddInFlight(rule, scratch_->derived);
 }
 
-// The rules of a derived event, whose values may lie anywhere.
+// Runs the rules of a derived event, whose values may point to any memory.
 void Process::RunDerived(uint32_t plan) {
   label_sets_.Begin({});
   RunRules(program_->plans[plan].rules, scratch_->derived);
 }
 
-// The groups' texts are values 0 and on.
+// The texts of the groups are the values from slot 0.
 Outcome Process::MatchText(std::string_view text) {
   outcome_ = Outcome::kNotTaken;
   program_->match_filter.Find(text, matching_);
-  if (matching_.empty()) return outcome_;  // the groups cost more than the line
+  if (matching_.empty()) return outcome_;  // fast path: finding the groups costs more than the rest of the line
   label_sets_.Begin(text);
   re2::StringPiece groups[kMaxSlots + 1];
   for (int index : matching_) {
@@ -343,13 +343,13 @@ void Process::RunRules(std::span<const RulePlan> rules, const Values& values) {
   }
 }
 
-// A rule whose conditions hold.
+// Runs a rule whose conditions hold.
 void Process::RunRule(const RulePlan& rule, const Values& values) {
   double amount = rule.scale;
   if (rule.value != kNoSlot) {
     if (!values[rule.value].is_number()) return;
     amount *= values[rule.value].AsDouble();
-    // One such would make a sum what it is for good.
+    // A single NaN would make the sum NaN forever.
     if (!std::isfinite(amount)) {
       outcome_ = Outcome::kNotANumber;
       return;
@@ -374,7 +374,8 @@ void Process::RunRule(const RulePlan& rule, const Values& values) {
   }
 }
 
-// A value of the line at work. A line that began in an earlier batch was put together elsewhere, and has no place.
+// Makes an exemplar for a value of the current line. A line that began in an earlier batch was copied elsewhere, so its
+// offset is unknown.
 metrics::Exemplar Process::ExemplarOf(double value) const {
   metrics::Exemplar exemplar;
   exemplar.value = value;
@@ -395,7 +396,7 @@ metrics::Exemplar Process::ExemplarOf(double value) const {
   return exemplar;
 }
 
-// A disk that came and went since the last look has its series all the same.
+// First creates the series of all disks, so that a disk that came and went since the last scrape also has its series.
 void Process::Restart() {
   AskDecoders(Asked::kSeries);
   lookups_.Clear();

@@ -1,7 +1,7 @@
-// What one QEMU process has told so far: learned names, open spans, decoders, and the way from arguments to series. Takes
-// events in the order of its log, or logs, and moves the series of its guest.
+// The state of one QEMU process: learned names, open spans, decoders, and the path from arguments to series. A Process
+// reads events in the order of the log or logs and updates the series of its guest.
 //
-// The thread at work on the guest owns the process. On lines of known events nothing is allocated once warm.
+// The thread that works on the guest owns the process. Once warm, lines of known events allocate nothing.
 #pragma once
 
 #include <array>
@@ -31,11 +31,11 @@ enum class Outcome {
   kNotTaken,        // a text that no `match` rule takes
   kFormatMismatch,  // no known format of the event fits the line
   kNegativeValue,   // a counter's value was below zero; the rest of the line was used
-  kNotANumber,      // a value was none, or not a finite one; the rest of the line was used
+  kNotANumber,      // a value was not a finite number; the rest of the line was used
 };
 
-// A read of nothing at an offset between two sectors that no guest makes: the line that shows it tells the backend and
-// the node of the drive that QEMU says this of.
+// A read of 0 bytes at an offset between two sectors, which no guest makes. Its line shows the backend and the node of
+// the drive for which QEMU made the read.
 struct DriveProbe {
   int64_t offset = 0;
   std::string file;
@@ -46,24 +46,24 @@ struct DriveProbe {
   bool is_read_only = false;
 };
 
-// The bytes that are being worked on, and where they come from.
+// The bytes currently processed, and where they come from.
 struct Batch {
   std::string_view bytes;
   uint32_t log = 0;
-  uint64_t offset = 0;            // of its first byte
-  const char* at = nullptr;       // in the line that a derived event comes from, or in a copy of what an envelope held
-  const char* wrapped = nullptr;  // in the latest line that was in an envelope
+  uint64_t offset = 0;            // offset of the first byte
+  const char* at = nullptr;       // points into the line of a derived event, or into a copy of an envelope's content
+  const char* wrapped = nullptr;  // points into the latest line that was in an envelope
 };
 
-// Values at work: of no use between two lines, so all processes of a thread share them.
+// Values of the current line. They are not needed between lines, so all processes of a thread share them.
 struct Scratch {
   Batch batch;
   Values values;   // of the line
-  Values derived;  // of the derived event it led to
+  Values derived;  // of the derived event
   Values spans;
 };
 
-// A line that is a trace event, whole and in parts.
+// A line with a trace event, whole and in parts.
 struct EventLine {
   std::string_view line;
   trace::Prefix prefix;
@@ -74,48 +74,49 @@ class Process final : private decoders::Sink {
  public:
   Process(std::shared_ptr<const Program> program, metrics::Families& families, Scratch& scratch);
 
-  // The thread that goes on with it has another scratch.
+  // Sets the scratch memory of the thread that continues with this process.
   void Use(Scratch& scratch) { scratch_ = &scratch; }
 
-  // One line of an event that some rule uses: `line` whole, `prefix` of it, `arguments` after the name and its blank.
+  // Reads one line of an event that a rule uses: the whole `line`, its `prefix`, and the `arguments` after the name and
+  // the blank.
   Outcome OnEvent(uint32_t plan, std::string_view line, const trace::Prefix& prefix, std::string_view arguments);
 
-  // What a line in doubt says about the process that wrote it, before OnEvent. `plan` is kNone where no rule uses the
-  // event; `is_first` is true for the first event since the doubt arose. QEMU opens images in its main thread, and its
-  // nodes lie in the main thread's heap, which is elsewhere in each process.
+  // Checks whether a line may come from another QEMU process. Call it before OnEvent. `plan` is kNone if no rule uses
+  // the event; `is_first` is true for the first event since the doubt arose. QEMU opens images in its main thread, and
+  // its nodes lie in the main thread's heap, which has a different address in each process.
   enum class Sign { kUnclear, kSame, kAnother };
   Sign SignOf(uint32_t plan, const EventLine& event, bool is_first);
 
-  // Whether some known format of the event fits these arguments.
+  // True if a known format of the event fits these arguments.
   bool Fits(uint32_t plan, std::string_view arguments) { return Read(program_->plans[plan], arguments, scratch_->values); }
 
-  // A line that is no trace event.
+  // Reads a line that is not a trace event.
   Outcome OnText(std::string_view text) { return program_->matches.empty() ? Outcome::kNotTaken : MatchText(text); }
 
-  // Adds every open span, and what decoders have open, to the gauges that show what is in flight.
+  // Adds all open spans and all open requests of decoders to the gauges of requests in flight.
   void CountInFlight();
 
-  // Whether something that learns names of disks does not know this drive.
+  // True if a decoder that names disks does not know this drive.
   bool LacksDrive(const DriveProbe& drive) const;
-  // These reads will be seen: their lines tell which drive is which, and do nothing else. Replaces what was expected
-  // before.
+  // Expects the lines of these reads. They only show which backend belongs to which drive. Replaces earlier
+  // expectations.
   void Expect(std::vector<DriveProbe> probes) { probes_ = std::move(probes); }
 
-  // The QEMU process has ended, or another one has begun: forgets all that it told.
+  // Clears all state, because the QEMU process has ended or another one has begun.
   void Restart();
 
-  // The families' series are others, or fewer: looks all of them up again. Those that exist at 0 from the start are
-  // made.
+  // Call this when series were removed or replaced. All series are then looked up again. Creates the series that exist
+  // at 0 from the start.
   void RenewSeries();
-  // As RenewSeries, but makes none before an event asks for it.
+  // Like RenewSeries, but creates no series before an event needs it.
   void ForgetSeries() { label_sets_.Forget(); }
 
-  // What was learned and what is open, for a checkpoint; and back. State of a definition that is not this program's is
-  // left out. Restore throws where the JSON is not what Save makes; the stream is then good for nothing but Restart.
+  // Saves and restores learned names and open requests, for a checkpoint. Restore skips the state of definitions that
+  // this program lacks. It throws if the JSON is not in the format of Save; only Restart may then be called.
   nlohmann::json Save() const;
   void Restore(const nlohmann::json& state);
 
-  // Takes over what `old`, the same process under another Program, has learned, as far as its definition is unchanged.
+  // Takes over the state of `old`, the same process under another Program, for definitions that are unchanged.
   void Adopt(Process&& old);
 
   size_t open_spans(size_t span) const { return spans_[span].open(); }
@@ -123,7 +124,7 @@ class Process final : private decoders::Sink {
   // Null before its first event.
   const decoders::Decoder* decoder(size_t index) const { return decoders_[index].get(); }
   const joins::LookupTable& lookup(size_t index) const { return lookups_.tables()[index]; }
-  // The name that a lookup has for a key, be it learned or given by the config; null if it has none.
+  // The name that a lookup has for a key, either learned or defined by the config; null if it has none.
   const std::string* NameOf(size_t lookup, std::string_view key) const { return lookups_.NameOf(lookup, key); }
   const joins::SpanTable& span(size_t index) const { return spans_[index]; }
   const Program& program() const { return *program_; }
@@ -131,13 +132,13 @@ class Process final : private decoders::Sink {
   bool lacks_time() const { return lacks_time_; }
 
  private:
-  // Of the event at work: what spans and decoders need beside its values.
+  // What spans and decoders need from the current event besides its values.
   struct Origin {
     int64_t time_us = joins::kNoTime;
     uint64_t thread = decoders::kNoThread;
   };
 
-  // Whether a decoder is asked for what is in flight: to add it up, or only so that its series exist.
+  // Why decoders are asked for requests in flight: to add them up, or only to create their series.
   enum class Asked { kNothing, kSeries, kCounts };
 
   class FirstEvent;
@@ -169,23 +170,23 @@ class Process final : private decoders::Sink {
   Lookups lookups_;
   LabelSets label_sets_;
   std::vector<joins::SpanTable> spans_;
-  // Null before the first event: most VMs have no use for some.
+  // Null before the first event, because most VMs do not use all decoders.
   std::vector<std::unique_ptr<decoders::Decoder>> decoders_;
-  std::vector<decoders::Decoder*> fed_;  // what takes events: the decoder, or before the first one, what makes it
+  std::vector<decoders::Decoder*> fed_;  // receive events: decoders, or before their first event what makes them
   std::vector<DriveProbe> probes_;
 
   Scratch* scratch_;
   joins::KeyBuilder key_;
   std::vector<int> matching_;
-  uint32_t emitting_ = kNone;  // the decoder that is at work
+  uint32_t emitting_ = kNone;  // the decoder that currently emits
   Asked asked_ = Asked::kNothing;
-  Outcome outcome_ = Outcome::kDone;  // of the line at work
+  Outcome outcome_ = Outcome::kDone;  // outcome of the current line
   bool lacks_time_ = false;
 
-  // By which the process is known again; 0 where they are not known.
+  // Identify the process; 0 if unknown.
   uint64_t main_thread_ = decoders::kNoThread;
-  uint64_t first_node_ = 0;  // of the block layer
-  uint64_t last_node_ = 0;   // that was opened
+  uint64_t first_node_ = 0;  // first node of the block layer that was opened
+  uint64_t last_node_ = 0;   // last node that was opened
 };
 
 }  // namespace qte::rules

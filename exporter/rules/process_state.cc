@@ -1,4 +1,4 @@
-// A QEMU process's part of a checkpoint:
+// The part of a checkpoint for one QEMU process:
 //
 //   {"lookups": [[definition, state], ...], "spans": [[definition, state], ...], "decoders": [[kind, state], ...],
 //    "main_thread", "first_node", "last_node"}
@@ -21,7 +21,7 @@ std::string_view KeyOf(const DecoderPlan& plan) {
   return plan.kind->name;
 }
 
-// `state_at(i)` is a pointer to the state of plan i, null where there is nothing to save.
+// `state_at(i)` is a pointer to the state of plan i; null if there is nothing to save.
 template <class Plan, class StateAt>
 json SaveAll(const std::vector<Plan>& plans, StateAt&& state_at) {
   json list = json::array();

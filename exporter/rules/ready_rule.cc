@@ -11,11 +11,11 @@ namespace {
 
 using trace::EventDeclaration;
 
-// What QEMU calls an argument that is a number of bytes.
+// Names of arguments that are numbers of bytes.
 constexpr std::array<std::string_view, 4> kByteCounts = {"bytes", "nbytes", "len", "length"};
 
-// "{dev: dev, name: name}", empty if there is nothing to show. Texts are names most of the time; numbers are addresses,
-// offsets and data, which make no labels.
+// "{dev: dev, name: name}", or empty if there is nothing to show. Texts are mostly names. Numbers are addresses,
+// offsets and data, which are not suitable as labels.
 std::string Labels(const EventDeclaration& event) {
   std::string labels;
   for (const std::string& argument : event.arguments) {
@@ -31,7 +31,7 @@ std::string Labels(const EventDeclaration& event) {
 std::string ReadyRule(const EventDeclaration& event) {
   std::string labels = Labels(event);
   auto rule = [&](std::string_view suffix, const std::string& help, std::string_view value) {
-    // All of the event's name, be it qemu_x or x_total: QEMU has such beside one called x.
+    // Use the whole name of the event, even if it is qemu_x or x_total, because QEMU may also have an event x.
     std::string text = "  - name: qemu_" + event.name + std::string(suffix) + "\n    type: counter\n    help: " + help +
                        "\n    event: " + event.name + '\n';
     if (!value.empty()) text += "    value: " + std::string(value) + '\n';
@@ -41,7 +41,7 @@ std::string ReadyRule(const EventDeclaration& event) {
   std::string text = rule("_total", "Trace events " + event.name + ".", {});
   auto bytes = std::find_if(kByteCounts.begin(), kByteCounts.end(),
                             [&](std::string_view name) { return event.FindArgument(name) && event.IsNumeric(name); });
-  if (bytes != kByteCounts.end()) text += rule("_bytes_total", "Bytes that " + event.name + " tells of.", *bytes);
+  if (bytes != kByteCounts.end()) text += rule("_bytes_total", "Bytes reported by " + event.name + ".", *bytes);
   return text;
 }
 

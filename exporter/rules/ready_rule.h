@@ -1,4 +1,4 @@
-// A rule to begin with, for an event that no rule uses yet.
+// Suggests a first rule for an event that no rule uses.
 #pragma once
 
 #include <string>
@@ -7,8 +7,8 @@
 
 namespace qte::rules {
 
-// Items for a config's `metrics` that count the event, and the bytes it tells of if it does, by its arguments that are
-// text. Indented by two blanks, to be pasted as they are.
+// Items for a config's `metrics` that count the event and, if it has a number of bytes, these bytes. Its text arguments
+// become labels. The items are indented by two blanks, ready to be pasted.
 std::string ReadyRule(const trace::EventDeclaration& event);
 
 }  // namespace qte::rules

@@ -3,7 +3,7 @@
 namespace qte::rules {
 
 uint32_t SeriesCache::Insert(uint64_t hash, const SeriesKey& key, size_t max_entries) {
-  // Arguments may be as long as a line; labels are cut, so these must not fill a cache that each source has many of.
+  // Arguments can be as long as a line. Labels are cut, so long arguments must not fill the cache.
   constexpr size_t kMostBytesPerEntry = 256;
   const size_t most_bytes = kMostBytesPerEntry * max_entries;
   if (max_entries == 0 || key.text.size() > most_bytes) return kNoEntry;

@@ -1,8 +1,8 @@
-// From the arguments that make a label set straight to the series, without building label texts.
+// Finds series directly by the arguments of a label set, without building label texts.
 //
-// Each source has one for each label set of its rules: an entry for each combination of arguments, and in it a series
-// for each of the rules that share the labels. It is a cache: what it does not know is rendered and looked up in the
-// family the slow way, and it is emptied when it has grown over its cap (many raw arguments can make one label).
+// Each source has a cache for each label set of its rules. It has an entry for each combination of arguments, with a
+// series for each rule that shares the labels. On a miss, the labels are rendered and the series is looked up in the
+// family. Many combinations of arguments can make one label, so the cache is emptied when it exceeds its limit.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,7 @@ class SeriesCache {
   explicit SeriesCache(size_t rules) : rules_(rules) {}
 
   static uint64_t Hash(const SeriesKey& key) { return HashBytesAndNumber(key.text, key.shape); }
-  // The entry of this key, or kNoEntry.
+  // The entry for this key, or kNoEntry.
   uint32_t Find(uint64_t hash, const SeriesKey& key) const {
     return index_.Find(hash, [&](uint32_t id) {
       const Entry& entry = entries_[id];
@@ -32,7 +32,7 @@ class SeriesCache {
              SameBytes(bytes_.data() + entry.at, key.text.data(), entry.size);
     });
   }
-  // Makes an entry that is not there yet, with unknown series; kNoEntry if the key is too long to be kept.
+  // Adds an entry with unknown series. The key must not exist yet. Returns kNoEntry if the key is too long.
   uint32_t Insert(uint64_t hash, const SeriesKey& key, size_t max_entries);
   // The series of an entry for one of the rules.
   metrics::SeriesId& SeriesOf(uint32_t entry, uint32_t rule) { return series_[entry * rules_ + rule]; }
@@ -42,14 +42,14 @@ class SeriesCache {
  private:
   struct Entry {
     uint64_t shape = 0;
-    uint32_t at = 0;  // of its text in bytes_
+    uint32_t at = 0;  // offset of its text in bytes_
     uint32_t size = 0;
   };
 
   size_t rules_;
   FlatIndex index_;
   std::vector<Entry> entries_;
-  std::vector<metrics::SeriesId> series_;  // of each entry, for each rule
+  std::vector<metrics::SeriesId> series_;  // for each entry and each rule
   std::string bytes_;
 };
 

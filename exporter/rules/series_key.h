@@ -1,12 +1,13 @@
-// The arguments that make a label set, as one text and one word: what SeriesCache finds series by.
+// The key of SeriesCache: the arguments of a label set as one text and one 64-bit word.
 //
-// Most labels show one argument, or arguments that stand side by side in the line. These are taken as they stand there,
-// with what is between them, and nothing is copied; the word says how long each is and where it begins, so that
-// ("a b", "") and ("a", "b") are not the same. Whatever does not fit into the word is copied behind its sizes.
+// Most labels show one argument, or arguments that are adjacent in the line. The key then refers to that part of the
+// line, including the characters between the arguments, and copies nothing. The word has the size and position of each
+// argument, so that ("a b", "") and ("a", "b") differ. If the sizes and positions do not fit into the word, the key is
+// a copy of the arguments, preceded by their sizes.
 //
-//   bits 0 to 2    of an argument: how many bytes lie between it and the one before, and 1; 0 where it is missing
+//   bits 0 to 2    of an argument: 1 + the number of bytes since the previous argument; 0 if the argument is missing
 //   bits 3 to 9    its size
-//   ...            the same of each further argument
+//   ...            the same for each further argument
 //   bit 63         the sizes are in the text
 #pragma once
 
@@ -26,29 +27,29 @@ struct SeriesKey {
 
 class SeriesKeyBuilder {
  public:
-  // Begins a key. Arguments that point into `line` may be taken as they stand there.
+  // Begins a key. Arguments that point into `line` need not be copied.
   void Begin(std::string_view line) {
     line_ = line;
     key_ = {};
     shift_ = 0;
     copied_ = 0;
     if (line.data() != nullptr) return;
-    key_.shape = uint64_t{1} << kCopies;  // nothing can be taken in place
+    key_.shape = uint64_t{1} << kCopies;  // all arguments must be copied
     shift_ = kCopies;
   }
 
   void Add(const trace::Value& value) {
     if (shift_ == kCopies || !AddInPlace(value)) AddCopy(InputOf(value));
   }
-  // The same, where no argument points into a line.
+  // The same, if no argument points into a line.
   void AddDerived(const trace::Value& value) { AppendSized(InputOf(value)); }
-  // A text that is no argument.
+  // Adds a text that is not an argument.
   void AddCopy(std::string_view text) {
     if (shift_ != kCopies) StartCopies();
     AppendSized(text);
   }
 
-  // Valid until the next Begin, and as long as the line is.
+  // Valid until the next Begin, and while the line is valid.
   SeriesKey Finish() {
     if (shift_ == kCopies) key_.text = {copies_.data(), copied_};
     return key_;
@@ -62,7 +63,7 @@ class SeriesKeyBuilder {
   static constexpr unsigned kMostShift = 5 * kArgumentBits;  // six arguments
   static constexpr unsigned kCopies = 63;
 
-  // Its text, or the bits of a derived number that has none.
+  // The text of an argument, or the bits of a derived number, which has no text.
   static std::string_view InputOf(const trace::Value& value) {
     if (!value.has_value()) return {};
     if (value.data != nullptr) return value.text();
@@ -82,7 +83,7 @@ class SeriesKeyBuilder {
       key_.text = value.text();
     } else {
       gap = static_cast<size_t>(value.data - (key_.text.data() + key_.text.size()));
-      if (gap > kMostGap) return false;  // unsigned: one that stands before is too far as well
+      if (gap > kMostGap) return false;  // also true for an argument that comes earlier, because the gap is unsigned
       key_.text = {key_.text.data(), key_.text.size() + gap + value.size};
     }
     key_.shape |= static_cast<uint64_t>(value.size << kGapBits | (gap + 1)) << shift_;
@@ -90,7 +91,7 @@ class SeriesKeyBuilder {
     return true;
   }
 
-  // What stands in the line so far comes first, with its shape.
+  // Starts the copy with the part of the line collected so far, and its shape.
   void StartCopies() {
     const std::string_view shape(reinterpret_cast<const char*>(&key_.shape), sizeof key_.shape);
     AppendSized(shape);
@@ -98,7 +99,7 @@ class SeriesKeyBuilder {
     key_.shape = uint64_t{1} << kCopies;
     shift_ = kCopies;
   }
-  // A text that is missing (null) is not an empty one.
+  // Distinguishes a missing text (null) from an empty one.
   void AppendSized(std::string_view text) {
     uint32_t size = text.data() == nullptr ? UINT32_MAX : static_cast<uint32_t>(text.size());
     const size_t end = copied_ + sizeof size + text.size();
@@ -112,7 +113,7 @@ class SeriesKeyBuilder {
   std::string_view line_;
   SeriesKey key_;
   unsigned shift_ = 0;
-  std::vector<char> copies_;  // the first `copied_` bytes; std::string checks too much for each of a few bytes
+  std::vector<char> copies_;  // the first `copied_` bytes; not a std::string, whose append is slow for short pieces
   size_t copied_ = 0;
 };
 

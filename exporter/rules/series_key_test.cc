@@ -17,7 +17,7 @@ using trace::Value;
 
 namespace {
 
-// An argument: where it stands in the line; or text of its own; or nothing.
+// An argument: a part of the line, or a separate text, or missing.
 struct Argument {
   std::optional<std::pair<size_t, size_t>> in_line = {};
   std::string_view own = {};
@@ -55,7 +55,7 @@ TEST_CASE("Arguments side by side in the line are not copied") {
   CHECK(key.text == "e1000 00:04.0");
 }
 
-// Whatever way a key is made, it never stands for two lists of texts.
+// No two lists of texts have the same key, regardless of how it is made.
 TEST_CASE("Different arguments have different keys") {
   std::mt19937 random(7);
   auto below = [&](size_t n) { return random() % n; };

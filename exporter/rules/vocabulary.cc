@@ -44,8 +44,8 @@ Slot EventBuilder::SlotOf(std::string_view argument, ArgumentUse use) {
   return slot;
 }
 
-// Of variants that are printed alike (a later QEMU has mended an argument's name, say), the one that has most of what is
-// asked for reads the lines.
+// Several variants can have the same format, for example if a later QEMU has corrected an argument's name. The variant
+// with most of the needed arguments then reads the lines.
 EventPlan EventBuilder::Finish() {
   PutSameConditionsTogether(plan_.rules);
   plan_.name = name_;

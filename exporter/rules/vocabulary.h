@@ -1,5 +1,5 @@
-// The events a config may speak of: QEMU's own from the catalog, and the derived ones of decoders and spans; and the
-// plan that is being built for each that is used.
+// The events that a config can use: QEMU's own events from the catalog, and the derived events of decoders and spans.
+// It also holds the plan under construction for each used event.
 #pragma once
 
 #include <deque>
@@ -14,7 +14,7 @@
 
 namespace qte::rules {
 
-// An event under construction: its arguments by name, and a plan once something uses it.
+// An event under construction: its arguments by name, and a plan once the event is used.
 class EventBuilder {
  public:
   explicit EventBuilder(const trace::EventDeclaration& declaration);
@@ -27,9 +27,9 @@ class EventBuilder {
   bool HasArgument(std::string_view argument) const;
   bool IsNumeric(std::string_view argument) const;
 
-  // The slot of an argument that is there, made on first use.
+  // The slot of an existing argument, created on first use.
   Slot SlotOf(std::string_view argument, ArgumentUse use = ArgumentUse::kNumber);
-  // The same, or kNoSlot for one that the event does not have.
+  // The same, or kNoSlot if the event lacks the argument.
   Slot FindSlot(std::string_view argument, ArgumentUse use = ArgumentUse::kNumber) {
     return HasArgument(argument) ? SlotOf(argument, use) : kNoSlot;
   }
@@ -38,7 +38,7 @@ class EventBuilder {
     return plan_;
   }
   bool used() const { return used_; }
-  // Makes the readers; the builder is done.
+  // Makes the readers and the plan. The builder must not be used afterwards.
   EventPlan Finish();
 
  private:
@@ -55,16 +55,16 @@ class Vocabulary {
  public:
   explicit Vocabulary(const trace::Catalog& catalog) : catalog_(catalog) {}
 
-  // Makes a derived event known. False if the name is taken.
+  // Adds a derived event. Returns false if the name exists already.
   bool AddDerived(std::string name, std::vector<std::string> arguments, std::vector<std::string> texts);
 
-  // The event of this name, or null.
+  // The event with this name, or null.
   EventBuilder* Find(std::string_view name);
-  // All of QEMU's events that match a glob; derived events are named one by one.
+  // All of QEMU's events that match a glob. Globs do not match derived events.
   std::vector<EventBuilder*> FindGlob(std::string_view pattern);
-  // `unknown event "x"; did you mean "y"?`, or where to find more declarations.
+  // `unknown event "x"; did you mean "y"?`, or a hint where to find more declarations.
   std::string UnknownEvent(std::string_view name) const;
-  // Every event something uses, QEMU's before derived ones.
+  // All used events, QEMU's own before derived ones.
   std::vector<EventBuilder*> Used();
 
  private:

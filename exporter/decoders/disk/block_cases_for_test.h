@@ -1,4 +1,4 @@
-// Lines of a log, and the block requests that come of them: what the tests of the front ends share.
+// Shared by the tests of the front ends: lines of a log, and the block requests that the decoder makes from them.
 #pragma once
 
 #include <string>
@@ -20,7 +20,7 @@ inline std::string ReadOf(const std::string& blk, const std::string& bs, const s
   return "blk_co_preadv blk " + blk + " bs " + bs + " " + range + " flags 0x0";
 }
 
-// A whole DMA transfer of backend K, from the line after the front end's.
+// A whole DMA transfer of backend K, without the front end's line before it.
 inline Lines Dma(const std::string& backend, const std::string& node, uint64_t offset, uint64_t bytes) {
   std::string at = std::to_string(offset);
   return {"dma_blk_io dbs=0xd1 bs=" + backend + " offset=" + at + " to_dev=0", "dma_blk_cb dbs=0xd1 ret=0",
@@ -32,7 +32,7 @@ struct BlockCase {
   std::string name;
   Lines lines;
   Lines want;
-  Lines in_flight = {};  // not looked at if empty
+  Lines in_flight = {};  // not checked if empty
   uint64_t abandoned = 0;
   size_t open = 0;
 };

@@ -14,14 +14,14 @@ namespace {
 
 using nlohmann::json;
 
-// Numbers of front ends that several controllers may use. Pointers of a process stay below 2^47.
+// Marks front ends that are numbers, which several controllers may use. Pointers of a process stay below 2^47.
 constexpr FrontEnd kShared = uint64_t{1} << 63;
 constexpr FrontEnd kScsi = uint64_t{1} << 62;
-// Of those, units of a controller that is known: 8 bits of the target, 9 of the unit, and a pointer without the 3
-// lowest.
+// Marks units of a known controller: 8 bits of the target, 9 bits of the unit, and the controller's pointer without its
+// lowest 3 bits.
 constexpr FrontEnd kOfController = uint64_t{1} << 61;
 
-// The same unit, of whichever controller.
+// The same unit without its controller.
 FrontEnd OfAnyController(FrontEnd front_end) {
   constexpr FrontEnd kWhole = kShared | kScsi | kOfController;
   if ((front_end & kWhole) != kWhole) return front_end;
@@ -64,8 +64,8 @@ void BlockDevices::Open(uint64_t node, const BlockNames::Opened& opened) {
   names_.Open(node, opened);
 }
 
-// A move goes through in one line after the other, of one child. Another device that is plugged in at the pointers of
-// one that was unplugged comes later.
+// A move consists of two consecutive lines with the same child, at most 50 ms apart. If a new device is plugged in at
+// the pointers of an unplugged one, it comes later.
 void BlockDevices::Attach(const Edge& edge) {
   constexpr int64_t kLongestMoveUs = 50'000;
   const Edge& left = left_.edge;
@@ -85,13 +85,14 @@ void BlockDevices::Attach(const Edge& edge) {
   left_ = Left();
 }
 
-// IDE disks cannot be unplugged. Others can, but what has a medium to change is read-only.
+// IDE disks cannot be unplugged, so a detached one returns. Other disks can be unplugged, but a drive whose medium can
+// be changed is read-only.
 bool BlockDevices::Returns(const Backend& entry, uint64_t node) const {
   bool is_ide = entry.before_detach == Interface::kIde;
   return entry.is_detached && entry.may_return && (is_ide || names_.IsReadOnly(node));
 }
 
-// The epoch ends, so what was learned of the backend holds no more, unless this is a move.
+// Ends the epoch of the backend. Everything learned about it becomes invalid unless this turns out to be a move.
 void BlockDevices::Detach(const Edge& edge) {
   left_ = Left();
   left_.edge = edge;
@@ -108,7 +109,7 @@ void BlockDevices::Detach(const Edge& edge) {
   names_.Detach(edge.backend);
 }
 
-// What has this pointer from now on is another disk.
+// From now on, this pointer belongs to another disk.
 void BlockDevices::Bury(uint64_t backend, Backend& entry) {
   DropLabel(backend, entry);
   for (std::string* text : {&entry.name, &entry.told_file, &entry.qdev, &entry.serial}) SetText(*text, {});
@@ -194,7 +195,7 @@ uint64_t BlockDevices::BackendNamed(std::string_view drive, FrontEnd front_end, 
   uint32_t id = known == 0 ? kNone : backends_.Find(known);
   if (id != kNone && backends_[id].name == drive) return known;
   uint64_t backend = kByName | StableHash(drive);
-  // The known backend may be this drive: that its name is not known is no sign of a second one.
+  // The known backend may be this drive. An unknown name does not prove that there is a second backend.
   bool may_be_known = id != kNone && !IsByName(known) && backends_[id].name.empty();
   Learn(may_be_known ? 0 : front_end, {backend, {}}, interface);
   Name(backend, drive);
@@ -226,7 +227,7 @@ BlockDevices::Known BlockDevices::BackendOf(FrontEnd front_end) const {
 }
 
 uint64_t BlockDevices::OnlyBackendOf(FrontEnd front_end) const {
-  constexpr int kMaxLooks = 1024;  // what one flush can cost
+  constexpr int kMaxLooks = 1024;  // bounds the cost of one flush
   uint64_t backend = BackendOf(front_end).backend;
   if (!names_.IsAttached(backend)) return 0;
   int looks = 0;

@@ -1,4 +1,4 @@
-// The labels of disks, and what is known of each; see block_devices.h.
+// The labels of disks, and what is known about each disk; see block_devices.h.
 #include <string>
 
 #include "base/hash.h"
@@ -6,8 +6,8 @@
 
 namespace qte::decoders {
 
-// Attached to a node that was opened before the log began, it has no name; where the log has no attachments, its
-// requests tell the node.
+// The image of a backend. It is empty if the backend is attached to a node that was opened before the log began. If the
+// log has no attachments, the backend's requests show the node.
 BlockNames::Image BlockDevices::ImageOf(uint32_t id) const {
   uint64_t backend = backends_.PointerOf(id);
   const Backend& entry = backends_[id];
@@ -58,7 +58,7 @@ bool BlockDevices::HasName(uint64_t backend) const {
   return backends_[id].origin > Origin::kPointer || !backends_[id].name.empty() || !ImageOf(id).file.empty();
 }
 
-// The label that the disk would have if it got one now.
+// Makes the label that the disk would get now.
 void BlockDevices::GiveLabel(uint64_t backend, Backend& entry) {
   DropLabel(backend, entry);
   std::string_view file = ImageOf(backends_.Find(backend)).file;
@@ -67,7 +67,7 @@ void BlockDevices::GiveLabel(uint64_t backend, Backend& entry) {
                                                   : entry.text.view();
   entry.origin = !file.empty() ? Origin::kImage : !entry.name.empty() ? Origin::kName : Origin::kPointer;
   entry.labelled_on = names_.NodeOf(backend);
-  // A backend of which only the name is known may be one that has a pointer as well.
+  // A backend known by name only may be the same as one known by its pointer.
   if (wanted.empty() || IsByName(backend)) return SetText(entry.label, wanted);
   MakeLabel(backend, wanted);
   SetText(entry.label, label_);
@@ -80,7 +80,7 @@ void BlockDevices::GiveLabel(uint64_t backend, Backend& entry) {
   BoundTexts();
 }
 
-// A disk that was unplugged leaves its label to others.
+// An unplugged disk frees its label for other disks.
 void BlockDevices::MakeLabel(uint64_t backend, std::string_view wanted) {
   constexpr int kMostAlike = 1000;
   label_ = wanted;
@@ -116,7 +116,7 @@ BlockDevices::Info BlockDevices::InfoOf(uint32_t id) const {
                                                : "false"};
 }
 
-// A label that was no image, or a wrong one of this very node, is replaced.
+// Replaces a label that is not an image, or that is a wrong image of the same node.
 void BlockDevices::Tell(const Drive& drive) {
   uint64_t backend = drive.backend.bits;
   bool is_another = false;

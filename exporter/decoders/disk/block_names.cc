@@ -13,11 +13,11 @@ namespace {
 
 using nlohmann::json;
 
-// BDRV_O_* of QEMU 5.2 to 11.1.
+// Values of BDRV_O_* in QEMU 5.2 to 11.1.
 constexpr uint64_t kReadWrite = 0x2;
 constexpr uint64_t kTemporary = 0x10;
 constexpr size_t kMaxFormatBytes = 64;
-constexpr uint64_t kAutoReadOnly = 0x20000;  // of all that -drive opens, but not of what backs it
+constexpr uint64_t kAutoReadOnly = 0x20000;  // set for nodes that -drive opens, but not for their backing files
 
 }  // namespace
 
@@ -28,7 +28,8 @@ void SetCounted(std::string& text, std::string_view to, size_t& bytes) {
   text = to;
 }
 
-// With snapshot=on, QEMU opens the user's image, then a temporary file over it, whose name is of no use to anybody.
+// With snapshot=on, QEMU opens the user's image and then a temporary file over it. The name of the temporary file is
+// useless, so the image's name is kept.
 void BlockNames::Open(uint64_t node, const Opened& opened) {
   ++changes_;
   left_backend_ = 0;
@@ -73,7 +74,7 @@ BlockNames::Attached& BlockNames::AttachedAt(uint64_t backend) {
 }
 
 bool BlockNames::IsAlive(const Node& node, uint64_t backend, uint64_t moved) const {
-  constexpr uint64_t kRightBefore = 2;  // the backend that moves leaves its own node in between
+  constexpr uint64_t kRightBefore = 2;  // not 1: the backend that moves leaves its own node in between
   if (node.backends > 0 || node.backend == backend) return true;
   return node.left == 0 ? node.opened > moved : changes_ - node.left <= kRightBefore;
 }
@@ -193,7 +194,8 @@ void BlockNames::MakeNewest(uint64_t backend, uint64_t node) {
   if (uint32_t id = nodes_.Find(node); id != kNone) nodes_.MakeNewest(id);
 }
 
-// What the log said is as good if it means the same image, and better than the temporary file of snapshot=on; see Open.
+// The name from the log stays if it means the same image, or if the new name is the temporary file of snapshot=on; see
+// Open.
 void BlockNames::Tell(uint64_t backend, uint64_t node, const Image& image) {
   std::string buffer;
   std::string_view file = PlainImageName(image.file, buffer);

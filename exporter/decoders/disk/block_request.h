@@ -1,4 +1,4 @@
-// What the classes of the front ends make for the decoder of disks: a request that has ended, and the way out.
+// Types that the front ends' classes share with the decoder of disks: a request that has ended, and its outputs.
 #pragma once
 
 #include <cstdint>
@@ -23,11 +23,11 @@ inline BlockOperation OperationOf(DmaDirection direction) {
 
 struct BlockRequest {
   Interface interface = Interface::kNone;
-  uint64_t backend = 0;   // 0 if it is not known
-  std::string_view name;  // of the device, where the backend has none
+  uint64_t backend = 0;   // 0 if unknown
+  std::string_view name;  // the device's name if the backend has none
   BlockOperation operation = BlockOperation::kRead;
-  trace::Value bytes;     // missing if they are not known
-  trace::Value duration;  // missing if it is not known
+  trace::Value bytes;     // missing if unknown
+  trace::Value duration;  // missing if unknown
   BlockStatus status = BlockStatus::kOk;
 };
 
@@ -39,7 +39,7 @@ class BlockRequestSink {
   BlockRequestSink(BlockDevices& devices, Sink& sink) : devices_(devices), sink_(sink) {}
 
   void Emit(const BlockRequest& request);
-  // A transfer by DMA, whoever asked for it.
+  // A transfer by DMA from any front end.
   void EmitDmaStart(std::string_view device, DmaDirection direction);
   void EmitDma(std::string_view device, DmaDirection direction, trace::Value bytes, trace::Value duration);
 
@@ -48,15 +48,15 @@ class BlockRequestSink {
   Sink& sink_;
 };
 
-// What is known of each disk now.
+// What is currently known about each disk.
 void EmitDiskInfos(const BlockDevices& devices, Sink& sink);
 
-// Reads and writes in flight, by disk; one that has none is there as well.
+// Number of reads and writes in flight for each disk, including disks that have none.
 class BlockRequestsInFlight {
  public:
   explicit BlockRequestsInFlight(const BlockDevices& devices);
 
-  // One more. `name` is of the device, where the backend has none.
+  // Counts a request. `name` is the device's name, used if the backend has none.
   void Add(Interface interface, uint64_t backend, std::string_view name);
   void EmitAll(Sink& sink) const;
 

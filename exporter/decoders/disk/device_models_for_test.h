@@ -1,5 +1,5 @@
-// What the guest asked for, counted from the events of QEMU's device models in recorded logs: the truth to hold the
-// decoders to.
+// Counts the guest's requests from the events of QEMU's device models in recorded logs. The tests compare the decoders
+// with these counts.
 #pragma once
 
 #include <cstring>
@@ -20,8 +20,8 @@ struct Total {
 
 using Totals = std::map<std::string, Total>;  // by "device direction"
 
-// ide_dma_cb comes first in each transfer with all its sectors in n. On these logs it comes no more than once, though
-// on others it repeats, which is why it is no source of bytes.
+// ide_dma_cb comes first in each transfer and has the number of all its sectors in n. In these logs it occurs once per
+// transfer. In others it repeats, so the decoder does not use it to count bytes.
 inline Totals OfIde(const std::vector<std::string>& lines) {
   Totals totals;
   for (const std::string& line : lines) {
@@ -38,7 +38,7 @@ inline Totals OfIde(const std::vector<std::string>& lines) {
   return totals;
 }
 
-// NVMe: the count of each read or write, once pci_nvme_rw_complete_cb names its cid.
+// NVMe: the byte count of each read or write, added when pci_nvme_rw_complete_cb names its cid.
 inline Totals OfNvme(const std::vector<std::string>& lines) {
   struct Command {
     std::string direction;
@@ -67,7 +67,7 @@ inline Totals OfNvme(const std::vector<std::string>& lines) {
   return totals;
 }
 
-// SCSI: the blocks of each command as the guest gave them; no command failed on this log.
+// SCSI: the number of blocks in each command of the guest. No command fails in this log.
 inline Totals OfScsi(const std::vector<std::string>& lines) {
   Totals totals;
   for (const std::string& text : lines) {
@@ -103,7 +103,7 @@ inline Totals OfAhci(const std::vector<std::string>& lines) {
   return totals;
 }
 
-// IDE without DMA: what each ide_sector_read asks for; the logs with it have one disk and no ide_sector_write.
+// IDE without DMA: the sectors of each ide_sector_read. The logs with this event have one disk and no ide_sector_write.
 inline Totals OfIdePio(const std::vector<std::string>& lines) {
   Totals totals;
   for (const std::string& text : lines) {

@@ -21,12 +21,12 @@ namespace {
 
 using trace::Value;
 
-// Indices into DecoderKind::parts, and the outputs that come of each.
+// Indices into DecoderKind::parts, and the outputs of each part.
 enum DiskPart : size_t { kTransfers, kRequests };
 constexpr OutputSet kDmaOutputs = 1 << kDmaStart | 1 << kDmaRequest;
 constexpr OutputSet kBlockOutputs = 1 << kBlockRequest | 1 << kInFlight | 1 << kDiskInfo;
 
-// All kinds of hints, to restore them.
+// All kinds of hints. Restore needs them.
 constexpr std::array kHintKinds = {&IdeCommands::kDma,          &IdeCommands::kPio,  &IdeCommands::kNcq,
                                    &IdeCommands::kTrim,         &IdeCommands::kDisc, &IdeCommands::kDiscPio,
                                    &IdeCommands::kDiscRest,     &NvmeRequests::kIo,  &NvmeRequests::kCheck,
@@ -55,7 +55,7 @@ class DiskDecoder final : public Decoder {
  private:
   using Out = BlockRequestSink;
 
-  // What each event does; the index is Input::which.
+  // The handlers of events, indexed by Input::which.
   struct Event {
     DecoderInput input;
     void (DiskDecoder::*handle)(const Input& input, Out& out);
@@ -115,7 +115,7 @@ class DiskDecoder final : public Decoder {
   void OnNvmeEnd(const Input& input, Out& out) { nvme_.OnEnd(input, {devices_, hints_, out}); }
   void OnNvmeCompletion(const Input& input, Out& out) { nvme_.OnCompletion(input, {devices_, hints_, out}); }
 
-  // Calls visit(name, each) for all that have open requests; their state is saved by the name.
+  // Calls visit(name, each) for all members that have open requests. Their state is saved under the name.
   template <class Self, class Visit>
   static void ForEachWithRequests(Self& self, Visit&& visit) {
     visit("dma", self.dma_);
@@ -124,7 +124,7 @@ class DiskDecoder final : public Decoder {
     visit("nvme", self.nvme_);
   }
 
-  // Of blk_root_attach or blk_root_detach.
+  // Arguments of blk_root_attach or blk_root_detach.
   static BlockDevices::Edge EdgeOf(const Input& input) {
     return {input.args[2].bits, input.args[0].bits, input.args[1].bits, input.time_us};
   }
@@ -148,13 +148,13 @@ const std::vector<DiskDecoder::Event>& DiskDecoder::Events() {
   using D = DiskDecoder;
   constexpr auto kReads = DmaDirection::kRead;
   constexpr auto kWrites = DmaDirection::kWrite;
-  // Front ends are of no use to transfers.
+  // Transfers do not need the events of front ends.
   using Role = InputRole;
   auto block = [](std::string_view event, std::vector<std::string_view> arguments, bool begins = false,
                   Role role = Role::kOther) {
     return DecoderInput{event, std::move(arguments), begins, kBlockOutputs, false, role};
   };
-  // They count NVMe's requests in a log without events of DMA. The default config needs those of DMA anyway.
+  // Inputs that count NVMe requests in a log without DMA events. The default config needs the DMA events anyway.
   auto optional = [&](std::string_view event, std::vector<std::string_view> arguments, Role role = Role::kOther) {
     DecoderInput input = block(event, std::move(arguments), false, role);
     input.is_optional = true;
@@ -204,7 +204,7 @@ const std::vector<DiskDecoder::Event>& DiskDecoder::Events() {
 }
 
 void DiskDecoder::OnEvent(const Input& input, Sink& sink) {
-  // The first argument is what all else hangs on.
+  // Without its first argument, an event is useless.
   if (!input.args[0].has_value()) return;
   static const Event* const kTable = Events().data();
   const Event& event = kTable[input.which];
@@ -244,16 +244,17 @@ void DiskDecoder::OnBlockIo(const Input& input, Out& out) {
   Claim(BlockIo(input, kDirection), out);
 }
 
-// The join of DMA counts the transfer as a request of NVMe only if it has found that interface.
+// The join of DMA counts a transfer as an NVMe request only if it detected that interface.
 void DiskDecoder::LeaveToDma(const Input& io) {
   if (!dma_.IsOf(Interface::kNvme, io.args[0].bits)) return;
   nvme_.OnDma(io.args[3].bits == 0 ? DmaDirection::kRead : DmaDirection::kWrite, io.thread);
 }
 
-// Whose read or write is it? A backend belongs to one front end. virtio-blk asks only for disks it does not know; its
-// own need no look. Else it is of the transfer that names its backend. Then comes what may be of several: a transfer
-// that names none (SCSI) and awaits a part, programmed I/O, virtio-blk, SCSI without DMA. Each of them announces it
-// right before in the same thread, so the latest one is it.
+// Finds the owner of a read or write. A backend belongs to one front end. If the backend is known to be virtio-blk's,
+// no search is necessary. Otherwise the owner is the transfer that names this backend. If there is none, several owners
+// are possible: a transfer that names no backend (SCSI) and awaits a part, programmed I/O, virtio-blk, or SCSI without
+// DMA. Each of these announces the read or write immediately before it in the same thread, so the latest announcement
+// wins.
 void DiskDecoder::Claim(const BlockIo& io, Out& out) {
   Interface known = devices_.InterfaceOf(io.backend);
   if (io.is_probe() || io.bytes < 0 || io.backend == 0) return;
@@ -276,7 +277,8 @@ void DiskDecoder::Claim(const BlockIo& io, Out& out) {
   bool may_be_virtio = true;
   if (auto [id, reach] = claimants.of_thread; id != DmaRequests::kNone) {
     uint64_t rival = std::max({OrderOf(pio), OrderOf(scsi), virtio_.WaitingFor(io, devices_)});
-    // Without threads, what is between two front ends cannot be told: the latest is a guess, to learn nothing from.
+    // Without thread ids, two front ends cannot be told apart. The latest one is a guess, and nothing is learned from
+    // it.
     bool is_told = reach == Reach::kSurely || rival == 0 || io.thread != kNoThread;
     bool is_latest = rival < dma_.OrderOf(id) && (is_told || reach == Reach::kMaybe);
     if (reach == Reach::kSurely || is_latest) {
@@ -291,7 +293,7 @@ void DiskDecoder::Claim(const BlockIo& io, Out& out) {
   }
   if (may_be_virtio && virtio_.OnBlockIo(io, devices_)) return;
   if (scsi != nullptr) return scsi_.OnBlockIo(io, *scsi, devices_, hints_);
-  // Its coroutine was held back, and woken by this thread.
+  // The request's coroutine was held back, and this thread woke it.
   auto [id, reach] = claimants.of_others;
   if (id == DmaRequests::kNone || reach == Reach::kElsewhere) return devices_.UseUnannounced(io);
   bool is_told = known == Interface::kScsi || reach == Reach::kSurely;
@@ -337,7 +339,7 @@ uint64_t DiskDecoder::abandoned(size_t part) const {
 
 void DiskDecoder::AbandonOld(int64_t now_us) {
   if (now_us == kNoTime) return;
-  // Most guests have one kind of disk, and this runs for each event.
+  // This runs for each event, and most guests have one kind of disk.
   ForEachWithRequests(*this, [&](const char*, auto& each) {
     if (each.open() > 0) each.AbandonOld(now_us);
   });

@@ -1,14 +1,14 @@
-// The decoder of disks: transfers by DMA, and block requests: what the guest asks of its disks, seen at the front end
-// that it speaks to. Both hang on one join of DMA with the block layer, so they are one decoder; but a config that uses
-// transfers alone needs no event of a front end.
+// The decoder of disks emits transfers by DMA, and block requests, which are the guest's requests as the front end sees
+// them. Both need the join of DMA with the block layer, so they are one decoder. A config that uses only transfers does
+// not need the events of front ends.
 //
-// The images' names come of these (see block_names.h):
+// The names of images come from these events (see block_names.h):
 //
 //   bdrv_open_common bs B filename "disk.img"   node B has this file open
 //   blk_root_attach blk K bs B                  backend K stands on node B, until blk_root_detach
 //
-// Transfers come of dma_* and blk_co_*; see dma_transfers.h. By interface, the events that are read of the front ends
-// (the versions of QEMU are those that print them; all of 5.2 to 11.1 if none is given):
+// Transfers come from dma_* and blk_co_*; see dma_transfers.h. These events of front ends are read, by interface.
+// Versions in parentheses are the QEMU versions that print the event. Without one, QEMU 5.2 to 11.1 print it.
 //
 //   virtio-blk  virtio_blk_handle_read, virtio_blk_handle_write, virtio_blk_req_complete, virtqueue_pop; see
 //               virtio_blk_requests.h
@@ -23,26 +23,31 @@
 //   nvme        pci_nvme_io_cmd before dma_blk_io, pci_nvme_rw_cb; if a log has no dma_blk_io, pci_nvme_read,
 //               pci_nvme_write, pci_nvme_rw_complete_cb and pci_nvme_enqueue_req_completion; see nvme_requests.h
 //
-// See dma_transfers.h for what goes by DMA, ide_commands.h for the rest of IDE. Each of the four tables of open
-// requests (DMA, virtio-blk, SCSI, NVMe) is bounded by itself.
+// See dma_transfers.h for requests by DMA, ide_commands.h for other IDE commands. Each of the four tables of open
+// requests (DMA, virtio-blk, SCSI, NVMe) has its own limits.
 //
-// What no front end announced is left out: reads that QEMU does itself, such as the probe of an image.
+// Requests that no front end announced are ignored. QEMU makes them itself, for example to probe an image.
 //
-// Out: dma_request_start(device, direction) once for each transfer, as soon as it is known to be one, and
-// dma_request(device, direction, bytes, duration) when it has ended. `device` is the disk's label where that is an image,
-// else a pointer as printed, of the backend if possible; `direction` is "read" or "write", seen from the guest; `bytes`
-// is the sum of the parts, missing if none was seen or the request failed; `duration` is in seconds, missing without
-// timestamps.
+// The decoder emits these events:
 //
-// And block_request(interface, device, direction, bytes, duration, status, failed) when a request has ended.
-// `interface` is "virtio-blk", "nvme", "scsi" or "ide"; `device` the disk's label (block_devices.h), or for a flush of a drive that several controllers
-// number alike "nsid 1" or "target 0 lun 0"; `direction` is "read", "write", "flush" or "unmap"; `bytes` is missing for
-// the latter two, or if the request failed; `duration` is in seconds, missing without timestamps or where the end is not logged;
-// `status` is "ok", "error" or "cancelled"; `failed` is 1 for an error, else 0, so that a counter of errors exists
-// before the first. And block_requests_in_flight(interface, device, requests), when somebody looks, for each disk: its
-// reads and writes that have begun and not ended. Programmed I/O is not in it. And block_device(interface, device, image,
-// format, drive, qdev, serial, read_only, present), when somebody looks, for each disk: the image and format that it has
-// now, and what QEMU tells by QMP; `present` is 1.
+// - dma_request_start(device, direction) once for each transfer, as soon as it is known to be one.
+// - dma_request(device, direction, bytes, duration) at the end of a transfer. `device` is the disk's label if that is
+// an
+//   image, otherwise a pointer as printed, that of the backend if possible. `direction` is "read" or "write" from the
+//   guest's point of view. `bytes` is the sum of the parts; it is missing if no part was seen or the request failed.
+//   `duration` is in seconds; it is missing without timestamps.
+// - block_request(interface, device, direction, bytes, duration, status, failed) at the end of a request. `interface`
+// is
+//   "virtio-blk", "nvme", "scsi" or "ide". `device` is the disk's label (block_devices.h). For a flush of a drive whose
+//   number several controllers use, it is "nsid 1" or "target 0 lun 0". `direction` is "read", "write", "flush" or
+//   "unmap". `bytes` is missing for the latter two, and if the request failed. `duration` is in seconds; it is missing
+//   without timestamps or if QEMU does not log the end. `status` is "ok", "error" or "cancelled". `failed` is 1 for an
+//   error and otherwise 0, so that a counter of errors exists before the first error.
+// - block_requests_in_flight(interface, device, requests) for each disk at each scrape: the reads and writes that have
+//   begun and not ended. Programmed I/O is not included.
+// - block_device(interface, device, image, format, drive, qdev, serial, read_only, present) for each disk at each
+// scrape:
+//   its current image and format, and what QEMU reports by QMP. `present` is 1.
 #pragma once
 
 #include "decoders/decoder.h"

@@ -150,7 +150,7 @@ TEST_CASE("A disk keeps its label, and its image is the one of the moment") {
   replay.InFlight();
   std::sort(replay.infos.begin(), replay.infos.end());
   CHECK(replay.infos == c.infos);
-  // A process that takes over a checkpoint goes on in the same way.
+  // A process that starts from a checkpoint continues in the same way.
   for (size_t cut = 0; cut < c.lines.size(); ++cut) {
     Replay before("block_request");
     before.Play(Lines(c.lines.begin(), c.lines.begin() + static_cast<ptrdiff_t>(cut)));

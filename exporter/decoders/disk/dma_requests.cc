@@ -13,7 +13,7 @@ namespace {
 using nlohmann::json;
 
 // [dbs, target, backend, next_offset, bytes, start_us, thread, name, direction, started, interface, front_end,
-// length, order, has_part, waits_for_memory]; tens of thousands of JSON objects would take a hundred megabytes.
+// length, order, has_part, waits_for_memory]. An array saves memory: 65,536 JSON objects would take about 100 MB.
 json SaveRequest(uint64_t dbs, const DmaRequest& request) {
   return json::array({dbs, request.target, request.backend, request.next_offset, request.bytes,
                       request.start_us, request.thread, std::string(request.name.view()), request.direction,
@@ -113,12 +113,12 @@ void DmaRequests::AddPart(uint32_t id, const BlockIo& io, Claim claim) {
     request.name.Assign(io.backend_text);
   }
   request.bytes += static_cast<uint64_t>(io.bytes);
-  // Unsigned, since a hostile line may hold any number.
+  // Unsigned, because a malicious line can have any number.
   request.next_offset = static_cast<int64_t>(static_cast<uint64_t>(io.offset) + static_cast<uint64_t>(io.bytes));
 }
 
 void DmaRequests::Await(uint32_t id, uint64_t thread) {
-  StopAwaiting(id);  // to become the latest
+  StopAwaiting(id);  // and await again as the latest
   DmaRequest& request = open_[id];
   request.thread = thread;
   request.awaiting = true;

@@ -1,8 +1,8 @@
-// The DMA requests that are open, and which of them a read or write of the block layer belongs to.
+// The open DMA requests, and the search for the one that a read or write of the block layer belongs to.
 //
-// A request that awaits a part stands in a second row, the latest first: QEMU submits a part right after it says so
-// (dma_blk_cb), so the claim mostly ends at the first one. Bounded in number and in age of trace time; a request that
-// is replaced, too old or too many counts as abandoned.
+// Requests that await a part are also in a second list, latest first. QEMU submits a part immediately after it
+// announces it (dma_blk_cb), so the search mostly ends at the first entry. The number of requests and their age in
+// trace time are bounded. A request counts as abandoned if it is replaced, too old, or dropped to make room.
 #pragma once
 
 #include <cstdint>
@@ -19,23 +19,23 @@ namespace qte::decoders {
 enum class DmaDirection : uint8_t { kRead, kWrite, kLast = kWrite };
 
 struct DmaRequest {
-  uint64_t target = 0;      // what dma_blk_io calls bs: a backend, a SCSIDiskReq or an IDEState
-  uint64_t backend = 0;     // of the latest part; 0 before the first, or if it is only guessed
+  uint64_t target = 0;      // the argument bs of dma_blk_io: a backend, a SCSIDiskReq or an IDEState
+  uint64_t backend = 0;     // backend of the latest part; 0 before the first part, or if it is only a guess
   int64_t next_offset = 0;  // where the next part starts
-  uint64_t bytes = 0;       // of all parts so far
-  uint64_t length = 0;      // that they cannot exceed; 0 if it is not known
-  uint64_t order = 0;       // of the latest announcement of a part; see FrontEndHints::NextOrder
+  uint64_t bytes = 0;       // size of all parts so far
+  uint64_t length = 0;      // upper limit of `bytes`; 0 if unknown
+  uint64_t order = 0;       // order of the latest announcement of a part; see FrontEndHints::NextOrder
   int64_t start_us = kNoTime;
-  uint64_t thread = kNoThread;  // that submits the part
-  joins::PointerText name;      // of the backend, of the target before the first part
+  uint64_t thread = kNoThread;  // the thread that submits the part
+  joins::PointerText name;      // pointer of the backend; before the first part, that of the target
   DmaDirection direction = DmaDirection::kRead;
-  Interface interface = Interface::kNone;  // of the front end, where the decoder of block requests knows it
-  uint64_t front_end = 0;                  // and what that calls the disk
+  Interface interface = Interface::kNone;  // of the front end, if it is known
+  uint64_t front_end = 0;                  // the front end's name for the disk
   bool started = false;                    // it is known to be a transfer
-  bool has_part = false;                   // had one, whose backend may yet be unknown
+  bool has_part = false;                   // it has had a part, whose backend may be unknown
   bool awaiting = false;
   bool waits_for_memory = false;
-  uint32_t earlier = FlatIndex::kNone;  // neighbours in the row of those that await a part
+  uint32_t earlier = FlatIndex::kNone;  // neighbours in the list of requests that await a part
   uint32_t later = FlatIndex::kNone;
 };
 
@@ -51,11 +51,11 @@ struct BlockIo {
   int64_t time_us = kNoTime;
   bool zeroes = false;  // a write without data (BDRV_REQ_ZERO_WRITE)
 
-  // A read of nothing between two sectors, which no guest can ask for: it is made by QMP to learn which backend a drive
-  // is (rules/stream.h), and is no request.
+  // True for a read of 0 bytes between two sectors, which no guest can request. The exporter makes it by QMP to learn
+  // which backend a drive is (rules/process.h).
   bool is_probe() const { return bytes == 0 && offset % 512 != 0; }
 
-  // Of blk_co_preadv or blk_co_pwritev with its arguments blk, bs, offset, bytes and, of a write, flags.
+  // Takes the arguments blk, bs, offset and bytes of blk_co_preadv or blk_co_pwritev, and flags of the latter.
   BlockIo(const Input& input, DmaDirection direction);
 };
 
@@ -73,23 +73,24 @@ class DmaRequests {
   void AbandonOld(int64_t now_us);
   void AbandonAll();
 
-  // dma_blk_io with its arguments dbs, bs, offset and to_dev; kNone for what is TRIM by its offset.
+  // dma_blk_io with the arguments dbs, bs, offset and to_dev; returns kNone if the offset shows a TRIM.
   uint32_t Open(const Input& io);
   void Close(uint32_t id);
 
-  // dma_blk_cb with its arguments dbs and ret; `order` is its own if it announces a part.
+  // dma_blk_cb with the arguments dbs and ret; `order` is for the part that it may announce.
   void OnCallback(const Input& callback, uint64_t order);
-  // dma_map_wait: there is no memory to map, the part is submitted after another dma_blk_cb.
+  // dma_map_wait: no memory can be mapped now, so the part is submitted after another dma_blk_cb.
   void OnMapWait(uint64_t dbs);
-  // How likely a request that names no backend goes to one: it cannot, its unit is known as another disk (but several
-  // controllers may have a unit of this number), nothing is known, or its unit is known as this one.
+  // How likely a request that names no backend goes to a given one, in this order: impossible; unlikely, because its
+  // unit is known as another disk (but several controllers may have a unit of this number); unknown; its unit is this
+  // disk.
   enum class Reach : uint8_t { kNot, kElsewhere, kMaybe, kSurely };
   struct Claimant {
     uint32_t id = kNone;
     Reach reach = Reach::kNot;
   };
-  // The requests whose next part `io` may be: the one that names this very backend; else, by reach_of(request), the
-  // likeliest of this thread and of others, the latest of equals. Each may be kNone.
+  // The requests whose next part `io` can be: the request that names this backend, or otherwise, by reach_of(request),
+  // the likeliest of this thread and the likeliest of other threads. Among equals it is the latest. Each can be kNone.
   struct Claimants {
     uint32_t of_backend = kNone;
     Claimant of_thread;
@@ -114,7 +115,7 @@ class DmaRequests {
     }
     return found;
   }
-  // A guess tells the size of the part, but not where it goes.
+  // A guess shows the size of the part, but not its backend.
   enum class Claim { kSure, kGuess };
   void AddPart(uint32_t id, const BlockIo& io, Claim claim);
 
@@ -126,8 +127,8 @@ class DmaRequests {
   uint64_t abandoned() const { return open_.abandoned(); }
 
  private:
-  // Bounds what one read or write can cost. A part follows its dma_blk_cb within microseconds, or after a drained
-  // section, which holds back the queues of a few devices: fewer than this.
+  // Bounds the cost of one read or write. A part follows its dma_blk_cb within microseconds or after a drained section.
+  // A drained section holds back fewer requests than this.
   static constexpr int kMaxLooks = 1024;
 
   void Abandon(uint32_t id);
@@ -135,7 +136,7 @@ class DmaRequests {
   void StopAwaiting(uint32_t id);
 
   OpenRequests<DmaRequest> open_;
-  uint32_t latest_ = kNone;  // of those that await a part
+  uint32_t latest_ = kNone;  // latest request that awaits a part
 };
 
 }  // namespace qte::decoders

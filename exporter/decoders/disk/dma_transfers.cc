@@ -14,25 +14,26 @@ using trace::Value;
 
 constexpr int64_t kCancelled = -125;  // ECANCELED
 
-// Of its latest part, else the one it started with; 0 for a SCSI request, which starts with none.
+// The backend of its latest part, or the one in dma_blk_io. 0 for a SCSI request without parts, which names no backend.
 uint64_t BackendOf(const DmaRequest& request) {
   if (request.backend != 0) return request.backend;
   return request.interface == Interface::kScsi ? 0 : request.target;
 }
 
-// The label of its disk if that is an image.
+// The label of its disk, if that is an image.
 std::string_view DeviceOf(const DmaRequest& request, BlockDevices& devices) {
   std::string_view label = devices.ImageLabelOf(BackendOf(request));
   return label.empty() ? request.name.view() : label;
 }
 
-// Of its device, where no backend is known: what is known of a SCSI request's pointer is that another has it next.
+// The name of its device if no backend is known. The pointer of a SCSI request is useless as a name, because the next
+// request reuses it.
 std::string_view NameOf(const DmaRequest& request, const FrontEndText& unit) {
   bool has_backend = request.backend != 0 || request.interface != Interface::kScsi;
   return has_backend || unit.view().empty() ? request.name.view() : unit.view();
 }
 
-// QEMU's own statistics count no bytes of a request that failed or was cancelled.
+// Like QEMU's own statistics, this counts no bytes for requests that failed or were cancelled.
 Value BytesOf(const DmaRequest& request, int64_t ret) {
   return request.has_part && ret >= 0 ? Value::Unsigned(request.bytes) : Value();
 }
@@ -57,7 +58,7 @@ void DmaTransfers::OnIo(const Input& input, Context context) {
   if (is_backend || !block_layer_seen_) Start(request, context);
 }
 
-// With an offset of its own, as the guest set the LBA bit.
+// A TRIM with a different offset, because the guest set the LBA bit.
 bool DmaTransfers::IsTrim(const Input& input, const DmaRequest& request, FrontEndHints& hints) {
   Hint* trim = hints.Latest([&](const Hint& hint) {
     return hint.Announces(HintKind::Announces::kTrim) && hint.front_end == FrontEndOf(request.target) &&
@@ -68,7 +69,7 @@ bool DmaTransfers::IsTrim(const Input& input, const DmaRequest& request, FrontEn
   return true;
 }
 
-// QEMU logs neither its ranges nor its end.
+// QEMU logs neither the ranges of a TRIM nor its end.
 void DmaTransfers::EmitTrim(const Input& input, Context context) {
   context.out.Emit({.interface = Interface::kIde,
                     .backend = context.devices.BackendOf(FrontEndOf(input.args[1].bits)).backend,
@@ -79,7 +80,7 @@ void DmaTransfers::EmitTrim(const Input& input, Context context) {
                     .status = BlockStatus::kOk});
 }
 
-// Finds out which front end asks.
+// Finds the front end that made the request.
 void DmaTransfers::Announce(const Input& input, DmaRequest& request, Context context) {
   Hint* hint = HintFor(input, request, context);
   if (hint == nullptr) {
@@ -94,7 +95,7 @@ void DmaTransfers::Announce(const Input& input, DmaRequest& request, Context con
   hint->kind = nullptr;
 }
 
-// A SCSI request names no backend, the others do; but the log may have begun after that was attached.
+// A SCSI request names no backend; the others do. If the log began late, a backend may not be known as attached.
 Hint* DmaTransfers::HintFor(const Input& input, const DmaRequest& request, Context context) {
   bool may_be_scsi = !context.devices.names().IsAttached(request.target);
   Interface known = context.devices.InterfaceOf(request.target);
@@ -106,7 +107,7 @@ Hint* DmaTransfers::HintFor(const Input& input, const DmaRequest& request, Conte
   });
 }
 
-// The request is known to be a transfer.
+// From here on, the request is known to be a transfer.
 void DmaTransfers::Start(DmaRequest& request, Context context) {
   uint64_t backend = BackendOf(request);
   if (!request.started) context.out.EmitDmaStart(DeviceOf(request, context.devices), request.direction);
@@ -162,7 +163,7 @@ void DmaTransfers::Finish(Context context) {
   dma_.Close(id);
 }
 
-// A request that names no backend may reach any that could be a SCSI disk's, and is not known to be another's.
+// A request that names no backend can reach any backend that may be a SCSI disk and is not known as another disk.
 DmaRequests::Claimants DmaTransfers::ClaimantsOf(const BlockIo& io, const BlockDevices& devices) const {
   using Reach = DmaRequests::Reach;
   auto may_be_scsi = [](Interface interface) { return interface == Interface::kNone || interface == Interface::kScsi; };
@@ -181,7 +182,7 @@ DmaRequests::Claimants DmaTransfers::ClaimantsOf(const BlockIo& io, const BlockD
 void DmaTransfers::AddPart(uint32_t id, const BlockIo& io, DmaRequests::Claim claim, Context context) {
   DmaRequest& request = dma_[id];
   bool by_name = request.target == io.backend;
-  // It only seemed to be one, since its backend was attached before the log began.
+  // It looked like a SCSI request, because its backend was attached before the log began.
   if (by_name && request.interface == Interface::kScsi) request.interface = context.devices.InterfaceOf(io.backend);
   dma_.AddPart(id, io, claim);
   if (claim == DmaRequests::Claim::kSure) {

@@ -1,4 +1,4 @@
-// Transfers by DMA, and the block requests that go by them: of IDE, AHCI, NVMe, and of SCSI controllers that use it.
+// Transfers by DMA, and the block requests that use them: those of IDE, AHCI, NVMe, and of SCSI controllers with DMA.
 //
 //   dma_blk_io dbs=D bs=... offset=O to_dev=0         request D starts
 //   dma_blk_cb dbs=D ret=0                            D submits a part ...
@@ -6,17 +6,18 @@
 //   dma_blk_cb dbs=D ret=0                            the part is done; another may follow
 //   dma_complete dbs=D ret=0                          D ends
 //
-// One that waits for memory to map (dma_map_wait) and is cancelled ends with dma_aio_cancel; of others, dma_complete
-// tells.
+// A request that is cancelled while it waits for memory to map (dma_map_wait) ends with dma_aio_cancel. All others end
+// with dma_complete.
 //
-// When is a dma_blk_io a transfer? Its `bs` is a backend for IDE, AHCI and NVMe: then it is. For SCSI it is a
-// SCSIDiskReq, for TRIM an IDEState, and nothing on the line tells them apart: TRIM mostly has offset -512, but another
-// one when the guest sets the LBA bit. What tells is a part that is read or written, so the start waits for the first
-// one. If the source shows no event of the block layer at all, that would be for ever: then every request counts.
+// Not every dma_blk_io is a transfer. For IDE, AHCI and NVMe, `bs` is a backend, and it is one. For SCSI, `bs` is a
+// SCSIDiskReq; for TRIM, which is not a transfer, it is an IDEState. The line does not show the difference: TRIM mostly
+// has offset -512, but another one if the guest sets the LBA bit. Only a transfer has parts that are read or written,
+// so dma_request_start waits for the first part. If the source has no event of the block layer at all, every request
+// counts.
 //
-// What the front end said right before (front_end_hints.h) tells the interface of a transfer's backend, which all later
-// ones of that backend share. One that no front end announced, of a backend whose front end is not known, is a transfer
-// but no block request.
+// The hint of the front end immediately before (front_end_hints.h) shows the interface of a transfer's backend. All
+// later transfers of that backend have the same interface. If no front end announced a transfer and the front end of
+// its backend is unknown, it counts as a transfer but not as a block request.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +35,7 @@ class DmaTransfers {
  public:
   explicit DmaTransfers(const DecoderLimits& limits) : dma_(limits) {}
 
-  // What the events are told apart by beside their names, and may change.
+  // The state that handlers of events read and change.
   struct Context {
     BlockDevices& devices;
     FrontEndHints& hints;
@@ -42,32 +43,32 @@ class DmaTransfers {
     BlockRequestSink& out;
   };
 
-  // An event of the block layer was seen: what is a transfer shows by its parts from here on.
+  // Records that the log has events of the block layer. From here on, the parts show whether a request is a transfer.
   void OnBlockLayer() { block_layer_seen_ = true; }
-  // With the arguments dbs, bs, offset and to_dev.
+  // Takes the arguments dbs, bs, offset and to_dev.
   void OnIo(const Input& input, Context context);
   void OnCallback(const Input& input, FrontEndHints& hints) { dma_.OnCallback(input, hints.NextOrder()); }
   void OnMapWait(const Input& input) { dma_.OnMapWait(input.args[0].bits); }
-  // Those whose next part a read or write may be.
+  // The requests whose next part this read or write can be.
   DmaRequests::Claimants ClaimantsOf(const BlockIo& io, const BlockDevices& devices) const;
-  // When its part was announced; see FrontEndHints::NextOrder.
+  // The order in which its part was announced; see FrontEndHints::NextOrder.
   uint64_t OrderOf(uint32_t id) const { return dma_[id].order; }
   void AddPart(uint32_t id, const BlockIo& io, DmaRequests::Claim claim, Context context);
-  // With the arguments dbs and ret.
+  // Takes the arguments dbs and ret.
   void OnComplete(const Input& input, Context context);
   // With the argument dbs.
   void OnCancel(const Input& input, Context context);
 
-  // A request has ended, but the line after may name its disk: pci_nvme_rw_cb with its arguments cid and blkname. Any
-  // other line ends the wait.
+  // A request that has ended waits for the next line if that can name its disk: pci_nvme_rw_cb with the arguments cid
+  // and blkname. Any other line ends the wait.
   bool waits() const { return ended_.waits; }
   enum class NextLine { kNamesDisk, kOther };
   void OnNextLine(NextLine kind, const Input& input, Context context);
 
-  // Whether it is an open request of this interface.
+  // True for an open request of this interface.
   bool IsOf(Interface interface, uint64_t dbs) const;
 
-  // "an open read of /a.img, 4096 bytes so far"; empty if there is none.
+  // Describes an open request: "an open read of /a.img, 4096 bytes so far". Empty if there is none.
   std::string Explain(uint64_t dbs, const BlockDevices& devices) const;
 
   void AbandonOld(int64_t now_us);

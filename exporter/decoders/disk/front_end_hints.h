@@ -1,11 +1,12 @@
-// What the front ends said last: a request that they make of the block layer comes right after, in the same thread.
+// The latest lines of the front ends. After such a line, a front end makes its request of the block layer in the same
+// thread.
 //
-// Other threads' lines may come between, so a hint must fit the request in all that both tell, and the latest that fits
-// is taken, once. IDE, AHCI and NVMe speak under QEMU's big lock, which leaves lines of iothreads (virtio-blk,
-// virtio-scsi): few hints wait at a time, and where they are more than kSlots, the oldest gives way.
+// Lines of other threads can come in between. A hint must therefore agree with the request in every value that both
+// have. The latest hint that fits is used, and only once. IDE, AHCI and NVMe log under QEMU's big lock, so only lines
+// of iothreads (virtio-blk, virtio-scsi) can interfere. Few hints wait at a time; above kSlots the oldest is dropped.
 //
-// SCSI controllers without DMA start commands while another one's end is told, and QEMU holds the requests back until
-// that is done. So each command has a hint of its own, and they are taken in order, the earliest first.
+// SCSI controllers without DMA start commands while they report the end of another one, and QEMU holds these requests
+// back until that is done. Each command therefore has its own hint, and they are used in order, earliest first.
 #pragma once
 
 #include <array>
@@ -23,30 +24,30 @@ namespace qte::decoders {
 // A kind of hint. The front end that gives it declares it, and the decoder of disks lists it with all others.
 struct HintKind {
   // What comes next: a transfer by DMA that names its backend; a transfer that names none, or a read or write without
-  // DMA, by the hint's key; a dma_blk_io that is no transfer; or none of these.
+  // DMA, by the hint's key; a dma_blk_io that is not a transfer; or none of these.
   enum class Announces : uint8_t { kTransfer, kUnitTransfer, kTrim, kOther };
 
-  uint8_t number;  // in saved state, so it never changes; from 1 on
+  uint8_t number;  // from 1; checkpoints contain it, so it must never change
   Interface interface;
   Announces announces;
-  bool is_by_key = false;  // a thread may have several, of different keys
+  bool is_by_key = false;  // a thread can have several hints with different keys
 };
 
 struct Hint {
   const HintKind* kind = nullptr;  // null: this slot is free
   DmaDirection direction = DmaDirection::kRead;
   uint64_t thread = kNoThread;
-  int64_t offset = -1;     // -1 if it does not say
-  uint64_t bytes = 0;      // of programmed I/O, or a SCSI command; 0 if it does not say
-  FrontEnd front_end = 0;  // 0 if it does not say
-  uint64_t key = 0;        // of a SCSI command, or a virtio request
-  uint64_t order = 0;      // the latest has the highest
+  int64_t offset = -1;     // -1 if unknown
+  uint64_t bytes = 0;      // size of programmed I/O or of a SCSI command; 0 if unknown
+  FrontEnd front_end = 0;  // 0 if unknown
+  uint64_t key = 0;        // key of a SCSI command or of a virtio request
+  uint64_t order = 0;      // the latest hint has the highest order
 
-  // A request of the block layer, as far as it is known.
+  // A request of the block layer, with the values that are known.
   bool Fits(DmaDirection way, int64_t at, uint64_t by_thread) const {
     return direction == way && SameThread(thread, by_thread) && (offset < 0 || offset == at);
   }
-  // The same, where the front end of the request's backend may be known.
+  // The same, for a request whose backend may have a known front end.
   bool Fits(const BlockIo& io, Interface known) const {
     return (known == Interface::kNone || known == kind->interface) && Fits(io.direction, io.offset, io.thread);
   }
@@ -55,11 +56,11 @@ struct Hint {
 
 class FrontEndHints {
  public:
-  // In the place of the thread's last one of its kind, or of the one with its key.
+  // Stores a hint. It replaces the thread's last hint of its kind, or the one with its key.
   void Put(Hint hint);
-  // A number for what a front end or a transfer announces just now, higher than those of all before.
+  // A number for the current announcement of a front end or a transfer. It is higher than all earlier ones.
   uint64_t NextOrder() { return ++last_order_; }
-  // Takes back what the thread's last one of a kind has announced.
+  // Drops the thread's last hint of a kind.
   void Drop(const HintKind& kind, uint64_t thread);
   void DropKey(const HintKind& kind, uint64_t key);
   // What was a hint of one kind is one of another.
@@ -85,7 +86,7 @@ class FrontEndHints {
     return earliest;
   }
 
-  // As Decoder has them, but that Restore throws without having changed anything. `kinds` are all that there are.
+  // Like those of Decoder, but Restore changes nothing if it throws. `kinds` must contain all kinds.
   nlohmann::json Save() const;
   void Restore(const nlohmann::json& state, std::span<const HintKind* const> kinds);
 

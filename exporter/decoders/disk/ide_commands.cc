@@ -23,13 +23,13 @@ bool IsFlush(uint64_t command) {
   return command == 0xe7 || command == 0xea;
 }
 
-// READ SECTORS, with its old and long forms, and READ MULTIPLE.
+// READ SECTORS in its old and long forms, and READ MULTIPLE.
 bool IsPioRead(uint64_t command) {
   constexpr std::array<uint64_t, 5> kReads = {0x20, 0x21, 0x24, 0xc4, 0x29};
   return std::find(kReads.begin(), kReads.end(), command) != kReads.end();
 }
 
-// Unsigned, since a hostile line may hold any number.
+// Unsigned, because a malicious line can have any number.
 int64_t OffsetOf(const trace::Value& sector) {
   return static_cast<int64_t>(sector.bits * kSectorBytes);
 }
@@ -96,7 +96,7 @@ void IdeCommands::OnPio(const Input& input, DmaDirection direction, FrontEndHint
   hint.thread = input.thread;
   hint.offset = OffsetOf(input.args[0]);
   hint.bytes = input.args[1].bits * kSectorBytes;
-  // A write comes when the guest has handed over its data; by then another drive may have been given a command.
+  // A write starts after the guest has passed its data. By then, another drive may have received a command.
   bool is_next = direction == DmaDirection::kRead && IsPioRead(command_) && SameThread(thread_, input.thread);
   if (is_next) hint.front_end = FrontEndOf(state_);
   command_ = 0;
@@ -124,7 +124,7 @@ Hint* IdeCommands::PioOf(const BlockIo& io, Interface known, FrontEndHints& hint
   });
 }
 
-// Its end is not logged, so it counts as it begins.
+// QEMU does not log its end, so it counts when it begins.
 void IdeCommands::OnBlockIo(const BlockIo& io, Hint& pio, BlockDevices& devices, BlockRequestSink& out) {
   devices.Use(io);
   devices.Learn(pio.front_end, {io.backend, io.backend_text}, Interface::kIde);
@@ -132,7 +132,7 @@ void IdeCommands::OnBlockIo(const BlockIo& io, Hint& pio, BlockDevices& devices,
   bool is_counted = pio.kind == &kDiscRest;
   uint64_t counts = pio.kind == &kDisc ? pio.bytes : bytes;
   if (IsDisc(pio) && bytes < pio.bytes) {
-    // The next piece comes when this one is done, by whichever thread.
+    // The next piece comes when this one is done, from any thread.
     if (pio.kind == &kDisc) pio.kind = &kDiscRest;
     pio.bytes -= bytes;
     pio.offset = static_cast<int64_t>(static_cast<uint64_t>(pio.offset) + bytes);

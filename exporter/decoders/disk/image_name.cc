@@ -9,7 +9,7 @@ namespace {
 
 using nlohmann::json;
 
-// Far more layers than any real node has, and few enough to walk.
+// More layers than any real node has. Bounds the work for a malicious name.
 constexpr int kMaxLayers = 64;
 
 const json* ObjectAt(const json& from, const char* key) {

@@ -1,4 +1,4 @@
-// The front ends by which guests reach their disks.
+// The interfaces of front ends, through which guests access their disks.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@ namespace qte::decoders {
 
 enum class Interface : uint8_t { kNone, kVirtioBlk, kNvme, kScsi, kIde, kLast = kIde };
 
-// As the label `interface` shows it.
+// The value of the label `interface`.
 inline std::string_view NameOf(Interface interface) {
   switch (interface) {
     case Interface::kVirtioBlk:

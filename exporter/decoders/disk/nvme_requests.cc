@@ -21,7 +21,7 @@ constexpr uint64_t kVerify = 0x0c;
 constexpr uint64_t kCopyBlocks = 0x19;
 constexpr uint64_t kZoneAppend = 0x7d;
 
-// Status codes of commands that were aborted, alone or with their queue. The bits above are no part of a code.
+// Status codes of commands that were aborted, alone or with their queue. Higher bits are not part of a code.
 constexpr uint64_t kStatusCode = 0x7ff;
 constexpr uint64_t kAborted = 0x07;
 constexpr uint64_t kQueueDeleted = 0x08;
@@ -32,7 +32,7 @@ BlockStatus StatusOf(uint64_t status) {
   return code == kAborted || code == kQueueDeleted ? BlockStatus::kCancelled : BlockStatus::kError;
 }
 
-// -1 if it cannot be told. All numbers may be anything in a hostile line, so they are unsigned.
+// -1 if unknown. The arguments are unsigned, because a malicious line can have any number.
 int64_t OffsetOf(uint64_t blocks, uint64_t bytes, uint64_t first_block) {
   if (blocks == 0) return -1;
   return static_cast<int64_t>(first_block * (bytes / blocks));
@@ -56,7 +56,7 @@ void NvmeRequests::OnCommand(const Input& input, Context context) {
   }
   hints.Drop(kIo, input.thread);
   if (opcode == kFlush) return BeginFlush(input, context);
-  // Lines that are not needed otherwise tell its end.
+  // Lines that are used for nothing else show its end.
   if (opcode == kDatasetManagement) EmitWithoutData(hint.front_end, BlockOperation::kUnmap, {}, BlockStatus::kOk, context);
   if (opcode == kCompare || opcode == kVerify) hint.kind = &kCheck;
   if (opcode == kCopyBlocks) hint.kind = &kCopy;
@@ -76,7 +76,7 @@ void NvmeRequests::EmitWithoutData(FrontEnd space, BlockOperation operation, con
                     .status = status});
 }
 
-// A write of zeroes does not belong to a Copy.
+// A write of zeroes is never part of a Copy.
 Hint* NvmeRequests::HintOf(const BlockIo& io, Interface known, FrontEndHints& hints) {
   return hints.Latest([&](const Hint& hint) {
     bool is_next = hint.bytes == 0 || hint.bytes == static_cast<uint64_t>(io.bytes);
@@ -99,7 +99,7 @@ void NvmeRequests::OnOwnBlockIo(const BlockIo& io, Hint& hint, BlockDevices& dev
     hint.kind = nullptr;
     return;
   }
-  // The other half, or the next part, comes when this is done, by whichever thread.
+  // The other half, or the next part, comes when this one is done, from any thread.
   bool was_read = io.direction == DmaDirection::kRead;
   hint.direction = was_read ? DmaDirection::kWrite : DmaDirection::kRead;
   hint.bytes = was_read ? static_cast<uint64_t>(io.bytes) : 0;
@@ -134,7 +134,7 @@ void NvmeRequests::EndFlush(uint32_t id, BlockStatus status, int64_t time_us, Co
   EmitWithoutData(flush.space, BlockOperation::kFlush, DurationOf(flush.start_us, time_us), status, context);
 }
 
-// Where its completion is traced, that comes next, and tells the status, too.
+// If completions are traced, the completion comes next and also has the status.
 void NvmeRequests::OnMiscEnd(const Input& input, Context context) {
   context.hints.DropKey(kCopy, input.args[0].bits);
   tells_flush_ends_ = true;
@@ -143,7 +143,8 @@ void NvmeRequests::OnMiscEnd(const Input& input, Context context) {
   if (id != kNone && !tells_completions_) EndFlush(id, BlockStatus::kOk, input.time_us, context);
 }
 
-// One that fails on its disk has ended by pci_nvme_misc_cb, and shows as both. QEMU says so little of these alone.
+// A command that fails on its disk has already ended by pci_nvme_misc_cb and shows up in both events. For other kinds
+// of commands, QEMU does not log that much.
 void NvmeRequests::OnError(const Input& input, Context context) {
   context.hints.DropKey(kCheck, input.args[0].bits);
   context.hints.DropKey(kCopy, input.args[0].bits);
@@ -156,7 +157,7 @@ void NvmeRequests::OnError(const Input& input, Context context) {
 void NvmeRequests::OnBegin(const Input& input, DmaDirection direction, Context context) {
   if (is_by_dma_) return;
   FinishEnded(BlockStatus::kOk, context.out);
-  // The join leaves Write Zeroes out, since it goes without DMA.
+  // The join does not count Write Zeroes, because it does not use DMA.
   bool writes_zeroes = direction == DmaDirection::kWrite && input.args[5].text().ends_with("ZEROES");
   if (writes_zeroes) return;
   uint64_t key = context.hints.NextOrder();
@@ -198,7 +199,7 @@ void NvmeRequests::OnBlockIo(const BlockIo& io, BlockDevices& devices) {
   request.is_backend_told = true;
 }
 
-// `drive` is QEMU's own name, empty for a drive that was made by -blockdev.
+// `drive` is QEMU's own name; it is empty for a drive made by -blockdev.
 uint64_t NvmeRequests::BackendOf(const Request& request, std::string_view drive, BlockDevices& devices) {
   if (request.is_backend_told) {
     devices.Name(request.backend, drive);
@@ -228,14 +229,14 @@ void NvmeRequests::OnCompletion(const Input& input, Context context) {
   tells_completions_ = true;
   uint64_t cid = input.args[0].bits;
   uint64_t status = input.args[2].bits;
-  bool is_of_queue = input.args[1].bits != 0;  // queue 0 is for other commands
+  bool is_of_queue = input.args[1].bits != 0;  // queue 0 is for admin commands
   if (uint32_t flush = is_of_queue ? FlushOf(cid) : kNone; flush != kNone) {
     tells_flush_ends_ = true;
     held_ = kNone;
     return EndFlush(flush, StatusOf(status), input.time_us, context);
   }
   if (ended_.waits) return FinishEnded(cid == ended_.cid ? StatusOf(status) : BlockStatus::kOk, context.out);
-  // QEMU refused a request before it went to the disk. The join sees nothing of these.
+  // QEMU rejected the request before it reached the disk. The join does not see such requests.
   bool is_refused = latest_ != kNone && open_[latest_].tag == cid && is_of_queue && status != 0;
   if (is_refused) Close(latest_);
 }

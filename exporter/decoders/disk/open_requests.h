@@ -1,7 +1,8 @@
-// The requests that have started and not ended, by a pointer or another number that is theirs while they are open.
+// The requests that have started and not ended, by a pointer or another number that is unique while they are open.
 //
-// Bounded in number and in age of trace time. One that is replaced, too old or one too many counts as abandoned; the
-// caller, who may have counted it elsewhere, is asked to do that: first by AbandonOld() and MakeRoom(), then Open().
+// Their number and their age in trace time are bounded. A request counts as abandoned if it is replaced, too old, or
+// dropped to make room. The caller may have counted it elsewhere, so the caller abandons it: first call AbandonOld()
+// and MakeRoom(), then Open().
 #pragma once
 
 #include <cstdint>
@@ -31,14 +32,13 @@ class OpenRequests {
   size_t size() const { return table_.size(); }
   uint64_t abandoned() const { return abandoned_; }
 
-  // In the order in which they were opened; kNone at the end.
+  // Iterates in the order in which requests were opened; kNone at the end.
   uint32_t oldest() const { return table_.oldest(); }
   uint32_t newer(uint32_t id) const { return table_.newer(id); }
   uint32_t newest() const { return table_.newest(); }
   uint32_t older(uint32_t id) const { return table_.older(id); }
 
-  // The oldest if its time is over. Those before it whose time cannot be told keep it from being seen only if they are
-  // many.
+  // The oldest request if it is too old. Requests without a time are skipped, but only up to a limit.
   uint32_t TooOld(int64_t now_us) const {
     if (now_us == kNoTime) return kNone;
     int looks = 0;
@@ -49,14 +49,16 @@ class OpenRequests {
     }
     return kNone;
   }
-  // What has to go before one can be opened under `key`: the one that has it, or the oldest if there is no room.
+  // The request to abandon before one can be opened under `key`: the one with that key, or the oldest if there is no
+  // room.
   uint32_t InTheWay(uint64_t key) const {
     uint32_t same = table_.Find(key);
     if (same != kNone) return same;
     return table_.full() ? table_.oldest() : kNone;
   }
 
-  // Calls abandon(id), which has to, for each whose time is over, or that has to go before `key` can be opened.
+  // Calls abandon(id) for each request that is too old or must be closed before `key` can be opened. `abandon` must
+  // close the request.
   template <class Abandon>
   void AbandonOld(int64_t now_us, Abandon&& abandon) const {
     for (uint32_t id = TooOld(now_us); id != kNone; id = TooOld(now_us)) abandon(id);
@@ -70,7 +72,7 @@ class OpenRequests {
   void AbandonAll(Abandon&& abandon) const {
     while (size() > 0) abandon(oldest());
   }
-  // The same, for those that are counted nowhere else.
+  // The same, for requests that are counted nowhere else.
   void AbandonOld(int64_t now_us) {
     AbandonOld(now_us, [this](uint32_t id) { Abandon(id); });
   }
@@ -90,13 +92,13 @@ class OpenRequests {
     ++abandoned_;
   }
 
-  // The rows that save(key, request) makes, an array that begins with the key each, the oldest first.
+  // The rows made by save(key, request), oldest first. Each row is an array that begins with the key.
   template <class SaveRequest>
   nlohmann::json Save(SaveRequest&& save) const {
     return joins::SaveRows(table_, save);
   }
-  // Opens them again: restore(row, request) reads what stands behind the key in a row of `fields`. Where there is no
-  // room, the oldest has to go, by abandon(id).
+  // Opens saved requests. restore(row, request) reads the values after the key in a row of `fields` values. If there is
+  // no room, abandon(id) must close the oldest request.
   template <class RestoreRequest, class Abandon>
   void Restore(const nlohmann::json& rows, size_t fields, RestoreRequest&& restore, Abandon&& abandon) {
     for (const nlohmann::json& from : joins::SavedList(rows)) {
@@ -107,7 +109,7 @@ class OpenRequests {
       restore(row, table_[Open(key)]);
     }
   }
-  // The count of a saved table, on top of those that had to go as it was restored.
+  // Adds the count of a saved table to the requests that were abandoned while it was restored.
   void AddAbandoned(uint64_t count) { abandoned_ += count; }
 
  private:

@@ -48,15 +48,15 @@ std::optional<BlockOperation> OperationOf(uint64_t command) {
   }
 }
 
-// With the arguments target, lun and tag.
+// Takes the arguments target, lun and tag.
 uint64_t TagOf(const Input& input) {
   return (input.args[0].bits & 0xffff) << 48 | (input.args[1].bits & 0xffff) << 32 | (input.args[2].bits & UINT32_MAX);
 }
 
 }  // namespace
 
-// A virtio device has its queues in one array, with room for 1,024 of them, of which it uses the first ones: those of
-// two devices are more than kQueuesBytes apart.
+// A virtio device has an array of 1,024 queues and uses the first ones. The used queues of two devices are therefore
+// more than kQueuesBytes apart.
 uint64_t ScsiCommands::ControllerOf(uint64_t queue) {
   for (uint64_t first : controllers_) {
     if ((queue > first ? queue - first : first - queue) < kQueuesBytes) return first;
@@ -90,7 +90,7 @@ uint64_t ScsiCommands::CountTag(FrontEnd unit, uint64_t tag) {
   return found->backend;
 }
 
-// It was just found out which backend the command is of.
+// Call this when the backend of a command has become known.
 void ScsiCommands::FollowTags(const Command& command) {
   if (command.counted == command.backend) return;
   Count* own = nullptr;
@@ -111,7 +111,7 @@ void ScsiCommands::FollowTags(const Command& command) {
 void ScsiCommands::OnParsed(const Input& input, uint64_t order) {
   uint64_t tag = TagOf(input);
   FrontEnd unit = UnitOf(input);
-  // No controller uses the tag of a command that is open. Which one it is, is known of virtio-scsi alone.
+  // A controller does not reuse the tag of an open command. The controller is known for virtio-scsi only.
   uint32_t same = by_tag_.NewestOf(tag);
   bool is_replaced =
       same != kNone && open_[same].unit == unit && unit != ScsiUnit(input.args[0].bits, input.args[1].bits);
@@ -125,7 +125,7 @@ void ScsiCommands::OnParsed(const Input& input, uint64_t order) {
   command.unit = unit;
   command.counted = CountTag(unit, input.args[2].bits & UINT32_MAX);
   command.is_write_same = IsWriteSame(input.args[3].bits);
-  // The length of a WRITE SAME is that of the block to be repeated.
+  // The length of a WRITE SAME is the size of the block to repeat.
   if (!command.is_write_same && !input.args[4].negative) command.bytes = input.args[4].bits;
   command.is_other = !operation;
   command.operation = operation.value_or(BlockOperation::kRead);
@@ -133,7 +133,7 @@ void ScsiCommands::OnParsed(const Input& input, uint64_t order) {
   if (command.is_other) ++others_;
 }
 
-// Marks each command of this tag that may continue now. The next line tells which of them it was.
+// Marks each command of this tag that can continue now. The next line shows which one it was.
 void ScsiCommands::OnContinue(const Input& input, FrontEndHints& hints) {
   int looks = 0;
   std::array<Hint, kMaxHints> possible;
@@ -157,7 +157,7 @@ void ScsiCommands::OnContinue(const Input& input, FrontEndHints& hints) {
     hint.bytes = command.bytes;
     ++count;
   }
-  while (count > 0) hints.Put(possible[--count]);  // the likeliest is the latest
+  while (count > 0) hints.Put(possible[--count]);  // put the likeliest last
 }
 
 void ScsiCommands::OnDma(uint64_t key) {
@@ -189,7 +189,7 @@ bool ScsiCommands::Fits(uint64_t key, const BlockIo& io, Fit fit) const {
   return fit == Fit::kExact ? is_in_place && bytes == std::min(left, kPieceBytes) : bytes <= command.bytes;
 }
 
-// Another piece may follow without an announcement of its own in a WRITE SAME of other than zeroes.
+// In a WRITE SAME with data other than zeroes, another piece can follow without its own announcement.
 void ScsiCommands::OnBlockIo(const BlockIo& io, Hint& hint, BlockDevices& devices, FrontEndHints& hints) {
   uint64_t key = hint.key;
   Command& command = open_[open_.Find(key)];
@@ -200,7 +200,7 @@ void ScsiCommands::OnBlockIo(const BlockIo& io, Hint& hint, BlockDevices& device
   if (is_first) FollowTags(command);
   if (command.is_write_same) command.bytes += bytes;
   command.submitted += bytes;
-  // Unsigned, since a hostile line may hold any number.
+  // Unsigned, because a malicious line can have any number.
   command.next_offset = static_cast<int64_t>(static_cast<uint64_t>(io.offset) + bytes);
   if (command.is_write_same) return;
   DropHint(key, hints);
@@ -217,7 +217,7 @@ void ScsiCommands::DropHint(uint64_t key, FrontEndHints& hints) {
   }
 }
 
-// Keys 0 and 1, NO SENSE and RECOVERED ERROR, are no failure.
+// Keys 0 (NO SENSE) and 1 (RECOVERED ERROR) are not failures.
 void ScsiCommands::OnSense(const Input& input) {
   uint32_t id = by_tag_.NewestOf(TagOf(input));
   if (id != kNone && input.args[3].bits > 1) open_[id].failed = true;
@@ -237,7 +237,7 @@ uint32_t ScsiCommands::EndingOf(uint64_t tag) const {
   return found;
 }
 
-// A command without a transfer of its own was one by DMA, or was refused.
+// A command without its own transfer used DMA or was rejected.
 void ScsiCommands::OnDequeue(const Input& input, const BlockDevices& devices, FrontEndHints& hints,
                              BlockRequestSink& out) {
   uint32_t id = EndingOf(TagOf(input));
@@ -258,7 +258,7 @@ void ScsiCommands::OnDequeue(const Input& input, const BlockDevices& devices, Fr
   Close(id);
 }
 
-// Of one that moves no data.
+// The end of a command that moves no data.
 uint64_t ScsiCommands::BackendOf(const Command& command, const BlockDevices& devices) {
   uint64_t known = devices.BackendOf(command.unit).backend;
   return known == 0 && devices.InterfaceOf(command.counted) == Interface::kScsi ? command.counted : known;
@@ -280,7 +280,7 @@ void ScsiCommands::AbandonOld(int64_t now_us) {
   open_.AbandonOld(now_us, [this](uint32_t id) { Abandon(id); });
 }
 
-// What goes by DMA is counted there, and of the rest what has reached its disk.
+// The join of DMA counts commands by DMA. Other commands count once they have reached their disk.
 void ScsiCommands::CountInFlight(BlockRequestsInFlight& in_flight) const {
   for (uint32_t id = open_.oldest(); id != kNone; id = open_.newer(id)) {
     const Command& command = open_[id];

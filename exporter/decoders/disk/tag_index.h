@@ -1,4 +1,4 @@
-// Open requests by a tag that several may have at once, such as those of two controllers or queues: the newest first.
+// Finds open requests by a tag that is not unique, because several controllers or queues can use it. Newest first.
 #pragma once
 
 #include <cstdint>
@@ -16,13 +16,13 @@ class TagIndex {
 
   explicit TagIndex(size_t max_open) : newest_(max_open) {}
 
-  // The next one is at Request::older.
+  // The next request is at Request::older.
   uint32_t NewestOf(uint64_t tag) const {
     uint32_t at = newest_.Find(tag);
     return at == kNone ? kNone : newest_[at];
   }
 
-  // A request that was just opened. There is an entry for the tag of each open request, so the table cannot be full.
+  // Adds a request that was just opened. The table has room for the tags of all open requests, so it cannot be full.
   void Link(OpenRequests<Request>& open, uint32_t id) {
     Request& request = open[id];
     bool is_first = false;
@@ -33,7 +33,7 @@ class TagIndex {
     newest = id;
   }
 
-  // Before it is closed.
+  // Call this before the request is closed.
   void Unlink(OpenRequests<Request>& open, uint32_t id) {
     const Request& request = open[id];
     if (request.older != kNone) open[request.older].newer = request.newer;

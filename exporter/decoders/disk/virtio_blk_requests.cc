@@ -14,7 +14,7 @@ using trace::Value;
 
 constexpr uint64_t kSectorBytes = 512;
 
-// Bounds what one read or write can cost while a device's disk is not known.
+// Bounds the cost of one read or write while a device's disk is unknown.
 constexpr int kMaxLooks = 1024;
 
 }  // namespace
@@ -50,7 +50,7 @@ void VirtioBlkRequests::OnHandle(const Input& input, DmaDirection direction, con
   request.start_us = input.time_us;
   request.device = input.args[0].bits;
   request.device_text.Assign(input.args[0].text());
-  // Unsigned, since a hostile line may hold any number.
+  // Unsigned, because a malicious line can have any number.
   request.offset = static_cast<int64_t>(input.args[2].bits * kSectorBytes);
   request.bytes = input.args[3].bits * kSectorBytes;
   request.thread = input.thread;
@@ -92,7 +92,7 @@ bool VirtioBlkRequests::OnBlockIo(const BlockIo& io, BlockDevices& devices) {
   if (device == 0) return false;
   devices.Use(io);
   devices.Learn(FrontEndOf(device), {io.backend, io.backend_text}, Interface::kVirtioBlk);
-  // Older ones learn it when they end.
+  // Older requests learn the backend when they end.
   int looks = 0;
   for (uint32_t id = open_.newest(); id != kNone && looks < kMaxLooks; id = open_.older(id), ++looks) {
     Request& request = open_[id];
@@ -128,7 +128,7 @@ uint64_t VirtioBlkRequests::DeviceOf(const BlockIo& io, const BlockDevices& devi
   uint64_t device = 0;
   bool ambiguous = false;
   ForEachWaiting(io, [&](const Request& request) {
-    // A device's queue is emptied into reads and writes before its thread turns to another.
+    // A thread turns all elements of a device's queue into reads and writes before it serves another device.
     bool in_this_thread = request.thread == io.thread && io.thread != kNoThread;
     bool was_here_before = devices.BackendOf(FrontEndOf(request.device)).backend == io.backend;
     bool is_it = in_this_thread || was_here_before;

@@ -3,19 +3,20 @@
 //   virtqueue_pop vq Q elem R in_num 1 out_num 1           header and status alone: a flush, if it is virtio-blk's
 //   virtio_blk_handle_read vdev V req R sector S nsectors N
 //   blk_co_preadv blk K bs B offset 512*S bytes M          V's disk is K; of merged requests, the first one's offset
-//   virtio_blk_req_complete vdev V req R status 0          R ends, whatever it was
+//   virtio_blk_req_complete vdev V req R status 0          R ends, for any kind of request
 //
-//   virtqueue_pop vq Q elem R in_num 1 out_num 2           of which no virtio_blk_handle_write tells, but ...
+//   virtqueue_pop vq Q elem R in_num 1 out_num 2           without a virtio_blk_handle_write, but followed by ...
 //   blk_co_pwritev blk K bs B offset O bytes N flags 0x2   ... this, in the same thread: R writes zeroes
 //
-// All of QEMU 5.2 to 11.1 print these. Each request counts for itself, merged or not, as in QEMU's own statistics. A
-// request with an error that stops the guest (werror=stop) is handled again under its pointer, and goes on. A
-// request with a payload that neither writes nor zeroes is a discard of one range. A request for the serial number is not
-// taken for a flush, since it has room for the answer. Writes of zeroes count once K is known to be a virtio-blk's, which
-// the first read or ordinary write shows.
+// QEMU 5.2 to 11.1 print these lines. Each request counts separately, even if it is merged, as in QEMU's own
+// statistics. A request whose error stops the guest (werror=stop) is handled again under the same pointer, and
+// continues. A request with a payload that neither writes data nor zeroes is a discard of one range. A request for the
+// serial number does not look like a flush, because it has room for the answer. Writes of zeroes count once K is known
+// to be a virtio-blk disk, which the first read or ordinary write shows.
 //
-// A request waits for its read or write only as long as V's disk is not known. Without thread ids (QEMU 10.1 and
-// later), two devices that wait at one offset cannot be told apart: then nothing is learned, a later request will tell.
+// A request waits for its read or write only while V's disk is unknown. Without thread ids (QEMU 10.1 and later), two
+// devices that wait at the same offset cannot be distinguished. Nothing is learned then; a later request shows the
+// disk.
 #pragma once
 
 #include <cstdint>
@@ -29,23 +30,23 @@ namespace qte::decoders {
 
 class VirtioBlkRequests {
  public:
-  // A virtio device has taken something from its guest, be it a range to zero.
+  // Records that a virtio device has taken an element from its guest. The element can be a range to zero.
   static constexpr HintKind kPayload{8, Interface::kVirtioBlk, HintKind::Announces::kOther, true};
 
   explicit VirtioBlkRequests(const DecoderLimits& limits);
 
-  // With the arguments vq, elem, in_num and out_num.
+  // Takes the arguments vq, elem, in_num and out_num.
   void OnPop(const Input& input, FrontEndHints& hints);
-  // With the arguments vdev, req, sector and nsectors.
+  // Takes the arguments vdev, req, sector and nsectors.
   void OnHandle(const Input& input, DmaDirection direction, const BlockDevices& devices, FrontEndHints& hints);
-  // When the latest request was announced that waits for this read or write, by its thread where that is known; 0 if
+  // The order of the latest request that can wait for this read or write, from the same thread if that is known; 0 if
   // there is none. See FrontEndHints::NextOrder.
   uint64_t WaitingFor(const BlockIo& io, const BlockDevices& devices) const;
-  // A read or write that nobody else has claimed; false if it is not known to be of virtio-blk.
+  // Takes a read or write that no other front end has claimed. Returns false if it is not known to be virtio-blk's.
   bool OnBlockIo(const BlockIo& io, BlockDevices& devices);
-  // A read or write of a backend that is known to be of virtio-blk.
+  // Takes a read or write of a backend that is known to be virtio-blk's.
   void OnOwnBlockIo(const BlockIo& io, FrontEndHints& hints);
-  // With the arguments vdev, req and status.
+  // Takes the arguments vdev, req and status.
   void OnComplete(const Input& input, const BlockDevices& devices, FrontEndHints& hints, BlockRequestSink& out);
 
   void AbandonOld(int64_t now_us);
@@ -61,8 +62,7 @@ class VirtioBlkRequests {
 
  private:
   static constexpr uint32_t kNone = FlatIndex::kNone;
-  // Pops of all virtio devices that may be flushes or discards and have not been used; a virtqueue has up to 1,024
-  // elements.
+  // Limit for unused pops of all virtio devices that can be flushes or discards. A virtqueue has up to 1,024 elements.
   static constexpr size_t kMaxPops = 4096;
 
   struct Pop {
@@ -73,7 +73,7 @@ class VirtioBlkRequests {
   struct Request {
     int64_t start_us = kNoTime;
     uint64_t device = 0;   // V
-    uint64_t backend = 0;  // 0 as long as it is waited for
+    uint64_t backend = 0;  // 0 while the request waits for it
     int64_t offset = 0;
     uint64_t bytes = 0;
     uint64_t thread = kNoThread;
@@ -86,16 +86,16 @@ class VirtioBlkRequests {
     }
   };
 
-  // Calls visit(request) for those that may wait for `io`, the latest first, until it returns false.
+  // Calls visit(request) for requests that can wait for `io`, latest first, until it returns false.
   template <class Visit>
   void ForEachWaiting(const BlockIo& io, Visit&& visit) const;
   void Abandon(uint32_t id);
-  // The device that `io` is a request of, 0 if that cannot be told.
+  // The device that made the request `io`; 0 if unknown.
   uint64_t DeviceOf(const BlockIo& io, const BlockDevices& devices) const;
   void CompleteOther(const Input& input, const BlockDevices& devices, BlockRequestSink& out);
 
   OpenRequests<Request> open_;
-  size_t waiting_ = 0;                 // of the open ones
+  size_t waiting_ = 0;                 // open requests that wait for a backend
   joins::PointerTable<Pop> pops_;      // by element
 };
 

@@ -44,7 +44,7 @@ class KeystrokeDecoder final : public Decoder {
   static void Emit(const Value& keyboard, uint32_t code, Sink& sink) {
     std::array<char, 10> text = {'0', 'x'};
     char* digits = text.data() + 2;
-    if (code < 0x10) *digits++ = '0';  // two digits a byte, as QEMU prints one
+    if (code < 0x10) *digits++ = '0';  // QEMU prints two digits per byte
     char* end = std::to_chars(digits, text.data() + text.size(), code, 16).ptr;
     std::array<Value, 2> args = {keyboard,
                                  Value::Unsigned(code, {text.data(), static_cast<size_t>(end - text.data())})};

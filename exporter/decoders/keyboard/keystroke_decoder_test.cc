@@ -15,7 +15,7 @@ void PlayBytes(Replay& replay, const std::string& bytes, const std::string& keyb
   for (std::string byte; words >> byte;) replay.Play("ps2_put_keycode " + keyboard + " keycode 0x" + byte);
 }
 
-// The codes of all keystrokes so far, and forgets them.
+// Returns the codes of all keystrokes so far and clears them.
 std::string TakeCodes(Replay& replay) {
   std::string codes;
   for (const std::string& event : replay.emitted)
@@ -24,9 +24,9 @@ std::string TakeCodes(Replay& replay) {
   return codes;
 }
 
-// The presses that a log tells of beside the key codes: events with `down 1` that are followed by a code. With Alt held
-// (modifier bits 4 and 20), Print Screen (94) goes out in sets 1 and 2 as Alt up, Alt down, SysRq, and at its release
-// as SysRq up, Alt up, Alt down, so that Alt counts once more each time.
+// Counts presses independently of the key codes, by events with `down 1` that are followed by a code. While Alt is held
+// (modifier bits 4 and 20), sets 1 and 2 send Print Screen (94) as Alt up, Alt down, SysRq, and its release as SysRq
+// up, Alt up, Alt down. Alt therefore counts again each time.
 size_t CountPresses(const std::vector<std::string>& lines) {
   size_t presses = 0;
   size_t of_event = 0;
@@ -105,7 +105,7 @@ TEST_CASE("The least recently used keyboard is forgotten") {
   PlayBytes(replay, "f0", "0x1");
   PlayBytes(replay, "1c", "0x3");
   PlayBytes(replay, "75", "0x1");  // still known: a release
-  PlayBytes(replay, "75", "0x2");  // forgotten, and with it the e0
+  PlayBytes(replay, "75", "0x2");  // this keyboard and its e0 were dropped
   CHECK(TakeCodes(replay) == "0x1c 0x75");
 }
 

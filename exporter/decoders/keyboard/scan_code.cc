@@ -21,12 +21,12 @@ bool IsLang(uint8_t byte) {
   return byte == 0xf1 || byte == 0xf2;
 }
 
-// The codes from 80 on that set 2 has: F7 and SysRq.
+// Codes of set 2 above 7f: F7 and SysRq.
 bool IsHighCodeOfSet2(uint8_t byte) {
   return byte == 0x83 || byte == 0x84;
 }
 
-// The codes from 80 on that QEMU sends in set 3 (seen in 7.2): application, power and multimedia keys.
+// Codes above 7f that QEMU sends in set 3 (seen in 7.2): application, power and multimedia keys.
 bool IsHighCodeOfSet3(uint8_t byte) {
   constexpr std::string_view kCodes = "\x85\x86\x87\x8b\x8c\x8d\x91\x93\x94\x95\x97\x98\x9c\x9d\xa3";
   return kCodes.find(static_cast<char>(byte)) != kCodes.npos;
@@ -95,7 +95,7 @@ uint32_t ScanCodeReader::ReadExtended(uint8_t byte) {
     return 0;
   }
   prefix_ = Prefix::kNone;
-  if (IsPrefix(byte)) return ReadPlain(byte);  // what followed the first prefix is lost
+  if (IsPrefix(byte)) return ReadPlain(byte);  // the code after the first prefix was lost
   if (release_) {
     release_ = false;
     return 0;
@@ -112,8 +112,8 @@ uint32_t ScanCodeReader::ReadExtended(uint8_t byte) {
   return uint32_t{kExtendedPrefix} << 8 | byte;
 }
 
-// The press and the release are two sequences of the same form: e1, first code, second code. Anything else means that
-// a part of it was lost; then the byte is taken for itself.
+// The press and the release are two sequences of the same form: e1, first code, second code. If the bytes do not fit,
+// part of the sequence was lost, and the byte is read as an ordinary code.
 uint32_t ScanCodeReader::ReadPause(uint8_t byte) {
   if (byte == kReleasePrefix) {
     release_ = true;
@@ -152,20 +152,20 @@ void ScanCodeReader::EndRelease(uint8_t byte) {
   }
 }
 
-// Whether a byte from 80 on releases a key of set 1 or presses one of another set.
+// True if a byte above 7f releases a key of set 1. Otherwise it presses a key of another set.
 bool ScanCodeReader::IsReleaseOfSet1(uint8_t byte) const {
   bool may_be_set1 = set_ == Set::kSet1 || set_ == Set::kUnknown;
   if (IsLang(byte)) return may_be_set1 && IsHeld(byte);
   if (set_ == Set::kSet1) return true;
   if (IsHighCodeOfSet2(byte)) return set_ == Set::kUnknown && IsHeld(byte);
   if (set_ == Set::kSet3) return !IsHighCodeOfSet3(byte);
-  // Set 2 has no such code. Releases by f0 were seen and set 3 is still possible, unless the key of set 1 is down.
+  // Set 2 has no such code. If releases by f0 were seen, set 3 is still possible, unless the key of set 1 is down.
   bool may_be_set3 = set_ == Set::kSet2 && IsHighCodeOfSet3(byte) && !IsHeld(byte);
   return !may_be_set3;
 }
 
 void ScanCodeReader::Become(Set set) {
-  // The codes that are held mean other keys in another set. Up to the first byte that tells, they were of this one.
+  // The held codes mean other keys in another set. If the set was unknown so far, they already belong to the new set.
   bool same_codes = set_ == Set::kUnknown || (set_ == Set::kSet1) == (set == Set::kSet1);
   if (!same_codes) held_.reset();
   set_ = set;

@@ -115,7 +115,7 @@ filled = run("backfill", "vm.log", whole, "--step=1s")
 stamps = {int(float(line.rsplit(" ", 1)[1])) for line in filled.stdout.splitlines() if line.startswith(KEYCODES)}
 expect("backfill", filled.returncode == 0 and stamps and 1795408795 <= min(stamps) and max(stamps) <= 1795408802, filled)
 filled = subprocess.run([QTE, "backfill", "-"], input=whole, capture_output=True)
-expect("backfill of a pipe", filled.returncode == 1 and b"give the file itself" in filled.stderr, filled)
+expect("backfill of a pipe", filled.returncode == 1 and b"pass the file itself" in filled.stderr, filled)
 
 # simpletrace.py's own output cannot be read as a trace; the binary file can.
 replayed = run("replay", "vm.log", b"ps2_put_keycode 0.000 pid=4711 opaque=0x55aa00000010 keycode=0x34\n" * 3)
