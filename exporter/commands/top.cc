@@ -201,7 +201,7 @@ int Top(const Options& options) {
   if (!options.top.is_batch) {
     if (Status status = Terminal::Check(); !status) return Fail(status.error());
   }
-  std::signal(SIGPIPE, SIG_IGN);  // a reader that has enough is no failure
+  std::signal(SIGPIPE, SIG_IGN);  // a reader that has enough is not a failure
   Result<std::unique_ptr<Feed>> feed = Feed::Open(options);
   if (!feed) return Fail(feed.error());
   const EndSignals signals;

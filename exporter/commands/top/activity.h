@@ -25,7 +25,7 @@ struct Latency {
   Latency& operator+=(const Latency& other);
 };
 
-// Of a VM or a disk. All but `in_flight` are per second.
+// Rates of a VM or a disk. All but `in_flight` are per second.
 struct Figures {
   double events = 0;      // of a VM alone
   double keystrokes = 0;  // of a VM alone

@@ -206,7 +206,7 @@ void ScsiCommands::OnBlockIo(const BlockIo& io, Hint& hint, BlockDevices& device
   DropHint(key, hints);
 }
 
-// QEMU goes on from scsi_req_continue to the transfer without a pause. So what happens to one command of a tag tells that
+// In QEMU, the transfer follows scsi_req_continue without a pause. So what happens to one command of a tag tells that
 // the others were not meant. If their hints stayed as they are, they would be taken for those of the next disk's command.
 void ScsiCommands::DropHint(uint64_t key, FrontEndHints& hints) {
   for (const HintKind* kind : {&kIo, &kData, &kMaybe}) hints.DropKey(*kind, key);
