@@ -40,7 +40,7 @@ TEST_CASE("A metric that is in order has no findings") {
 
 TEST_CASE("A help text is missing") {
   CHECK(Findings("name: a_total, type: counter, event: irq_set") ==
-        Texts{"missing-help: metric \"a_total\" has no \"help\"; say in a few words what it counts"});
+        Texts{"missing-help: metric \"a_total\" has no \"help\"; describe what it counts"});
 }
 
 TEST_CASE("Names have base units") {

@@ -561,7 +561,7 @@ class ExplainTest(Case):
                              "used by   metric qemu_ide_sector_read_total", "moves     qemu_ide_sector_read_total")
 
     def test_a_line_that_is_no_event_says_so(self):
-        self.assert_succeeds(["explain", "qemu-system-x86_64: terminating on signal 15"], "no event")
+        self.assert_succeeds(["explain", "qemu-system-x86_64: terminating on signal 15"], "not an event name")
 
     def test_qemu_args_name_the_events(self):
         self.assert_succeeds(["qemu-args"], "dma_blk_io", "ps2_put_keycode", "pci_cfg_read", "blk_co_preadv", "timestamp")
