@@ -218,7 +218,11 @@ void FrontDoor::End(Id id) {
 
 // Answers are made faster than an honest client reads one, so who reads keeps its own.
 void FrontDoor::LimitHeldAnswers() {
-  while (held_.are_too_many()) EndReadersOf(SlowestAnswer());
+  while (held_.are_too_many()) {
+    const Answer* slowest = SlowestAnswer();
+    if (slowest == nullptr) return;
+    EndReadersOf(slowest);
+  }
 }
 
 const Answer* FrontDoor::SlowestAnswer() const {
@@ -230,7 +234,8 @@ const Answer* FrontDoor::SlowestAnswer() const {
     fastest = std::max(fastest, visitor.client.ReadingSpeed(now_));
   }
   auto is_slower = [](const auto& a, const auto& b) { return a.second < b.second; };
-  return std::min_element(speeds.begin(), speeds.end(), is_slower)->first;
+  auto slowest = std::min_element(speeds.begin(), speeds.end(), is_slower);
+  return slowest == speeds.end() ? nullptr : slowest->first;
 }
 
 void FrontDoor::EndReadersOf(const Answer* answer) {

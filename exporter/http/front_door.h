@@ -70,7 +70,7 @@ class FrontDoor {
   void OnOutcome(Id id, BackendPool::Outcome outcome);
   void End(Id id);
   void LimitHeldAnswers();
-  // The shared answer that is read most slowly, by the fastest of its readers.
+  // The shared answer that is read most slowly, by the fastest of its readers; null without one.
   const Answer* SlowestAnswer() const;
   void EndReadersOf(const Answer* answer);
   void EndWhoIsLate();
