@@ -233,8 +233,8 @@ const CHOICES = {
   device: ['Device', `label_values({__name__=~"qemu_(block|dma)_(reads|writes)_total", ${VM}}, device)`],
 };
 
-// Positions of the panels: from left to right, with a new line if there is no room. All panels in a line get the height of
-// the tallest.
+// Places the panels from left to right and starts a new line when a line is full. All panels of a line get the height of
+// the tallest one.
 function place(panels, top) {
   let line = [];
   let y = top;

@@ -22,7 +22,7 @@ struct CommandHelp {
 // All commands, in the order in which --help lists them.
 std::span<const CommandHelp> CommandHelps();
 const CommandHelp& HelpOf(Command command);
-// Null if there is no such command.
+// Null for an unknown command.
 const CommandHelp* FindCommand(std::string_view name);
 
 // The text of `qemu-trace-exporter --help`. `flags` are those that every command takes.

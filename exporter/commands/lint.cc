@@ -195,7 +195,7 @@ class LabelLinter {
     findings_.push_back({place, rule, std::move(message)});
   }
 
-  // Estimated number of values. Returns kAnyNumber and adds a finding if there is no bound.
+  // Estimated number of values. Without a bound, adds a finding and returns kAnyNumber.
   uint64_t ValuesOf(const Label& label) {
     if (label.value.lookup) return NamesOf(label.value.lookup->value);
     if (label.value.texts.empty()) return kSomeValues;

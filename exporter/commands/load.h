@@ -19,7 +19,7 @@ struct LoadedConfig {
   config::Config config;
   std::shared_ptr<const trace::Catalog> catalog;
   std::shared_ptr<const rules::Program> program;
-  config::WebConfig web;  // from --web.config.file; without it there are no users
+  config::WebConfig web;  // from --web.config.file; has no users without that file
 };
 
 struct LoadOutcome {

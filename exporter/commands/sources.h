@@ -14,8 +14,8 @@ namespace qte::commands {
 
 std::vector<source::SourceSpec> SourceSpecs(const config::Config& config);
 
-// The index of the source for which `serve` would follow this absolute path ("-" is standard input). SIZE_MAX if there
-// is no such source; the file then gets its labels from its name.
+// The index of the source for which `serve` would follow this absolute path ("-" is standard input). SIZE_MAX if no
+// source follows it; its labels then come from its name.
 size_t SourceOf(const source::Discovery& sources, const std::string& path);
 
 // Searches the file system for current problems of the sources: patterns that match nothing, directories and files that

@@ -6,7 +6,7 @@
 namespace qte::commands::top {
 namespace {
 
-// Takes a label's value with its closing quote from the front of `rest`; false if there is no such quote.
+// Removes a label's value and its closing quote from the front of `rest`. Returns false if the quote is missing.
 bool TakeValue(std::string_view& rest, std::string& value) {
   for (size_t i = 0; i < rest.size(); ++i) {
     if (rest[i] == '"') {

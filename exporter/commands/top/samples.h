@@ -17,7 +17,7 @@ struct Sample {
   std::vector<std::pair<std::string_view, std::string>> labels;  // values without escapes
   double value = 0;
 
-  // Null if there is no such label.
+  // Null if the sample lacks the label.
   const std::string* Label(std::string_view label) const;
 };
 

@@ -51,7 +51,7 @@ bool IsOfVm(const Item& item, std::string_view name);
 std::string Selected(const Activity& activity, const View& view, int step);
 
 std::vector<Line> Draw(Activity activity, const View& view, const Screen& screen);
-// Instead of tables, while there are no figures.
+// Drawn in place of the tables until the first figures arrive.
 std::vector<Line> DrawWaiting(const View& view, const Screen& screen, const std::string& why);
 
 }  // namespace qte::commands::top
